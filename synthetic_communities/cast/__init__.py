@@ -1,0 +1,1 @@
+"""What the cast have in common: the community they share, how they ask their minds, and when."""

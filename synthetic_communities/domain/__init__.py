@@ -1,0 +1,1 @@
+"""Plain values and plain rules: standard library only, no clock, no files, no global randomness."""

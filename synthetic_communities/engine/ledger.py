@@ -1,0 +1,139 @@
+"""What may start next: a pure state machine over tasks and what they wait for."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["waiting", "ready", "executing", "done", "not_asked", "failed", "skipped"]
+EndState = Literal["done", "not_asked", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One piece of work and what it waits for.
+
+    Attributes:
+        key: unique in a plan, readable, made of ids.
+        step: what is to be done; the engine does not look at it.
+        about: whom and what it is about; the engine does not look at it either.
+        epoch: the epoch it belongs to.
+        waits_for: keys that must have ended, done or not, before this may start.
+        needs: keys that must have ended well, else this is skipped.
+        needs_any: keys of which one must have ended well, else this is skipped; empty: no such need.
+        is_act: True if an agent is asked, which takes a place under the limit; False for bookkeeping between acts.
+    """
+
+    key: str
+    step: str
+    about: Any = field(default=None, kw_only=True)
+    epoch: int = field(default=0, kw_only=True)
+    waits_for: tuple[str, ...] = field(default=(), kw_only=True)
+    needs: tuple[str, ...] = field(default=(), kw_only=True)
+    needs_any: tuple[str, ...] = field(default=(), kw_only=True)
+    is_act: bool = field(default=True, kw_only=True)
+
+
+class Ledger:
+    """The state of every task of a plan: no clock, no I/O, no randomness.
+
+    The order in which tasks become ready is the order of the plan. A task whose needs are not met is handed out
+    like any other; `missing_need` then names why it cannot be tried.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        """Take a plan.
+
+        Raises:
+            ValueError: a key given twice, or a wait for a key that is not in the plan.
+        """
+        self.tasks: Sequence[Task] = tuple(tasks)
+        self._order = {task.key: place for place, task in enumerate(self.tasks)}
+        if len(self._order) != len(self.tasks):
+            raise ValueError(f"a plan holds a key twice: {_first_repeated(self.tasks)}")
+        self._states: list[State] = ["waiting"] * len(self.tasks)
+        self._causes: dict[int, str] = {}
+        self._open_waits = [0] * len(self.tasks)
+        self._followers: list[list[int]] = [[] for _ in self.tasks]
+        self._ready_acts: list[int] = []
+        self._ready_bookkeeping: list[int] = []
+        self.unfinished = len(self.tasks)
+        self._link()
+
+    def _link(self) -> None:
+        for place, task in enumerate(self.tasks):
+            awaited = {self._place(key, task) for key in (*task.waits_for, *task.needs, *task.needs_any)}
+            self._open_waits[place] = len(awaited)
+            for earlier in awaited:
+                self._followers[earlier].append(place)
+            if not awaited:
+                self._make_ready(place)
+
+    def _place(self, key: str, waiting: Task) -> int:
+        try:
+            return self._order[key]
+        except KeyError:
+            raise ValueError(f"{waiting.key} waits for {key}, which is not in the plan") from None
+
+    def order(self, key: str) -> int:
+        """Return the place of a task in the plan, from 0: the key order of the record."""
+        return self._order[key]
+
+    def state(self, key: str) -> State:
+        """Return the state of a task."""
+        return self._states[self._order[key]]
+
+    def take(self, *, acts_allowed: bool) -> Task | None:
+        """Return the next ready task, now executing, or None if there is none; acts only if they are allowed."""
+        if self._ready_bookkeeping:
+            return self._start(heapq.heappop(self._ready_bookkeeping))
+        if acts_allowed and self._ready_acts:
+            return self._start(heapq.heappop(self._ready_acts))
+        return None
+
+    def missing_need(self, task: Task) -> str | None:
+        """Return the key at the root of why an executing task cannot be tried, or None if it can."""
+        for key in task.needs:
+            if self.state(key) != "done":
+                return self._root_cause(key)
+        if task.needs_any and all(self.state(key) != "done" for key in task.needs_any):
+            return self._root_cause(task.needs_any[0])
+        return None
+
+    def end(self, task: Task, state: EndState, cause: str = "") -> None:
+        """Note that an executing task has ended; what waited for it alone becomes ready."""
+        place = self._order[task.key]
+        if self._states[place] != "executing":
+            raise ValueError(f"{task.key} cannot end: it is {self._states[place]}")
+        self._states[place] = state
+        if cause:
+            self._causes[place] = cause
+        self.unfinished -= 1
+        for follower in self._followers[place]:
+            self._open_waits[follower] -= 1
+            if not self._open_waits[follower]:
+                self._make_ready(follower)
+
+    def stuck(self) -> list[str]:
+        """Return the keys of tasks that have not ended, in order."""
+        return [task.key for task, state in zip(self.tasks, self._states, strict=True) if state in ("waiting", "ready")]
+
+    def _start(self, place: int) -> Task:
+        self._states[place] = "executing"
+        return self.tasks[place]
+
+    def _make_ready(self, place: int) -> None:
+        self._states[place] = "ready"
+        heapq.heappush(self._ready_acts if self.tasks[place].is_act else self._ready_bookkeeping, place)
+
+    def _root_cause(self, key: str) -> str:
+        return self._causes.get(self._order[key], key)
+
+
+def _first_repeated(tasks: Iterable[Task]) -> str:
+    seen: set[str] = set()
+    for task in tasks:
+        if task.key in seen:
+            return task.key
+        seen.add(task.key)
+    return ""

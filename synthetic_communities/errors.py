@@ -1,0 +1,70 @@
+"""The errors this package raises on purpose, drawn as one tree.
+
+    SyntheticCommunitiesError
+    |-- UsageError            a call that cannot mean anything, or not here
+    |-- ConfigurationError    everything wrong with a configuration or its people, at once
+    |-- NoAnswerError         a verb called by hand that owes a value, and whose mind gave none
+    `-- RecordError           a run directory that cannot be read
+
+Inside a run, what goes wrong with one act of one agent is not an error but a value: see `domain.outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class SyntheticCommunitiesError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class UsageError(SyntheticCommunitiesError):
+    """A call that cannot mean anything, or not from where it was made; the message says what to call instead."""
+
+
+class RecordError(SyntheticCommunitiesError):
+    """A run directory that is none, or that cannot be read; the message names file and line."""
+
+
+class NoAnswerError(SyntheticCommunitiesError):
+    """A verb called by hand that owes a value, and whose mind gave none.
+
+    Attributes:
+        outcome: how the act ended, a value of `domain.outcome`.
+    """
+
+    def __init__(self, who: str, what: str, outcome: object) -> None:
+        self.outcome = outcome
+        super().__init__(f"{who} gave no {what}: {outcome}")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with what was given.
+
+    Attributes:
+        where: the place, as its reader would look for it (`town.yaml: topics[1].id`, `people.jsonl:17`).
+        what: what is wrong there, with the value found.
+        remedy: what to do about it.
+    """
+
+    where: str
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        sentence = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{sentence}; {self.remedy}" if self.remedy else sentence
+
+
+class ConfigurationError(SyntheticCommunitiesError):
+    """Everything wrong with a configuration or its people, found before anything was spent.
+
+    Attributes:
+        problems: every problem found, in the order of the files.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))

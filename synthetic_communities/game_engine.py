@@ -1,0 +1,251 @@
+"""The engine existing scripts call: it puts a community together, runs it, and keeps its record."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from .candidate import Candidate
+from .config import Config, build_topics
+from .domain.ballot import VoteCounts
+from .domain.debate import DebateTranscript
+from .engine.bridge import run_sync
+from .errors import ConfigurationError, Problem, UsageError
+from .mediator import Mediator
+from .minds.base import Mind
+from .minds.naming import build_mind
+from .people_file import load_people
+from .persona import Persona
+from .population import Population
+from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
+from .runs.result import SimulationResult
+from .simulation.files import write_config, write_metadata, write_usage
+from .simulation.recorder import Recorder
+from .simulation.simulation import Simulation
+from .simulation.stage import Stage, build_community, set_stage
+from .simulation.watching import Moment, Watcher
+from .social_media import SocialMedia
+
+
+class GameEngine:
+    """A community and its run.
+
+    Attributes:
+        config: the settings.
+        config_path: the file they came from, or None.
+        population: the people.
+        candidates: who stands for election, in the order listed.
+        mediator: who leads the debates; None: one is made when the run starts.
+        social_media: the platform.
+        llm_client: a mind for everybody without one of their own; None: what the configuration names.
+        simulation_id: name of the run; None before there is a run directory.
+        simulation_dir: the run directory, likewise.
+        simulation_file: its `epochs.jsonl`, likewise.
+        observer: called with every step forward of a run, for progress displays; None: nobody watches.
+    """
+
+    def __init__(self, config: Config, config_path: str | Path | None = None) -> None:
+        self.config = config
+        self.config_path = config_path
+        self.population = Population(config.world_story, seed=config.random_seed)
+        self.population.community = build_community(
+            config, self.population.community.scene, self.population.community.mind
+        )
+        self.candidates: list[Candidate] = []
+        self.mediator: Mediator | None = None
+        self.social_media = SocialMedia()
+        self.llm_client: Any = None
+        self.simulation_id: str | None = None
+        self.simulation_dir: Path | None = None
+        self.simulation_file: Path | None = None
+        self.observer: Callable[[Moment], None] | None = None
+        self._simulation: Simulation | None = None
+        self._vote_taken: tuple[list[str], VoteCounts] | None = None
+
+    @classmethod
+    def from_config(cls, path_or_config: str | Path | Config, model: str | Mind | None = None) -> Self:
+        """Return an engine with its people, candidates and mediator, ready to run.
+
+        Args:
+            path_or_config: a YAML file, or a configuration.
+            model: what everybody thinks with: a name, or a mind; None: what the configuration names, else offline.
+
+        Raises:
+            ConfigurationError: everything wrong with the configuration and the files it names, fewer people than
+                asked for among them.
+        """
+        path = None if isinstance(path_or_config, Config) else path_or_config
+        config = path_or_config if isinstance(path_or_config, Config) else Config.from_yaml(path_or_config)
+        if isinstance(model, str):
+            config = config.changed(model=model)
+        engine = cls(config, path)
+        engine.llm_client = None if isinstance(model, str) else model
+        people = gather_people(config)
+        for persona_id, data in people:
+            engine.population.add_persona(Persona(persona_id, data, config.world_story))
+        engine.candidates = build_candidates(config)
+        engine.mediator = Mediator("mediator", build_topics(config), None, config.world_story)
+        return engine
+
+    @property
+    def current_epoch(self) -> int:
+        """The latest epoch in which something began, from 0."""
+        return self._simulation.current_epoch if self._simulation else 0
+
+    @property
+    def debate_transcripts(self) -> list[DebateTranscript]:
+        """The transcripts of all questions so far, in order."""
+        return self._simulation.events.transcripts if self._simulation else []
+
+    def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
+        """Make the run directory under `base_dir` and set `simulation_id`, `simulation_dir`, `simulation_file`.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        now = datetime.now(UTC)
+        self.simulation_dir = make_run_directory(Path(base_dir), f"run_{now:%Y%m%d_%H%M%S}")
+        self.simulation_id = self.simulation_dir.name
+        self.simulation_file = self.simulation_dir / EPOCHS
+        write_config(self.simulation_dir, self.config, self.config_path)
+
+    def run(self) -> SimulationResult:
+        """Run the community from the opening to the ballot, and return what came of it.
+
+        All acts run side by side under `max_concurrent`. The record is kept in the run directory, which is made under
+        `data/simulation` unless `initialize_simulation_output` was called before.
+
+        Raises:
+            ConfigurationError: everything wrong with settings and people, before the first act.
+            UsageError: this engine has run before.
+            KeyboardInterrupt: Ctrl-C; the epochs that had ended stand in the record.
+        """
+        return run_sync(self.run_async())
+
+    async def run_async(self) -> SimulationResult:
+        """As `run`; when cancelled, what was under way is cancelled, and the epochs that had ended stand."""
+        if self._simulation is not None:
+            raise UsageError("this engine has run; GameEngine.from_config(...) builds another")
+        stage = self._set_stage()
+        if self.simulation_dir is None:
+            self.initialize_simulation_output()
+        assert self.simulation_dir is not None
+        directory = self.simulation_dir
+
+        def note_stage() -> None:
+            write_metadata(directory, directory.name, stage)
+
+        note_stage()
+        watcher = Watcher(self.config.num_epochs, self.observer)
+        self._simulation = Simulation(stage, Recorder(directory), watcher, at_opening_end=note_stage)
+        await self._run_measured(self._simulation, directory, watcher)
+        return SimulationResult(directory)
+
+    async def _run_measured(self, simulation: Simulation, directory: Path, watcher: Watcher) -> None:
+        began, clock = datetime.now(UTC), time.perf_counter()
+        status = "failed"
+        try:
+            await simulation.run()
+            self._take_ballots(simulation)
+            status = "complete"
+        except asyncio.CancelledError:
+            status = "interrupted"
+            raise
+        finally:
+            seconds = time.perf_counter() - clock
+            times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
+            write_usage(directory, status, times, self.config, watcher)
+
+    def _take_ballots(self, simulation: Simulation) -> None:
+        if not (self.population.personas and self.candidates):
+            return
+        ballots = [simulation.events.ballots[persona.id] for persona in self.population.personas]
+        self.population.ballots = tuple(ballots)
+        counts = VoteCounts([candidate.name for candidate in self.candidates], ballots)
+        self.save_final_vote(counts)
+        self._vote_taken = (self._electorate(), counts)
+
+    def conduct_final_vote(self) -> VoteCounts:
+        """Return the counts of the run's ballot; without a run, or after a change of people or candidates, hold one.
+
+        Raises:
+            ConfigurationError: everything wrong with settings and people.
+        """
+        return run_sync(self.conduct_final_vote_async())
+
+    async def conduct_final_vote_async(self) -> VoteCounts:
+        """As `conduct_final_vote`."""
+        if self._vote_taken is not None and self._vote_taken[0] == self._electorate():
+            return self._vote_taken[1]
+        self._set_stage()
+        return await self.population.conduct_vote_async(self.candidates)
+
+    def save_final_vote(self, vote_results: Mapping[str, int]) -> None:
+        """Write {candidate name: count} to `final_vote.json` in the run directory, which is made if there is none.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self.simulation_dir is None:
+            self.initialize_simulation_output()
+        assert self.simulation_dir is not None
+        write_json(self.simulation_dir / FINAL_VOTE, dict(vote_results))
+
+    def _set_stage(self) -> Stage:
+        if self.mediator is None:
+            self.mediator = Mediator("mediator", None, None, self.config.world_story)
+        mind = self._mind(self.config.model, self.population.community.mind)
+        self.population.community = replace(self.population.community, mind=mind)
+        stage = Stage(
+            self.config,
+            self.population,
+            candidates=tuple(self.candidates),
+            mediator=self.mediator,
+            social_media=self.social_media,
+            candidate_mind=self._mind(self.config.candidate_model, mind),
+        )
+        set_stage(stage)
+        return stage
+
+    def _mind(self, model: str | None, otherwise: Mind) -> Mind:
+        if model is not None:
+            return build_mind(model)
+        return build_mind(self.llm_client) if self.llm_client is not None else otherwise
+
+    def _electorate(self) -> list[str]:
+        """Return what a ballot depends on, to tell whether it has changed since."""
+        people = [f"{id(p)} {p.id} {p.features!r} {p.beliefs!r}" for p in self.population.personas]
+        return people + [f"{id(c)} {c.id} {c.name} {c.character}" for c in self.candidates]
+
+
+def gather_people(config: Config) -> list[tuple[str, dict[str, Any]]]:
+    """Return the people a configuration asks for, a sample in the order of their file.
+
+    Raises:
+        ConfigurationError: everything wrong with the configuration and the files it names, fewer people than asked
+            for among them.
+    """
+    problems = config.find_problems()
+    people: list[tuple[str, dict[str, Any]]] = []
+    try:
+        people = load_people(config.population_file, config.population_size, seed=config.random_seed)
+    except ConfigurationError as error:
+        problems += [problem for problem in error.problems if problem not in problems]
+    if not problems and len(people) < config.population_size:
+        what = f"holds {len(people)} people, fewer than the population_size of {config.population_size}"
+        problems.append(Problem(str(config.population_file), what, "ask for fewer, or add people to the file"))
+    if problems:
+        raise ConfigurationError(problems)
+    return people
+
+
+def build_candidates(config: Config) -> list[Candidate]:
+    """Return the candidates a configuration describes, in the order listed; nothing is asked of them yet."""
+    topics = build_topics(config)
+    return [
+        Candidate(entry["id"], entry["name"], entry.get("description", ""), topics, None, config.world_story)
+        for entry in config.candidates or ()
+    ]

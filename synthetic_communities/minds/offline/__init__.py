@@ -1,0 +1,1 @@
+"""A mind that calls no model: published rules of opinion dynamics, and words that are their arithmetic."""

@@ -1,0 +1,64 @@
+"""Where the candidates stand in everybody's eyes, and which of them is nearest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...domain.scene import CandidateCard, Scene
+from ..views import CandidateView, PersonView
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """How far a candidate is from a person.
+
+    Attributes:
+        candidate: who.
+        squared: mean squared distance over the topics compared, in [0, 4].
+    """
+
+    candidate: CandidateCard
+    squared: float
+
+
+def perceived_stance(scene: Scene, candidate_id: str, topic_id: str) -> float:
+    """Return where everybody thinks a candidate of the scene stands on a topic.
+
+    That is the position its card declares. Where it declares none, the candidate has the middle of its part of the
+    axis, which is cut into as many equal parts as there are candidates, from -1 to +1 in the order listed.
+    """
+    ids = [card.id for card in scene.candidates]
+    place = ids.index(candidate_id)
+    spread = (2 * place + 1) / len(ids) - 1
+    return scene.candidates[place].positions.get(topic_id, spread)
+
+
+def own_stance(view: CandidateView, topic_id: str) -> float:
+    """Return where the candidate of this view itself says it stands: its stated position, else the perceived one."""
+    stated = view.positions.get(topic_id)
+    if stated is not None and topic_id in stated.stances:
+        return stated.stances[topic_id]
+    scene = view.scene.with_candidates([view.candidate])
+    return perceived_stance(scene, view.candidate.id, topic_id)
+
+
+def measure_distances(view: PersonView, stances: Mapping[str, float]) -> tuple[Distance, ...]:
+    """Return the distance of every candidate standing to a person of these stances, nearest first.
+
+    Ties stay in the scene's order. Without stances there is nothing to tell candidates apart by: the result is empty.
+    """
+    if not stances:
+        return ()
+    shown = {card.id for card in view.candidates}
+    standing = [card for card in view.scene.candidates if not shown or card.id in shown]
+    distances = (Distance(card, _mean_square(view.scene, card.id, stances)) for card in standing)
+    return tuple(sorted(distances, key=lambda distance: distance.squared))
+
+
+def nearest_id(distances: Sequence[Distance]) -> str | None:
+    """Return the id of the candidate nearest, None if there is none."""
+    return distances[0].candidate.id if distances else None
+
+
+def _mean_square(scene: Scene, candidate_id: str, stances: Mapping[str, float]) -> float:
+    gaps = [perceived_stance(scene, candidate_id, topic_id) - stance for topic_id, stance in stances.items()]
+    return sum(gap**2 for gap in gaps) / len(gaps)

@@ -1,0 +1,80 @@
+"""From what is known of a person to the coefficients of its rules.
+
+The signs are plausible, the sizes are chosen: no coefficient is fitted to data. A share or trait that is not known
+counts as the middle of its range.
+"""
+
+from dataclasses import dataclass
+
+from ...domain.person import Person
+
+MIDDLE = 0.5
+"""Stands in for an unknown share or personality trait."""
+
+EVEN_SHARE = 0.25
+"""Stands in for an unknown channel of the media diet: a quarter, as if all four were used alike."""
+
+USUAL_TURNOUT = 0.7
+"""Stands in for an unknown turnout propensity."""
+
+LONGEST_STEP = 0.5
+"""The largest mu of the pair rule: the two meet in the middle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Temper:
+    """How a person takes what it hears and reads.
+
+    Attributes:
+        bound: distance on the axis, 2 long, beyond which an opinion has no effect; in [0.1, 1].
+        yielding: weight of what others made of the opinion against the prior; in [0.8, 1].
+        debate_weight: weight of a candidate heard, where the own opinion has 1; not negative.
+        favour: what multiplies that weight for the first choice; in [1, 2].
+        chat_step: share of the distance to the partner covered in one conversation; in [0, 0.5].
+        feed_weight: weight of an author read, where the own opinion has 1; not negative.
+        like_range: distance on the axis within which a post is given a thumbs up; below `bound`.
+        turnout: chance to cast a vote; in [0, 1].
+    """
+
+    bound: float
+    yielding: float
+    debate_weight: float
+    favour: float
+    chat_step: float
+    feed_weight: float
+    like_range: float
+    turnout: float
+
+
+def measure_temper(person: Person) -> Temper:
+    """Return the coefficients of this person; `docs/offline-mind.md` has the formulas as a table."""
+    susceptibility = _share(person, "susceptibility")
+    trust_in_peers = (_share(person, "social_network_influence") + _trait(person, "agreeableness")) / 2
+    bias = _share(person, "confirmation_bias")
+    bound = 0.3 + 0.4 * _trait(person, "openness") + 0.3 * (1 - bias) - 0.2 * _trait(person, "neuroticism")
+    return Temper(
+        bound=bound,
+        yielding=1 - 0.1 * (_trait(person, "conscientiousness") + _share(person, "risk_aversion")),
+        debate_weight=2
+        * susceptibility
+        * _share(person, "trust_institution")
+        * _media_weight(person, "tv", "newspaper"),
+        favour=1 + bias,
+        chat_step=min(LONGEST_STEP, susceptibility * trust_in_peers),
+        feed_weight=susceptibility * trust_in_peers * _media_weight(person, "social_media", "blogs"),
+        like_range=bound * (0.25 + 0.5 * _trait(person, "extraversion")),
+        turnout=person.shares.get("turnout_propensity", USUAL_TURNOUT),
+    )
+
+
+def _share(person: Person, name: str) -> float:
+    return person.shares.get(name, MIDDLE)
+
+
+def _trait(person: Person, name: str) -> float:
+    return person.traits.get(name, MIDDLE)
+
+
+def _media_weight(person: Person, *channels: str) -> float:
+    """Weigh what comes through these channels: 1 for an even diet, never 0, as a diet hides nothing."""
+    return MIDDLE + sum(person.media_diet.get(channel, EVEN_SHARE) for channel in channels)

@@ -1,0 +1,115 @@
+"""Reading the people of a community from a file with one JSON mapping a line."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .checks import find_label_problem
+from .domain.pairing import draw_sample
+from .domain.person import find_person_problems
+from .errors import ConfigurationError, Problem, UsageError
+from .json_lines import LineError, parse_line
+from .places import Place, shorten_problems, spell_value
+from .text_files import find_file_problem
+
+MAX_LINE_BYTES = 1_000_000
+"""The longest line that is read."""
+
+
+def load_people(
+    path: str | PathLike[str], limit: int | None = None, *, seed: int = 0
+) -> list[tuple[str, dict[str, Any]]]:
+    """Return the id and the attributes of everybody in the file, in its order, attributes as they stand, id included.
+
+    Args:
+        path: UTF-8 text; blank lines and a byte order mark are allowed.
+        limit: how many people at most; a sample of that size is drawn from `seed` and keeps the file's order. A file
+            with fewer people gives those it has: the caller says whether that will do.
+        seed: what the sample is drawn from.
+
+    Raises:
+        ConfigurationError: everything wrong with the file, up to 50 problems and how many more there are.
+        UsageError: `limit` is below 0.
+    """
+    if limit is not None and limit < 0:
+        raise UsageError(f"limit is {limit}; give 0 or more, or None for everybody")
+    people = _load_everybody(Path(path))
+    if limit is None or limit >= len(people):
+        return people
+    return [people[place] for place in draw_sample(len(people), limit, seed)]
+
+
+def _load_everybody(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    problem = find_file_problem(path, str(path))
+    if problem:
+        raise ConfigurationError([problem])
+    people = _People(str(path))
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(_split_lines(file), start=1):
+                people.add_line(number, line)
+    except OSError as error:
+        raise ConfigurationError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
+    if people.problems:
+        raise ConfigurationError(shorten_problems(people.problems, str(path)))
+    return people.found
+
+
+def _split_lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """Yield the lines of the file, None for one that is too long, never holding more than a line."""
+    start = len(codecs.BOM_UTF8)
+    if file.read(start) != codecs.BOM_UTF8:
+        file.seek(0)
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        too_long = len(line) > MAX_LINE_BYTES
+        while too_long and line and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE_BYTES)
+        yield None if too_long else line
+
+
+class _People:
+    """The people found so far, and what was wrong with the lines of the others."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[tuple[str, dict[str, Any]]] = []
+        self.problems: list[Problem] = []
+        self.lines: dict[str, int] = {}
+
+    def add_line(self, number: int, line: bytes | None) -> None:
+        where = f"{self.file}:{number}"
+        if line is None:
+            self.problems.append(Problem(where, f"is longer than {MAX_LINE_BYTES} bytes", "shorten it"))
+            return
+        try:
+            data = parse_line(line)
+        except LineError as error:
+            self.problems.append(Problem(where, error.what, error.remedy))
+            return
+        if data is not None:
+            self.add_person(number, data)
+
+    def add_person(self, number: int, data: dict[str, Any]) -> None:
+        where = f"{self.file}:{number}"
+        self.problems += find_person_problems(data, where)
+        problem = self.find_id_problem(data, where)
+        if problem:
+            self.problems.append(problem)
+            return
+        self.lines[data["id"]] = number
+        self.found.append((data["id"], data))
+
+    def find_id_problem(self, data: dict[str, Any], where: str) -> Problem | None:
+        if "id" not in data:
+            return Problem(where, "has no id", 'give it one, as in "id": "p001"')
+        written = "" if data["id"] is None else json.dumps(data["id"])
+        problem = find_label_problem(data["id"], Place(f"{where}: id", written))
+        if problem or data["id"] not in self.lines:
+            return problem
+        what = f"{spell_value(data['id'])} is also the id on line {self.lines[data['id']]}"
+        return Problem(f"{where}: id", what, "give one of the two another")

@@ -1,0 +1,408 @@
+"""A persona: who somebody is, what they heard, what they believe, and the acts they can be asked for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from .cast.asking import ask
+from .cast.community import Community
+from .cast.occasion import Calls, Occasion
+from .cast.remarks import message_remark, remarks_of
+from .cast.standing import build_card
+from .domain.ballot import Ballot, Choice
+from .domain.belief import Belief, BeliefChange, Opinion, change_belief, keep_belief
+from .domain.belief_dict import OVERALL, read_beliefs, write_belief
+from .domain.bookmark import Bookmark
+from .domain.feed import FeedPost, Reactions
+from .domain.memory import EpochMemory
+from .domain.outcome import Answer, Done, NotAsked, Outcome, Refused, Unreadable, reason_of, value_of
+from .domain.person import Person, parse_person
+from .domain.remark import Remark, as_remark
+from .domain.scene import CandidateCard, Scene
+from .engine.bridge import run_sync
+from .engine.plan import post_key
+from .errors import UsageError
+from .minds.views import (
+    BallotView,
+    ChatTurnView,
+    ChatUpdateView,
+    DebateUpdateView,
+    LifeView,
+    OpeningView,
+    PersonView,
+    PostView,
+    ReactionView,
+    SocialUpdateView,
+)
+from .social_media import Post, as_feed_post, post_row
+
+V = TypeVar("V", bound=PersonView)
+
+KNOWLEDGE = ("debate_knowledge", "chats", "social_media_knowledge")
+"""What `update_beliefs` can learn from, each the name of a list on the persona."""
+
+
+@dataclass
+class ChatEntry:
+    """A conversation somebody had.
+
+    Attributes:
+        peer_id: the partner.
+        peer_name: the partner's name.
+        conversation: what was said, in order: `{speaker_id, message}`.
+    """
+
+    peer_id: str
+    peer_name: str
+    conversation: list[dict[str, Any]]
+
+
+class Persona:
+    """Somebody who hears debates, talks, posts, reacts and votes.
+
+    Attributes:
+        id: unique in a population.
+        features: the attributes, as given.
+        world_story: the world in words, or None.
+        llm_client: a mind of its own; None: the mind of its community.
+        debate_knowledge: what was said in debates it heard, oldest first.
+        chats: its conversations, oldest first.
+        social_media_knowledge: posts it was shown, each once, oldest first.
+        posts: its own posts.
+        beliefs: {topic id: {belief, vote, stance}, "overall_vote": name}; scripts may assign plain strings too.
+        outcomes: name of a verb to how its last act ended: why there is no answer where there is none.
+        memory: what it took from earlier epochs of a run.
+        community: what it shares with the others.
+    """
+
+    def __init__(
+        self, persona_id: str, persona_data: Mapping[str, Any] | None = None, world_story: str | None = None
+    ) -> None:
+        self.id = persona_id
+        self.features: dict[str, Any] = dict(persona_data or {})
+        self.world_story = world_story
+        self.llm_client: Any = None
+        self.debate_knowledge: list[str] = []
+        self.chats: list[ChatEntry] = []
+        self.social_media_knowledge: list[dict[str, Any]] = []
+        self.posts: list[Post] = []
+        self.beliefs: dict[str, Any] = {}
+        self.outcomes: dict[str, Answer[Any]] = {}
+        self.memory: list[EpochMemory] = []
+        self.community = Community(scene=Scene(world_story or ""))
+        self._learned = dict.fromkeys(KNOWLEDGE, Bookmark())
+        self._epoch_began = dict.fromkeys(KNOWLEDGE, Bookmark())
+        self._feed: tuple[FeedPost, ...] = ()
+        self._reactions = Reactions({})
+        self.calls = Calls(persona_id)
+
+    def __repr__(self) -> str:
+        return f"Persona({self.id!r})"
+
+    @property
+    def name(self) -> str:
+        """The name, or the id if no name is known."""
+        return str(self.features.get("name") or self.id)
+
+    # What existing scripts call: each verb has an `_async` twin.
+
+    def consume_debate_content(self, debate_transcript: Any) -> None:
+        """Hear a transcript: its statements become knowledge. No model is called.
+
+        Args:
+            debate_transcript: a `DebateTranscript`; anything with `statements` that have a `statement` or a `raw_text`.
+        """
+        self.debate_knowledge += remarks_of(debate_transcript.statements)
+        self.community = meet(self.community, debate_transcript)
+
+    def update_beliefs(self, knowledge_category: str = "debate_knowledge", max_change_percentage: float = 0.5) -> None:
+        """Update the beliefs from what is new in one of the three lists of knowledge; nothing new: nothing is asked.
+
+        Args:
+            knowledge_category: `debate_knowledge`, `chats` or `social_media_knowledge`.
+            max_change_percentage: how far a stance may move, as a share of the axis, in [0, 1].
+        """
+        run_sync(self.update_beliefs_async(knowledge_category, max_change_percentage))
+
+    async def update_beliefs_async(
+        self, knowledge_category: str = "debate_knowledge", max_change_percentage: float = 0.5
+    ) -> None:
+        """As `update_beliefs`."""
+        occasion = self.calls.next(f"belief/{knowledge_category}")
+        await self.learn(knowledge_category, occasion, max_change_percentage)
+
+    def chat_with_peers(
+        self, conversation_history: Sequence[Any], peer_id: str, peer_name: str | None = None
+    ) -> str | None:
+        """Return what this persona says next in a conversation; None if there is no answer, see `outcomes`."""
+        return run_sync(self.chat_with_peers_async(conversation_history, peer_id, peer_name))
+
+    async def chat_with_peers_async(
+        self, conversation_history: Sequence[Any], peer_id: str, peer_name: str | None = None
+    ) -> str | None:
+        """As `chat_with_peers`."""
+        said = [message_remark(message) for message in conversation_history]
+        return value_of(await self.speak(said, peer_id, peer_name or peer_id, self.calls.next("chat")))
+
+    def create_social_media_post(self, existing_posts: Iterable[Any]) -> Post | None:
+        """Write a post, having seen `existing_posts`; None if there is no answer, see `outcomes`."""
+        return run_sync(self.create_social_media_post_async(existing_posts))
+
+    async def create_social_media_post_async(self, existing_posts: Iterable[Any]) -> Post | None:
+        """As `create_social_media_post`."""
+        feed = tuple(as_feed_post(post) for post in existing_posts)
+        epoch = self.calls.next("post").epoch
+        return value_of(await self.write_post(feed, Occasion(post_key(epoch, self.id), epoch)))
+
+    def react_to_post(self, post: Any) -> str | None:
+        """Return `thumbs_up`, `thumbs_down` or None; why None, see `outcomes`."""
+        return run_sync(self.react_to_post_async(post))
+
+    async def react_to_post_async(self, post: Any) -> str | None:
+        """As `react_to_post`."""
+        shown = as_feed_post(post)
+        answer = await self.react((shown,), (shown.id,), self.calls.next("react"))
+        reactions = value_of(answer)
+        return reactions.by_post.get(shown.id) if reactions else None
+
+    def vote(self, candidates: Iterable[Any]) -> str | None:
+        """Return the name of the candidate chosen, or None; why None, see `outcomes`."""
+        return run_sync(self.vote_async(candidates))
+
+    async def vote_async(self, candidates: Iterable[Any]) -> str | None:
+        """As `vote`."""
+        cards = tuple(build_card(candidate) for candidate in candidates)
+        return (await self.cast_ballot(cards, self.calls.next("ballot"))).candidate_name
+
+    # What a population and a run build on: the same acts, told when they take place, answering with values.
+
+    def person(self) -> Person:
+        """Return who this is, as a value.
+
+        Raises:
+            ConfigurationError: attributes that cannot be read.
+        """
+        return parse_person(self.id, self.features)
+
+    def held_beliefs(self) -> tuple[Belief, ...]:
+        """Return the beliefs held now, as values."""
+        return read_beliefs(self.beliefs, self.community.scene)
+
+    def first_choice(self) -> str | None:
+        """Return the id of the candidate preferred now, or None."""
+        return self.community.scene.candidate_id(self.beliefs.get(OVERALL))
+
+    def candidates_shown(self, act: str, epoch: int) -> tuple[CandidateCard, ...]:
+        """Return the candidates in the order this persona sees them in one act: drawn for each persona and act."""
+        chance = self.community.chance_of(self.id, epoch)
+        return chance.shuffle(f"order/{act}", self.community.scene.candidates)
+
+    def has_news(self, knowledge_category: str) -> bool:
+        """Say whether there is something in this list that was not learned from yet.
+
+        Raises:
+            UsageError: no such list of knowledge.
+        """
+        if knowledge_category not in KNOWLEDGE:
+            raise UsageError(f"{knowledge_category!r} is no knowledge; there are {', '.join(KNOWLEDGE)}")
+        return bool(self._news(knowledge_category))
+
+    async def form_opinion(self, occasion: Occasion) -> Outcome[tuple[BeliefChange, ...]]:
+        """State the opinion everything starts from."""
+        answer = await self._ask("opening_opinion", self._view(OpeningView, occasion))
+        return self._take_over(answer, 1.0)
+
+    async def learn(
+        self, knowledge_category: str, occasion: Occasion, max_change_share: float
+    ) -> Outcome[tuple[BeliefChange, ...]]:
+        """Update the beliefs from what is new in one list of knowledge."""
+        if not self.has_news(knowledge_category):
+            return self._note("update_beliefs", NotAsked("nothing new to learn"))
+        view = self._update_view(knowledge_category, occasion)
+        answer = await self._ask("update_beliefs", view)
+        if isinstance(answer, Done):
+            self._learned[knowledge_category] = Bookmark.at_end_of(getattr(self, knowledge_category))
+        return self._take_over(answer, max_change_share)
+
+    async def speak(self, said: Sequence[Remark], peer_id: str, peer_name: str, occasion: Occasion) -> Outcome[Remark]:
+        """Say the next thing in a conversation."""
+        view = self._life_view(ChatTurnView, occasion, conversation=tuple(said), peer_id=peer_id, peer_name=peer_name)
+        answer: Answer[Remark] = await self._ask("chat_with_peers", view)
+        return Done(answer.value.said_by(self.id, self.name)) if isinstance(answer, Done) else answer
+
+    async def write_post(self, feed: tuple[FeedPost, ...], occasion: Occasion) -> Outcome[Post]:
+        """Write a post, having seen `feed`; the key of the occasion becomes the post's id."""
+        answer: Answer[Remark] = await self._ask(
+            "create_social_media_post", self._life_view(PostView, occasion, feed=feed)
+        )
+        if not isinstance(answer, Done):
+            return answer
+        text = answer.value.said_by(self.id, self.name)
+        post = Post(occasion.key, self.id, text, epoch=occasion.epoch)
+        self.posts.append(post)
+        return Done(post)
+
+    async def react(
+        self, feed: tuple[FeedPost, ...], considered: tuple[str, ...], occasion: Occasion
+    ) -> Outcome[Reactions]:
+        """See a feed, and react to what is considered in it."""
+        self.see(feed)
+        if not considered:
+            return self._note("react_to_post", NotAsked("nothing to react to"))
+        view = self._life_view(ReactionView, occasion, feed=feed, considered=considered)
+        answer: Answer[Reactions] = await self._ask("react_to_post", view)
+        self._reactions = answer.value if isinstance(answer, Done) else Reactions({})
+        return answer
+
+    def see(self, feed: tuple[FeedPost, ...]) -> None:
+        """Be shown a feed: what was not seen before becomes knowledge."""
+        self._feed = feed
+        self._reactions = Reactions({})
+        known = {post.get("id") for post in self.social_media_knowledge}
+        self.social_media_knowledge += [post_row(post) for post in feed if post.id not in known]
+
+    async def cast_ballot(self, candidates: tuple[CandidateCard, ...], occasion: Occasion) -> Ballot:
+        """Vote, once; whatever comes of it is a ballot."""
+        self.community = replace(self.community, scene=replace(self.community.scene, candidates=candidates))
+        view = self._view(BallotView, occasion)
+        answer = await self._ask("vote", view) if candidates else self._note("vote", NotAsked("no candidates"))
+        order = tuple(card.id for card in view.candidates)
+        return self._ballot(answer, order)
+
+    def remember_epoch(self, epoch: int) -> None:
+        """Close an epoch: keep the beliefs, and the words of the last `memory_epochs` epochs."""
+        latest = EpochMemory(
+            epoch,
+            self.held_beliefs(),
+            first_choice=self.first_choice(),
+            heard=self._heard(),
+            conversation=self._conversation(),
+            feed=self._feed,
+        )
+        self.memory.append(latest)
+        forgotten = len(self.memory) - self.community.memory_epochs
+        if forgotten > 0:
+            older = self.memory[forgotten - 1]
+            self.memory[forgotten - 1] = replace(older, heard=(), conversation=(), feed=())
+        self._epoch_began = {name: Bookmark.at_end_of(getattr(self, name)) for name in KNOWLEDGE}
+        self._feed, self._reactions = (), Reactions({})
+
+    # Views.
+
+    def _view(self, view_type: type[V], occasion: Occasion, **seen: Any) -> V:
+        return view_type(
+            key=occasion.key,
+            scene=self.community.scene,
+            chance=self.community.chance_of(self.id, occasion.epoch),
+            person=self.person(),
+            beliefs=self.held_beliefs(),
+            first_choice=self.first_choice(),
+            memory=tuple(self.memory),
+            candidates=self.candidates_shown(view_type.act, occasion.epoch),
+            **seen,
+        )
+
+    def _life_view(self, view_type: type[V], occasion: Occasion, **seen: Any) -> V:
+        lived = {"conversation": self._conversation(), "feed": self._feed, **self._partner()}
+        return self._view(view_type, occasion, heard=self._heard(), **{**lived, **seen})
+
+    def _update_view(self, knowledge_category: str, occasion: Occasion) -> LifeView:
+        if knowledge_category == "debate_knowledge":
+            return self._life_view(DebateUpdateView, occasion)
+        if knowledge_category == "chats":
+            return self._life_view(ChatUpdateView, occasion)
+        news = tuple(as_feed_post(post) for post in self._news("social_media_knowledge"))
+        shown = {post.id: post for post in (*self._feed, *news)}
+        return self._life_view(
+            SocialUpdateView,
+            occasion,
+            feed=tuple(shown.values()),
+            unseen=tuple(post.id for post in news),
+            reactions=self._reactions,
+        )
+
+    def _news(self, knowledge_category: str) -> Sequence[Any]:
+        return self._learned[knowledge_category].after(getattr(self, knowledge_category))
+
+    def _heard(self) -> tuple[Remark, ...]:
+        return tuple(as_remark(text) for text in self._epoch_began["debate_knowledge"].after(self.debate_knowledge))
+
+    def _conversation(self) -> tuple[Remark, ...]:
+        chats = self._epoch_began["chats"].after(self.chats)
+        return tuple(message_remark(message) for chat in chats for message in chat.conversation)
+
+    def _partner(self) -> dict[str, str]:
+        chats = self._epoch_began["chats"].after(self.chats)
+        return {"peer_id": chats[-1].peer_id, "peer_name": chats[-1].peer_name} if chats else {}
+
+    # Answers.
+
+    async def _ask(self, verb: str, view: PersonView) -> Answer[Any]:
+        mind = self.community.mind_of(self.llm_client)
+        return self._note(verb, await ask(mind, view, timeout_seconds=self.community.call_timeout_seconds))
+
+    def _note(self, verb: str, answer: Answer[Any]) -> Answer[Any]:
+        self.outcomes[verb] = answer
+        return answer
+
+    def _take_over(self, answer: Answer[Opinion], max_change_share: float) -> Outcome[tuple[BeliefChange, ...]]:
+        if not isinstance(answer, Done):
+            return answer
+        held = {belief.topic_id: belief for belief in self.held_beliefs()}
+        stated = {belief.topic_id: belief for belief in answer.value.beliefs}
+        changes = tuple(
+            change_belief(topic.id, held.get(topic.id), stated.get(topic.id), max_change_share)
+            for topic in self.community.scene.topics
+        )
+        self._apply(changes, answer.value.first_choice)
+        return Done(changes)
+
+    def _apply(self, changes: Iterable[BeliefChange], first_choice: str | None) -> None:
+        scene = self.community.scene
+        for change in changes:
+            if change.status == "done" and change.belief is not None:
+                self.beliefs[change.topic_id] = write_belief(change.belief, scene)
+        if first_choice is not None:
+            self.beliefs[OVERALL] = scene.candidate_name(first_choice)
+
+    def unchanged(self, outcome: Outcome[Any]) -> tuple[BeliefChange, ...]:
+        """Return the changes of an update that did not happen: every belief as it was, with why."""
+        held = {belief.topic_id: belief for belief in self.held_beliefs()}
+        return tuple(
+            keep_belief(topic.id, held.get(topic.id), outcome.status, reason_of(outcome))
+            for topic in self.community.scene.topics
+        )
+
+    def _ballot(self, answer: Answer[Choice], order: tuple[str, ...]) -> Ballot:
+        preferred = self.first_choice()
+        match answer:
+            case Done(choice):
+                return Ballot(
+                    self.id,
+                    "choice" if choice.candidate_id is not None else "abstained",
+                    candidate_id=choice.candidate_id,
+                    candidate_name=self.community.scene.candidate_name(choice.candidate_id),
+                    order_shown=order,
+                    reason=choice.reason,
+                    first_choice=choice.first_choice or choice.candidate_id or preferred,
+                )
+            case Unreadable(text):
+                return Ballot(self.id, "unreadable", order_shown=order, raw_text=text, first_choice=preferred)
+            case Refused():
+                return Ballot(self.id, "refused", order_shown=order, first_choice=preferred)
+            case NotAsked(reason):
+                return Ballot(self.id, "not_asked", order_shown=order, reason=reason, first_choice=preferred)
+            case failed:
+                return Ballot(self.id, "failed", order_shown=order, reason=failed.kind, first_choice=preferred)
+
+
+def meet(community: Community, transcript: Any) -> Community:
+    """Return the community, knowing the topic of a transcript and the candidates who spoke in it."""
+    topic = getattr(transcript, "topic", None)
+    cards = [
+        CandidateCard(statement.candidate_id, statement.candidate_name)
+        for statement in transcript.statements
+        if getattr(statement, "candidate_id", None)
+    ]
+    scene = community.scene.with_topics([topic] if topic else []).with_candidates(cards)
+    return community if scene is community.scene else replace(community, scene=scene)

@@ -1,0 +1,371 @@
+"""A population: everybody's acts side by side, behind synchronous verbs."""
+
+import warnings
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .cast.community import Community
+from .cast.occasion import Occasion
+from .cast.standing import build_cards
+from .domain.ballot import Ballot, VoteCounts
+from .domain.belief_dict import voting_data
+from .domain.feed import draw_considered, rank_feed
+from .domain.outcome import Done, Outcome, value_of
+from .domain.pairing import Conversation, draw_conversations, draw_posters
+from .domain.remark import Remark
+from .domain.scene import Scene
+from .engine.bridge import run_sync
+from .engine.ledger import Ledger, Task
+from .engine.plan import TurnPlace, key_part, plan_conversation, post_key
+from .engine.runner import run_tasks
+from .errors import UsageError
+from .minds.base import Mind
+from .minds.naming import build_mind
+from .people_file import load_people
+from .persona import ChatEntry, Persona, meet
+from .social_media import SocialMedia, as_feed_post, post_row
+
+
+class Population:
+    """Everybody in a community, in file order.
+
+    Attributes:
+        personas: everybody.
+        world_story: the world in words, or None.
+        community: what they share.
+        ballots: those of the last vote, one a person.
+    """
+
+    def __init__(self, world_story: str | None = None, *, seed: int = 0, model: str | Mind | None = None) -> None:
+        """Make an empty population.
+
+        Args:
+            world_story: the world in words.
+            seed: where all chance comes from.
+            model: what people think with: a name, or a mind; None: the offline mind.
+
+        Raises:
+            ConfigurationError: no model has this name.
+        """
+        self.personas: list[Persona] = []
+        self.world_story = world_story
+        self.ballots: tuple[Ballot, ...] = ()
+        self._community = Community(scene=Scene(world_story or ""), mind=build_mind(model), seed=seed)
+        self._calls: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        return f"Population({len(self.personas)} personas)"
+
+    @property
+    def community(self) -> Community:
+        """What everybody shares; setting it sets it for everybody."""
+        return self._community
+
+    @community.setter
+    def community(self, community: Community) -> None:
+        self._community = community
+        for persona in self.personas:
+            persona.community = community
+
+    def size(self) -> int:
+        """Return the number of people."""
+        return len(self.personas)
+
+    def add_persona(self, persona: Persona) -> None:
+        """Add somebody at the end."""
+        persona.community = self._community
+        self.personas.append(persona)
+
+    def load_from_jsonl(self, file_path: str | Path, limit: int | None = None) -> None:
+        """Add people from a file of one mapping a line.
+
+        Args:
+            file_path: the file.
+            limit: how many to take, a sample drawn from the seed, in the file's order; None: all. Where the file
+                holds fewer, all are taken, with a warning.
+
+        Raises:
+            ConfigurationError: everything wrong in the file, with file and line.
+        """
+        people = load_people(file_path, limit, seed=self._community.seed)
+        if limit is not None and len(people) < limit:
+            warnings.warn(f"{file_path} holds {len(people)} people, fewer than the {limit} asked for", stacklevel=2)
+        for persona_id, data in people:
+            self.add_persona(Persona(persona_id, data, self.world_story))
+
+    def consume_debate_content(self, debate_transcript: Any) -> None:
+        """Let everybody hear a transcript. No model is called."""
+        self.community = meet(self._community, debate_transcript)
+        for persona in self.personas:
+            persona.consume_debate_content(debate_transcript)
+
+    # The three belief verbs, over one shared coroutine.
+
+    def update_beliefs_from_debate(self, max_concurrent: int = 20, max_change_percentage: float = 0.5) -> None:
+        """Update everybody's beliefs from the debates they heard; who heard nothing new is not asked.
+
+        Args:
+            max_concurrent: how many are asked at once.
+            max_change_percentage: how far a stance may move, as a share of the axis, in [0, 1].
+        """
+        run_sync(self._run_parallel_belief_updates("debate_knowledge", max_concurrent, max_change_percentage))
+
+    def update_beliefs_from_chat(self, max_concurrent: int = 20, max_change_percentage: float = 0.5) -> None:
+        """As `update_beliefs_from_debate`, from conversations."""
+        run_sync(self._run_parallel_belief_updates("chats", max_concurrent, max_change_percentage))
+
+    def update_beliefs_from_social_media(self, max_concurrent: int = 20, max_change_percentage: float = 0.5) -> None:
+        """As `update_beliefs_from_debate`, from posts seen."""
+        run_sync(self._run_parallel_belief_updates("social_media_knowledge", max_concurrent, max_change_percentage))
+
+    async def update_beliefs_from_debate_async(
+        self, max_concurrent: int = 20, max_change_percentage: float = 0.5
+    ) -> None:
+        """As `update_beliefs_from_debate`."""
+        await self._run_parallel_belief_updates("debate_knowledge", max_concurrent, max_change_percentage)
+
+    async def update_beliefs_from_chat_async(
+        self, max_concurrent: int = 20, max_change_percentage: float = 0.5
+    ) -> None:
+        """As `update_beliefs_from_chat`."""
+        await self._run_parallel_belief_updates("chats", max_concurrent, max_change_percentage)
+
+    async def update_beliefs_from_social_media_async(
+        self, max_concurrent: int = 20, max_change_percentage: float = 0.5
+    ) -> None:
+        """As `update_beliefs_from_social_media`."""
+        await self._run_parallel_belief_updates("social_media_knowledge", max_concurrent, max_change_percentage)
+
+    async def update_beliefs_async(self, knowledge_category: str = "debate_knowledge") -> None:
+        """Update everybody's beliefs from one of the three lists of knowledge, under the population's own limit."""
+        await self._run_parallel_belief_updates(knowledge_category, self._community.max_concurrent)
+
+    async def _run_parallel_belief_updates(
+        self, knowledge_category: str, max_concurrent: int = 20, max_change_percentage: float = 0.5
+    ) -> None:
+        """Ask all who have something new to learn, side by side."""
+        call = self._next_call(f"belief/{knowledge_category}")
+        learners = {who: p for who, p in self.members().items() if p.has_news(knowledge_category)}
+
+        async def learn(task: Task) -> Outcome[Any]:
+            return await learners[task.about].learn(knowledge_category, Occasion(task.key, call), max_change_percentage)
+
+        await self._side_by_side(f"e{call}/belief/{knowledge_category}", learners, learn, limit=max_concurrent)
+
+    # The other acts.
+
+    def chat_with_peers(self, num_rounds_mean: int = 3, num_rounds_variance: int = 1) -> list[dict[str, Any]]:
+        """Let everybody talk with one other, drawn by chance; of an odd number one stays alone.
+
+        Args:
+            num_rounds_mean: how many times each of the two speaks, on average.
+            num_rounds_variance: a half-range: the number is drawn evenly from the mean plus or minus this.
+
+        Returns:
+            `{participants: [id, id], num_rounds, conversation: [{speaker_id, message}]}` for every pair, where
+            `num_rounds` is what was drawn; a conversation ends early when somebody gives no answer.
+        """
+        return run_sync(self.chat_with_peers_async(num_rounds_mean, num_rounds_variance))
+
+    async def chat_with_peers_async(
+        self, num_rounds_mean: int = 3, num_rounds_variance: int = 1
+    ) -> list[dict[str, Any]]:
+        """As `chat_with_peers`."""
+        call = self._next_call("chat")
+        by_id = self.members()
+        chance = self._community.chance_of("", call)
+        conversations = draw_conversations(by_id, chance, num_rounds_mean, num_rounds_variance)
+        said: dict[str, list[Remark]] = {conversation.id: [] for conversation in conversations}
+
+        async def speak(task: Task) -> Outcome[Remark]:
+            place: TurnPlace = task.about
+            so_far = said[place.conversation.id]
+            outcome = await speak_turn(by_id, place, so_far, Occasion(task.key, call))
+            so_far += [outcome.value] if isinstance(outcome, Done) else []
+            return outcome
+
+        turns = [task for conversation in conversations for task in plan_conversation(conversation, call)]
+        await run_tasks(Ledger(turns), speak, _ignore, limit=self._community.max_concurrent)
+        return [_finish(by_id, conversation, said[conversation.id]) for conversation in conversations]
+
+    def create_social_media_posts(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
+        """Let some people post, drawn by chance.
+
+        Args:
+            post_probability: how likely each one is to post, in [0, 1].
+
+        Returns:
+            `{persona_id, content, id}` for every post.
+        """
+        return run_sync(self.create_social_media_posts_async(post_probability))
+
+    async def create_social_media_posts_async(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
+        """As `create_social_media_posts`."""
+        call = self._next_call("post")
+        by_id = self.members()
+        earlier = [as_feed_post(post) for persona in self.personas for post in persona.posts]
+
+        async def write(task: Task) -> Outcome[Any]:
+            chance = self._community.chance_of(task.about, call)
+            feed = rank_feed(earlier, task.about, chance, self._community.feed_size)
+            return await by_id[task.about].write_post(feed, Occasion(post_key(call, task.about), call))
+
+        posters = draw_posters(by_id, self._community.seed, call, post_probability)
+        outcomes = await self._side_by_side(f"e{call}/post", posters, write)
+        written = [value_of(outcome) for outcome in outcomes]
+        return [{"persona_id": p.persona_id, "content": p.content, "id": p.id} for p in written if p is not None]
+
+    def react_to_posts(
+        self,
+        posts: Iterable[Any],
+        social_media_platform: SocialMedia | None = None,
+        reaction_probability: float = 0.4,
+    ) -> dict[str, int]:
+        """Let everybody see their feed of these posts, and react to some of them.
+
+        Each person is shown the first `feed_size` of the posts (without its own) ranked for it, a draw says which of
+        them it considers reacting to, and it is asked once.
+
+        Args:
+            posts: posts, or mappings with `persona_id` and `content`.
+            social_media_platform: where the reactions are noted; posts it lacks are added.
+            reaction_probability: how likely a person is to consider reacting to a post it is shown, in [0, 1].
+
+        Returns:
+            `{total_reactions, thumbs_up, thumbs_down}`.
+        """
+        return run_sync(self.react_to_posts_async(posts, social_media_platform, reaction_probability))
+
+    async def react_to_posts_async(
+        self,
+        posts: Iterable[Any],
+        social_media_platform: SocialMedia | None = None,
+        reaction_probability: float = 0.4,
+    ) -> dict[str, int]:
+        """As `react_to_posts`."""
+        call = self._next_call("react")
+        platform = social_media_platform if social_media_platform is not None else SocialMedia()
+        known = {post.id for post in platform.posts}
+        shown = [as_feed_post(post) for post in posts]
+        for post in shown:
+            if post.id not in known:
+                platform.add_post(post_row(post))
+        by_id = self.members()
+
+        async def react(task: Task) -> Outcome[Any]:
+            chance = self._community.chance_of(task.about, call)
+            feed = rank_feed(shown, task.about, chance, self._community.feed_size)
+            considered = draw_considered(feed, chance, reaction_probability)
+            return await by_id[task.about].react(feed, considered, Occasion(task.key, call))
+
+        outcomes = await self._side_by_side(f"e{call}/react", by_id, react)
+        given: Counter[str] = Counter()
+        for persona_id, outcome in zip(by_id, outcomes, strict=True):
+            reactions = value_of(outcome)
+            for post_id, reaction in (reactions.by_post if reactions else {}).items():
+                platform.add_reaction(post_id, persona_id, reaction)
+                given[reaction] += 1
+        return {"total_reactions": given.total(), **{kind: given[kind] for kind in SocialMedia.VALID_REACTIONS}}
+
+    def conduct_vote(self, candidates: Iterable[Any]) -> VoteCounts:
+        """Let everybody vote, and count; the ballots themselves stand in `ballots` afterwards.
+
+        Args:
+            candidates: `Candidate`s, mappings with id and name, or names.
+
+        Raises:
+            UsageError: something is no candidate, or two share an id or a name.
+        """
+        return run_sync(self.conduct_vote_async(candidates))
+
+    async def conduct_vote_async(self, candidates: Iterable[Any]) -> VoteCounts:
+        """As `conduct_vote`."""
+        call = self._next_call("ballot")
+        cards = build_cards(candidates)
+        by_id = self.members()
+
+        async def vote(task: Task) -> Outcome[Ballot]:
+            return Done(await by_id[task.about].cast_ballot(cards, Occasion(task.key, call)))
+
+        outcomes = await self._side_by_side("ballot", by_id, vote)
+        self.ballots = tuple(outcome.value for outcome in outcomes if isinstance(outcome, Done))
+        return VoteCounts([card.name for card in cards], self.ballots)
+
+    def get_voting_data(self) -> list[dict[str, Any]]:
+        """Return `{id, policy_positions {topic id: {reasoning, vote}}, overall_vote}` for everybody."""
+        return [voting_data(persona.id, persona.beliefs) for persona in self.personas]
+
+    def members(self) -> dict[str, Persona]:
+        """Return everybody by id, all sharing what any of them knows of the stage.
+
+        Raises:
+            UsageError: two people have one id.
+        """
+        by_id = {persona.id: persona for persona in self.personas}
+        if len(by_id) < len(self.personas):
+            repeated = next(who for who, count in Counter(p.id for p in self.personas).items() if count > 1)
+            raise UsageError(f"two people have the id {repeated!r}; give each their own")
+        scene = self._community.scene
+        for persona in self.personas:
+            if persona.community is not self._community:
+                known = persona.community.scene
+                scene = scene.with_topics(known.topics).with_candidates(known.candidates)
+        self.community = replace(self._community, scene=scene)
+        return by_id
+
+    def _next_call(self, verb: str) -> int:
+        number = self._calls[verb]
+        self._calls[verb] += 1
+        return number
+
+    async def _side_by_side(
+        self,
+        prefix: str,
+        persona_ids: Iterable[str],
+        act: Callable[[Task], Awaitable[Outcome[Any]]],
+        *,
+        limit: int | None = None,
+    ) -> list[Outcome[Any]]:
+        """Return how one act of each of these people ended, in their order."""
+        tasks = [Task(f"{prefix}/{key_part(who)}", "act", about=who) for who in persona_ids]
+        ended: dict[str, Outcome[Any]] = {}
+
+        def settle(task: Task, outcome: Outcome[Any]) -> None:
+            ended[task.key] = outcome
+
+        await run_tasks(Ledger(tasks), act, settle, limit=limit or self._community.max_concurrent)
+        return [ended[task.key] for task in tasks]
+
+
+async def speak_turn(
+    by_id: dict[str, Persona], place: TurnPlace, said: Sequence[Remark], occasion: Occasion
+) -> Outcome[Remark]:
+    """Let whose turn it is speak."""
+    speaker, listener = place.conversation.turns[place.number]
+    return await by_id[speaker].speak(said, listener, by_id[listener].name, occasion)
+
+
+def enter_conversation(by_id: dict[str, Persona], who: str, conversation: Conversation, said: Sequence[Remark]) -> None:
+    """Make a conversation part of what one of the two knows, if anything was said in it."""
+    if said:
+        peer = by_id[conversation.second if who == conversation.first else conversation.first]
+        by_id[who].chats.append(ChatEntry(peer.id, peer.name, messages(said)))
+
+
+def messages(said: Iterable[Remark]) -> list[dict[str, Any]]:
+    """Return what was said as `{speaker_id, message}` mappings."""
+    return [{"speaker_id": remark.speaker_id, "message": remark} for remark in said]
+
+
+def _finish(by_id: dict[str, Persona], conversation: Conversation, said: list[Remark]) -> dict[str, Any]:
+    participants = [conversation.first, conversation.second]
+    for who in participants:
+        enter_conversation(by_id, who, conversation, said)
+    return {"participants": participants, "num_rounds": conversation.rounds, "conversation": messages(said)}
+
+
+def _ignore(task: Task, outcome: Outcome[Any]) -> None:
+    """Settle nothing: the acts themselves keep what was said."""

@@ -1,0 +1,167 @@
+"""What happens between acts: transcripts, feeds, memories, and the rows of the record. No mind is asked here."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from ..domain.belief_dict import voting_data
+from ..domain.outcome import Done, Outcome, Skipped, value_of
+from ..engine.ledger import Ledger, Task
+from ..engine.plan import QuestionPlace, TurnPlace, conversation_key
+from ..minds.views import ChatUpdateView, DebateUpdateView, OpeningView, SocialUpdateView
+from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, REACTIONS
+from ..social_media import as_feed_post
+from . import rows
+from .events import Events
+from .recorder import Recorder
+from .stage import Stage
+
+SHOWN_AS = {
+    "opening_opinion": OpeningView.act,
+    "debate_update": DebateUpdateView.act,
+    "chat_update": ChatUpdateView.act,
+    "social_update": SocialUpdateView.act,
+}
+"""Step of the plan to the act whose candidates' order was drawn for it."""
+
+
+class Bookkeeping:
+    """Takes down how every task ended, and does the tasks in which no mind is asked."""
+
+    def __init__(
+        self, stage: Stage, events: Events, recorder: Recorder, ledger: Ledger, at_opening_end: Callable[[], None]
+    ) -> None:
+        self._stage = stage
+        self._events = events
+        self._recorder = recorder
+        self._ledger = ledger
+        self._people = stage.population.members()
+        self._candidates = {candidate.id: candidate for candidate in stage.candidates}
+        self._failures: defaultdict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+        self._candidate_rows: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self._votes: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self._stances: defaultdict[int, dict[str, dict[str, float | None]]] = defaultdict(dict)
+        self._by_step: dict[str, Callable[[Task, Outcome[Any]], None]] = {
+            "opening_opinion": self._note_beliefs,
+            "debate_update": self._note_beliefs,
+            "chat_update": self._note_beliefs,
+            "social_update": self._note_beliefs,
+            "chat_turn": self._note_turn,
+            "reaction": self._note_reactions,
+            "opening_end": lambda task, outcome: at_opening_end(),
+            "transcript": self._publish,
+            "candidate_end": self._note_candidate,
+            "persona_end": self._end_epoch_of_persona,
+            "posts_end": self._gather_posts,
+            "feed_end": self._count_reactions,
+            "epoch_end": self._write_epoch,
+            "run_end": self._write_ballots,
+        }
+
+    def settle(self, task: Task, outcome: Outcome[Any]) -> None:
+        """Take down how a task ended, before anything that waited for it starts."""
+        if task.is_act and task.step != "ballot" and outcome.status not in ("done", "not_asked"):
+            self._failures[task.epoch].append((self._ledger.order(task.key), rows.failure_row(task, outcome)))
+        if task.step in self._by_step:
+            self._by_step[task.step](task, outcome)
+
+    def _add(self, file: str, task: Task, row: dict[str, Any]) -> None:
+        self._recorder.add(file, task.epoch, self._ledger.order(task.key), row)
+
+    # Rows of acts.
+
+    def _note_beliefs(self, task: Task, outcome: Outcome[Any]) -> None:
+        persona = self._people[task.about]
+        scene = persona.community.scene
+        source = persona.community.mind_of(persona.llm_client).source
+        for change in value_of(outcome) or persona.unchanged(outcome):
+            self._add(BELIEFS, task, rows.belief_row(task, change, scene, source))
+        if not isinstance(outcome, Skipped) and outcome.status != "not_asked":
+            shown = self._shown_for(task)
+            candidates = persona.candidates_shown(SHOWN_AS[task.step], task.epoch)
+            step = rows.STEPS[task.step]
+            self._add(EXPOSURES, task, rows.exposure_row(task, step, shown, [card.id for card in candidates]))
+
+    def _shown_for(self, task: Task) -> list[str]:
+        if task.step == "debate_update":
+            return [transcript.question.id for transcript in self._events.transcripts_of(task.epoch)]
+        if task.step == "chat_update":
+            return [conversation_key(task.epoch, self._events.conversation_of[task.epoch, task.about])]
+        if task.step == "social_update":
+            feed, _ = self._events.shown[task.epoch, task.about]
+            return [post.id for post in feed]
+        return []
+
+    def _note_turn(self, task: Task, outcome: Outcome[Any]) -> None:
+        place: TurnPlace = task.about
+        if not isinstance(outcome, Skipped):
+            self._add(CONVERSATIONS, task, rows.turn_row(task, place.conversation, place.number, outcome))
+
+    def _note_reactions(self, task: Task, outcome: Outcome[Any]) -> None:
+        feed, considered = self._events.shown[task.epoch, task.about]
+        if feed:
+            self._add(EXPOSURES, task, rows.exposure_row(task, "feed", [post.id for post in feed], []))
+        given = outcome.value.by_post if isinstance(outcome, Done) else {}
+        for post_id in considered:
+            self._add(REACTIONS, task, rows.reaction_row(task, post_id, given.get(post_id), outcome))
+
+    # Between acts.
+
+    def _publish(self, task: Task, outcome: Outcome[Any]) -> None:
+        place: QuestionPlace = task.about
+        question = self._events.questions.get(place)
+        if question is not None:
+            said = self._events.statements[place]
+            where = (place.epoch, place.topic_index, place.question_index)
+            transcript = self._stage.mediator.publish_debate_transcript(said, question.topic, question, *where)
+            self._events.transcripts.append(transcript)
+
+    def _note_candidate(self, task: Task, outcome: Outcome[Any]) -> None:
+        self._candidate_rows[task.epoch][task.about] = rows.candidate_row(self._candidates[task.about])
+
+    def _end_epoch_of_persona(self, task: Task, outcome: Outcome[Any]) -> None:
+        persona = self._people[task.about]
+        self._events.let_hear(persona, task.epoch)
+        persona.remember_epoch(task.epoch)
+        self._votes[task.epoch][task.about] = voting_data(persona.id, persona.beliefs)
+        self._stances[task.epoch][task.about] = {belief.topic_id: belief.stance for belief in persona.held_beliefs()}
+
+    def _gather_posts(self, task: Task, outcome: Outcome[Any]) -> None:
+        before = self._events.feed_at_end[task.epoch - 1]
+        posts = self._events.posts[task.epoch]
+        new = [posts[key] for key in sorted(posts, key=self._ledger.order)]
+        for post in new:
+            self._stage.social_media.add_post(post)
+        self._events.feed_to_react_to[task.epoch] = (*before, *map(as_feed_post, new))
+
+    def _count_reactions(self, task: Task, outcome: Outcome[Any]) -> None:
+        platform = self._stage.social_media
+        for who in self._people:
+            reactions = self._events.reactions[task.epoch].get(who)
+            for post_id, reaction in (reactions.by_post if reactions else {}).items():
+                platform.add_reaction(post_id, who, reaction)
+        self._events.feed_at_end[task.epoch] = tuple(map(as_feed_post, platform.posts))
+
+    # Lines and files.
+
+    def _write_epoch(self, task: Task, outcome: Outcome[Any]) -> None:
+        epoch = task.epoch
+        row = {
+            "epoch": epoch,
+            "debates": [rows.debate_row(transcript) for transcript in self._events.transcripts_of(epoch)],
+            "newsfeed": {"posts": [rows.feed_row(post) for post in self._events.feed_at_end[epoch]]},
+            "candidates": [self._candidate_rows[epoch][who] for who in self._candidates],
+            "population_votes": [self._votes[epoch][who] for who in self._people],
+            "stances": {who: self._stances[epoch][who] for who in self._people},
+            "failures": [row for _, row in sorted(self._failures.pop(epoch, []), key=lambda item: item[0])],
+        }
+        self._add(EPOCHS, task, row)
+        self._recorder.write(epoch)
+
+    def _write_ballots(self, task: Task, outcome: Outcome[Any]) -> None:
+        for who, persona in self._people.items():
+            ballot = self._events.ballots.get(who)
+            if ballot is not None:
+                source = persona.community.mind_of(persona.llm_client).source
+                self._add(BALLOTS, task, rows.ballot_row(ballot, source))
+        self._recorder.write(task.epoch)

@@ -1,0 +1,64 @@
+"""What has happened in a run, by when it happened."""
+
+from collections import defaultdict
+from typing import Any
+
+from ..domain.ballot import Ballot
+from ..domain.debate import DebateTranscript, Question
+from ..domain.feed import FeedPost, Reactions
+from ..domain.pairing import Conversation
+from ..domain.remark import Remark
+from ..engine.plan import Course, QuestionPlace
+from ..persona import Persona
+from ..social_media import Post
+
+BEFORE_ALL = -1
+"""The epoch before the first, whose feed is what a script had posted beforehand."""
+
+
+class Events:
+    """What has happened in a run. Entries are added, never changed, and stand under the epoch they belong to.
+
+    Attributes:
+        transcripts: of all questions so far, in order.
+        questions: those asked.
+        statements: what was said to a question so far, in order.
+        conversation_of: epoch and persona id to the conversation that persona is drawn for.
+        said: epoch and conversation id to what was said so far, in order.
+        posts: epoch to task key to post.
+        feed_to_react_to: epoch to every post up to it, with the counts of the end of the epoch before.
+        feed_at_end: epoch to every post up to it, with the counts of its end.
+        shown: epoch and persona id to the feed shown and the ids of the posts considered.
+        reactions: epoch to persona id to what it did with them.
+        ballots: persona id to ballot.
+    """
+
+    def __init__(self, course: Course, posts_beforehand: tuple[FeedPost, ...]) -> None:
+        self.transcripts: list[DebateTranscript] = []
+        self.questions: dict[QuestionPlace, Question] = {}
+        self.statements: defaultdict[QuestionPlace, list[Any]] = defaultdict(list)
+        self.conversation_of: dict[tuple[int, str], Conversation] = {
+            (epoch, who): conversation
+            for epoch, conversations in enumerate(course.conversations)
+            for conversation in conversations
+            for who in (conversation.first, conversation.second)
+        }
+        self.said: defaultdict[tuple[int, str], list[Remark]] = defaultdict(list)
+        self.posts: defaultdict[int, dict[str, Post]] = defaultdict(dict)
+        self.feed_to_react_to: dict[int, tuple[FeedPost, ...]] = {}
+        self.feed_at_end: dict[int, tuple[FeedPost, ...]] = {BEFORE_ALL: posts_beforehand}
+        self.shown: dict[tuple[int, str], tuple[tuple[FeedPost, ...], tuple[str, ...]]] = {}
+        self.reactions: defaultdict[int, dict[str, Reactions]] = defaultdict(dict)
+        self.ballots: dict[str, Ballot] = {}
+        self._heard_up_to: dict[str, int] = {}
+
+    def transcripts_of(self, epoch: int) -> list[DebateTranscript]:
+        """Return the transcripts of one epoch, in order."""
+        return [transcript for transcript in self.transcripts if transcript.epoch == epoch]
+
+    def let_hear(self, persona: Persona, epoch: int) -> None:
+        """Let somebody hear the epoch's transcripts, once; called in its own tasks, all of which waited for them."""
+        if self._heard_up_to.get(persona.id, BEFORE_ALL) < epoch:
+            self._heard_up_to[persona.id] = epoch
+            for transcript in self.transcripts_of(epoch):
+                persona.consume_debate_content(transcript)

@@ -1,0 +1,115 @@
+"""The files of a run beside its rows: who and what it was made of, its configuration, what was measured."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..candidate import Candidate
+from ..config import Config
+from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
+from . import rows
+from .stage import Stage
+from .watching import Watcher
+
+LIMITS = ("max_concurrent", "call_timeout_seconds")
+"""Settings that no result may depend on: they stand in `usage.json`, and not in the record."""
+
+FILES = ("population_file", "world_file")
+"""Settings that name files, of which the record keeps the name and not the path."""
+
+PROMPT_VERSION = None
+"""Version of the prompts; None: no act of this package builds one."""
+
+
+def write_metadata(path: Path, simulation_id: str, stage: Stage) -> None:
+    """Write who and what a run is made of.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "simulation_id": simulation_id,
+        "config": recorded_settings(stage.config),
+        "topics": [
+            {"id": topic.id, "title": topic.title, "description": topic.description}
+            | {"against": topic.against, "for": topic.in_favour}
+            for topic in stage.mediator.topics
+        ],
+        "candidates": [_candidate(candidate) for candidate in stage.candidates],
+        "population": [rows.person_row(persona) for persona in stage.population.personas],
+        "provenance": _provenance(stage),
+    }
+    write_json(path / METADATA, metadata)
+
+
+def write_config(path: Path, config: Config, config_path: str | Path | None) -> None:
+    """Write the configuration: as it was given where it came from a file, else as it is.
+
+    Raises:
+        OSError: it cannot be written, or the file it came from cannot be read any more.
+    """
+    if config_path is not None:
+        text = Path(config_path).read_text(encoding="utf-8")
+    else:
+        text = yaml.safe_dump(asdict(config), allow_unicode=True, sort_keys=False)
+    write_text(path / CONFIG, text)
+
+
+def write_usage(path: Path, status: str, times: Mapping[str, Any], config: Config, watcher: Watcher) -> None:
+    """Write what was measured.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    usage = {
+        "format_version": FORMAT_VERSION,
+        "status": status,
+        **times,
+        "limits": {name: getattr(config, name) for name in LIMITS},
+        "peak_in_flight": watcher.peak_in_flight,
+        "model_calls": 0,
+        "acts": {
+            step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
+            for step, usage in sorted(watcher.by_step.items())
+        },
+    }
+    write_json(path / USAGE, usage)
+
+
+def recorded_settings(config: Config) -> dict[str, Any]:
+    """Return the settings as the record keeps them: without limits, and with names of files for paths."""
+    settings = {name: value for name, value in asdict(config).items() if name not in LIMITS}
+    return {
+        name: Path(value).name if name in FILES and value is not None else value for name, value in settings.items()
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "id": candidate.id,
+        "name": candidate.name,
+        "character": candidate.character,
+        "initial_policy_positions": dict(candidate.state.policy_positions),
+        "initial_stances": rows.stances_of(candidate.state.policy_positions),
+    }
+
+
+def _provenance(stage: Stage) -> dict[str, Any]:
+    community = stage.population.community
+    return {
+        "package": version("synthetic-communities"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "mind": community.mind.name,
+        "candidate_mind": stage.candidate_mind.name,
+        "model": stage.config.model,
+        "candidate_model": stage.config.candidate_model,
+        "prompt_version": PROMPT_VERSION,
+        "seed": community.seed,
+    }

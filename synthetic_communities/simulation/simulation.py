@@ -1,0 +1,63 @@
+"""One run from the first task to the last."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..domain.outcome import Outcome
+from ..engine.ledger import Ledger, Task
+from ..engine.plan import plan_run
+from ..engine.runner import run_tasks
+from ..social_media import as_feed_post
+from .acts import Acts
+from .bookkeeping import Bookkeeping
+from .events import Events
+from .recorder import Recorder
+from .stage import Stage
+from .watching import Watcher
+
+
+class Simulation:
+    """One run of a community.
+
+    Attributes:
+        events: what has happened so far.
+        current_epoch: the latest epoch in which an act began.
+    """
+
+    def __init__(
+        self, stage: Stage, recorder: Recorder, watcher: Watcher, *, at_opening_end: Callable[[], None]
+    ) -> None:
+        """Plan a run.
+
+        Args:
+            stage: what it is made of.
+            recorder: where the record goes.
+            watcher: who counts and times.
+            at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
+        """
+        course = stage.course()
+        self.events = Events(course, tuple(as_feed_post(post) for post in stage.social_media.posts))
+        self.current_epoch = 0
+        self._limit = stage.config.max_concurrent
+        self._ledger = Ledger(plan_run(course))
+        self._acts = Acts(stage, self.events)
+        self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
+        self._watcher = watcher
+
+    async def run(self) -> None:
+        """Do every task, writing the record as epochs end.
+
+        Raises:
+            asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
+        """
+        self._watcher.begin(self._ledger)
+        await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
+
+    async def _perform(self, task: Task) -> Outcome[Any]:
+        self.current_epoch = max(self.current_epoch, task.epoch)
+        self._watcher.start(task)
+        return await self._acts.perform(task)
+
+    def _settle(self, task: Task, outcome: Outcome[Any]) -> None:
+        self._bookkeeping.settle(task, outcome)
+        self._watcher.end(task, outcome)

@@ -1,0 +1,143 @@
+"""Everything one run is made of, gathered and checked before the first act."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..candidate import Candidate
+from ..cast.community import Community
+from ..cast.standing import build_cards
+from ..config import Config, build_candidate_cards, build_topics
+from ..domain.chance import Chance
+from ..domain.debate import Topic
+from ..domain.pairing import draw_conversations, draw_posters
+from ..domain.remark import Remark
+from ..domain.scene import CandidateCard, Scene
+from ..engine.plan import Course
+from ..errors import ConfigurationError, Problem
+from ..mediator import Mediator
+from ..minds.base import Mind
+from ..persona import Persona
+from ..population import Population
+from ..social_media import SocialMedia
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything one run is made of.
+
+    Attributes:
+        config: the settings.
+        population: the people.
+        candidates: who stands for election, in the order listed.
+        mediator: who leads the debates.
+        social_media: the platform.
+        candidate_mind: what candidates and mediator think with, unless they have a mind of their own.
+    """
+
+    config: Config
+    population: Population
+    candidates: tuple[Candidate, ...] = field(kw_only=True)
+    mediator: Mediator = field(kw_only=True)
+    social_media: SocialMedia = field(kw_only=True)
+    candidate_mind: Mind = field(kw_only=True)
+
+    def course(self) -> Course:
+        """Return what there is to plan for; all that is drawn beforehand is drawn here."""
+        ids = [persona.id for persona in self.population.personas]
+        return build_course(
+            self.config, ids, [candidate.id for candidate in self.candidates], [t.id for t in self.mediator.topics]
+        )
+
+
+def build_course(
+    config: Config, persona_ids: Sequence[str], candidate_ids: Sequence[str], topic_ids: Sequence[str]
+) -> Course:
+    """Return what there is to plan for; all that is drawn beforehand is drawn here."""
+    seed, epochs = config.random_seed, range(config.num_epochs)
+    rounds = (config.num_rounds_mean, config.num_rounds_variance)
+    return Course(
+        persona_ids,
+        candidate_ids,
+        topic_ids,
+        epochs=config.num_epochs,
+        questions_per_topic=config.questions_per_topic,
+        turns_per_question=config.turns_per_question,
+        conversations=[draw_conversations(persona_ids, Chance(seed, epoch), *rounds) for epoch in epochs],
+        poster_ids=[draw_posters(persona_ids, seed, epoch, config.post_probability) for epoch in epochs],
+        opening_opinions=config.opening_opinions,
+    )
+
+
+def set_stage(stage: Stage) -> None:
+    """Check what a run is made of, and let everybody know the stage they stand on.
+
+    Raises:
+        ConfigurationError: everything wrong with settings and people, or nothing to run at all.
+        UsageError: two candidates or two people cannot be told apart.
+    """
+    config = stage.config
+    stage.population.members()
+    refuse_problems(stage)
+    if not stage.mediator.topics:
+        stage.mediator.topics = list(build_topics(config))
+    declare_positions(stage.candidates, build_candidate_cards(config), stage.mediator.topics)
+    cards = build_cards(stage.candidates)
+    scene = Scene(config.load_world_story(), tuple(stage.mediator.topics), cards)
+    community = build_community(config, scene, stage.population.community.mind)
+    stage.population.community = community
+    stage.social_media.topics = tuple(stage.mediator.topics)
+    stage.mediator.community = replace(community, mind=stage.candidate_mind)
+    for candidate in stage.candidates:
+        candidate.community = stage.mediator.community
+
+
+def build_community(config: Config, scene: Scene, mind: Mind) -> Community:
+    """Return what the members of a community with these settings share."""
+    return Community(
+        scene,
+        mind,
+        seed=config.random_seed,
+        feed_size=config.feed_size,
+        memory_epochs=config.memory_epochs,
+        max_concurrent=config.max_concurrent,
+        call_timeout_seconds=config.call_timeout_seconds,
+    )
+
+
+def refuse_problems(stage: Stage) -> None:
+    """Refuse settings and people that cannot be run.
+
+    Raises:
+        ConfigurationError: everything wrong with them, or nothing to run at all.
+    """
+    problems = [*stage.config.find_problems(check_files=False), *_people_problems(stage.population.personas)]
+    if not (stage.population.personas or stage.candidates or stage.mediator.topics or stage.config.topics):
+        remedy = "GameEngine.from_config(...) builds them from the configuration"
+        problems.append(Problem("", "there is nothing to run: no people, no candidates, no topics", remedy))
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def declare_positions(candidates: Iterable[Candidate], cards: Iterable[CandidateCard], topics: Sequence[Topic]) -> None:
+    """Give candidates the positions the configuration declares for them, where they have none yet."""
+    declared = {card.id: card.positions for card in cards}
+    for candidate in candidates:
+        for topic in topics:
+            stance = declared.get(candidate.id, {}).get(topic.id)
+            if stance is not None and topic.id not in candidate.state.policy_positions:
+                candidate.state.policy_positions[topic.id] = word_position(topic, stance)
+
+
+def word_position(topic: Topic, stance: float) -> Remark:
+    """Return a declared stance in words."""
+    against, in_favour = topic.against or "the proposal rejected", topic.in_favour or "the proposal supported"
+    words = f"{topic.title}: {stance:+.2f}, where -1 is {against} and +1 is {in_favour}"
+    return Remark(words, stances={topic.id: stance}, source="configuration")
+
+
+def _people_problems(personas: Iterable[Persona]) -> Iterator[Problem]:
+    for persona in personas:
+        try:
+            persona.person()
+        except ConfigurationError as error:
+            yield from error.problems

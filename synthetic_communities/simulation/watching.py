@@ -1,0 +1,110 @@
+"""Watching a run: what begins and ends, for progress displays and logs. Nothing of it enters the record."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..domain.outcome import Done, Outcome, reason_of
+from ..engine.ledger import Ledger, Task
+
+logger = logging.getLogger("synthetic_communities.acts")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How far a run is.
+
+    Attributes:
+        epoch: the latest epoch in which an act began.
+        epochs: number of epochs.
+        step: the step of the act that began or ended last.
+        done: acts that have ended, well or not.
+        total: acts of the run.
+        in_flight: acts under way.
+        missing: acts that were refused, could not be read, failed or were skipped.
+    """
+
+    epoch: int
+    epochs: int
+    step: str
+    done: int
+    total: int
+    in_flight: int
+    missing: int
+
+
+@dataclass(slots=True)
+class StepUsage:
+    """What was measured of the acts of one step.
+
+    Attributes:
+        statuses: how many ended how.
+        seconds: time the acts took in all.
+    """
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+
+class Watcher:
+    """Counts and times acts, logs them, and tells an observer how far the run is.
+
+    Attributes:
+        by_step: step to what was measured of its acts.
+        peak_in_flight: the most acts that were under way at once.
+    """
+
+    def __init__(self, epochs: int, observer: Callable[[Moment], None] | None = None) -> None:
+        self.by_step: dict[str, StepUsage] = {}
+        self.peak_in_flight = 0
+        self._observer = observer
+        self._epochs = epochs
+        self._epoch = 0
+        self._total = 0
+        self._done = 0
+        self._missing = 0
+        self._began: dict[str, float] = {}
+
+    def begin(self, ledger: Ledger) -> None:
+        """Take note of how much there is to do."""
+        self._total = sum(task.is_act for task in ledger.tasks)
+        self._tell("")
+
+    def start(self, task: Task) -> None:
+        """Take note that an act began."""
+        self._began[task.key] = time.perf_counter()
+        self.peak_in_flight = max(self.peak_in_flight, len(self._began))
+        self._epoch = max(self._epoch, task.epoch)
+        logger.debug("%s begins, %d under way", task.key, len(self._began))
+        self._tell(task.step)
+
+    def end(self, task: Task, outcome: Outcome[Any]) -> None:
+        """Take note that an act ended, or was skipped."""
+        if not task.is_act:
+            return
+        usage = self.by_step.setdefault(task.step, StepUsage())
+        began = self._began.pop(task.key, None)
+        seconds = time.perf_counter() - began if began is not None else 0.0
+        usage.statuses[outcome.status] += 1
+        usage.seconds += seconds
+        self._done += 1
+        self._missing += outcome.status not in ("done", "not_asked")
+        _log_end(task, outcome, seconds)
+        self._tell(task.step)
+
+    def _tell(self, step: str) -> None:
+        if self._observer is not None:
+            in_flight = len(self._began)
+            self._observer(Moment(self._epoch, self._epochs, step, self._done, self._total, in_flight, self._missing))
+
+
+def _log_end(task: Task, outcome: Outcome[Any], seconds: float) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    why = reason_of(outcome)
+    logger.info("%s %s%s", task.key, outcome.status, f": {why}" if why else "")
+    if isinstance(outcome, Done):
+        logger.debug("%s took %.3f s: %.200s", task.key, seconds, outcome.value)

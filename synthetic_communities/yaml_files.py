@@ -1,0 +1,159 @@
+"""Reading YAML strictly: what a person wrote twice, or meant as text, is told and not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from .errors import ConfigurationError, Problem
+from .places import Path, Spot, spell_path, spell_type
+from .text_files import load_text
+
+_TAG = "tag:yaml.org,2002:"
+_COLLECTION_TAGS = (f"{_TAG}map", f"{_TAG}seq")
+_TAGS_MEANT_AS_TEXT = (f"{_TAG}value", f"{_TAG}merge")
+_REMEDY = "correct it there: indentation by spaces, colons, quotes"
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument:
+    """What a YAML file holds.
+
+    Attributes:
+        data: its top mapping; every key in it, at any depth, is a text.
+        spots: the path of every value, and where it stands.
+        problems: what is wrong with the file, apart from what its values mean.
+    """
+
+    data: Mapping[str, Any]
+    spots: Mapping[Path, Spot]
+    problems: tuple[Problem, ...]
+
+
+def load_yaml(path: FilePath) -> YamlDocument:
+    """Return what the file holds.
+
+    A key given twice keeps its first value and is a problem of the document, as is a key that YAML does not read
+    as text. Aliases are refused, so a small file cannot become a large value.
+
+    Raises:
+        ConfigurationError: there is no such file; it cannot be read, is too large, not UTF-8, no YAML, no mapping.
+    """
+    file = str(path)
+    text = load_text(path, file)
+    try:
+        return _build_document(_Loader(text), file)
+    except yaml.reader.ReaderError as error:
+        what = f"holds the character {chr(error.character)!r}, which YAML does not allow"
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigurationError([Problem(f"{file}:{line}", what, "remove it")]) from error
+    except yaml.MarkedYAMLError as error:
+        raise ConfigurationError([_syntax_problem(error, file)]) from error
+    except RecursionError as error:
+        raise ConfigurationError([Problem(file, "is nested too deeply", "nest fewer lists and mappings")]) from error
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()  # type: ignore[no-untyped-call]
+            what = f"*{event.anchor} is an alias; write the value out, or put it in quotes if it is text"
+            raise yaml.composer.ComposerError(None, None, what, event.start_mark)
+        return super().compose_node(parent, index)
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+    remedy = "" if isinstance(error, yaml.composer.ComposerError) else _REMEDY
+    mark = error.problem_mark or error.context_mark
+    what = ", ".join(part for part in (error.context, error.problem) if part)
+    if not mark:
+        return Problem(file, f"is no YAML: {what}", remedy)
+    return Problem(f"{file}:{mark.line + 1}", f"is no YAML at column {mark.column + 1}: {what}", remedy)
+
+
+def _build_document(loader: _Loader, file: str) -> YamlDocument:
+    node = loader.get_single_node()
+    if not isinstance(node, yaml.MappingNode):
+        kind = "empty" if node is None else _name_kind(node)
+        raise ConfigurationError([Problem(file, f"is {kind}, no mapping", "write settings as `name: value`")])
+    builder = _Builder(loader, file)
+    data = builder.build(node, ())
+    return YamlDocument(data, builder.spots, tuple(builder.problems))
+
+
+class _Builder:
+    """Turns nodes into values, keeping where they stand and what is wrong with how they are written."""
+
+    def __init__(self, loader: _Loader, file: str) -> None:
+        self.loader = loader
+        self.file = file
+        self.spots: dict[Path, Spot] = {}
+        self.problems: list[Problem] = []
+
+    def build(self, node: yaml.Node, path: Path) -> Any:
+        self.spots.setdefault(path, _spot(node))
+        if isinstance(node, yaml.ScalarNode):
+            return self.build_scalar(node, path)
+        if node.tag not in _COLLECTION_TAGS:
+            self.tell_tag(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, place)) for place, item in enumerate(node.value)]
+        return self.build_mapping(node, path)
+
+    def build_mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.build_key(key_node, path)
+            if key in data:
+                first = self.spots[(*path, key)].line
+                self.tell(key_node, (*path, key), f"is given twice, first on line {first}", "remove one of the two")
+            elif key is not None:
+                self.spots[(*path, key)] = Spot(_line(key_node), _spot(value_node).written)
+                data[key] = self.build(value_node, (*path, key))
+        return data
+
+    def build_key(self, node: yaml.Node, path: Path) -> str | None:
+        if not isinstance(node, yaml.ScalarNode):
+            self.tell(node, path, f"has {_name_kind(node)} as a key", "keys are texts")
+            return None
+        key = self.build_scalar(node, path)
+        if not isinstance(key, str):
+            what = f"the key `{node.value}` is read as {spell_type(key)}, not as text"
+            self.tell(node, (*path, node.value), what, f'write it in quotes: "{node.value}"')
+        return str(node.value)
+
+    def build_scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        if node.tag in _TAGS_MEANT_AS_TEXT:
+            return node.value
+        try:
+            return self.loader.construct_object(node)
+        except yaml.MarkedYAMLError:
+            self.tell_tag(node, path)
+            return node.value
+        except ValueError:
+            # Looks like a number or a date and is none (`2024-13-45`): then it is text.
+            return node.value
+
+    def tell_tag(self, node: yaml.Node, path: Path) -> None:
+        self.tell(node, path, f"has the tag {node.tag}, which is not read here", "remove the tag")
+
+    def tell(self, node: yaml.Node, path: Path, what: str, remedy: str) -> None:
+        where = f"{self.file}: {spell_path(path)}" if path else self.file
+        self.problems.append(Problem(f"{where} (line {_line(node)})", what, remedy))
+
+
+def _name_kind(node: yaml.Node) -> str:
+    kinds = {yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
+    return kinds[type(node)]
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _spot(node: yaml.Node) -> Spot:
+    return Spot(_line(node), str(node.value) if isinstance(node, yaml.ScalarNode) else "")
