@@ -10,16 +10,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
-from .assumptions import list_assumptions
-from .checks import find_setting_problem, suggest_name
-from .config_file import Origin, find_file_problems, find_value_problems, load_settings
+from .configuration.assumptions import list_assumptions
+from .configuration.checks import find_setting_problem, suggest_name
+from .configuration.config_file import Origin, find_file_problems, find_value_problems, load_settings
+from .configuration.entries import build_candidate_card, build_topic, find_entry_problems
+from .configuration.places import shorten_problems
+from .configuration.settings import SETTINGS_BY_NAME
+from .configuration.text_files import load_text
 from .domain.debate import Topic
 from .domain.scene import CandidateCard
-from .entries import build_candidate_card, build_topic, find_entry_problems
 from .errors import ConfigurationError, Problem
-from .places import shorten_problems
-from .settings import SETTINGS_BY_NAME
-from .text_files import load_text
 
 BUNDLED_FILE = Path(__file__).parent / "scenario" / "config.yaml"
 

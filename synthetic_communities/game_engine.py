@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from .candidate import Candidate
 from .config import Config, build_topics
+from .configuration.people_file import load_people
 from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
@@ -17,7 +18,6 @@ from .errors import ConfigurationError, Problem, UsageError
 from .mediator import Mediator
 from .minds.base import Mind
 from .minds.naming import build_mind
-from .people_file import load_people
 from .persona import Persona
 from .population import Population
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json

@@ -10,6 +10,7 @@ from typing import Any
 from .cast.community import Community
 from .cast.occasion import Occasion
 from .cast.standing import build_cards
+from .configuration.people_file import load_people
 from .domain.ballot import Ballot, VoteCounts
 from .domain.belief_dict import voting_data
 from .domain.feed import draw_considered, rank_feed
@@ -24,7 +25,6 @@ from .engine.runner import run_tasks
 from .errors import UsageError
 from .minds.base import Mind
 from .minds.naming import build_mind
-from .people_file import load_people
 from .persona import ChatEntry, Persona, meet
 from .social_media import SocialMedia, as_feed_post, post_row
 

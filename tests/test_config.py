@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities import settings, text_files
 from synthetic_communities.config import NAMES, Config, build_candidate_cards, build_topics
+from synthetic_communities.configuration import settings, text_files
 from synthetic_communities.domain.debate import Topic
 from synthetic_communities.domain.scene import CandidateCard
 from synthetic_communities.errors import ConfigurationError

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthetic_communities.configuration.people_file import MAX_LINE_BYTES, load_people
 from synthetic_communities.errors import ConfigurationError, UsageError
-from synthetic_communities.people_file import MAX_LINE_BYTES, load_people
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from ..errors import ConfigurationError, Problem
 from .base import Mind
 from .offline.mind import OfflineMind
 
-MODELS = ("offline",)
+OFFLINE = "offline"
+
+MODELS = (OFFLINE,)
 """Names that `model` takes."""
 
 

@@ -7,9 +7,10 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 
-from .errors import Problem
+from ..errors import Problem
+from ..minds.naming import MODELS, OFFLINE
 from .places import Place, Places, spell_path, spell_type, spell_value
-from .settings import KNOWN_MODELS, OFFLINE, SETTINGS, Kind, Setting
+from .settings import SETTINGS, Kind, Setting
 from .text_files import is_sound_text
 
 _KIND_TYPES: Mapping[Kind, tuple[type, ...]] = {
@@ -92,7 +93,7 @@ def find_unknown_keys(
 def find_model_problems(values: Mapping[str, object], places: Places) -> list[Problem]:
     """Return what is wrong with the models named, and with settings that the models named do not take."""
     named = {name: values[name] for name in ("model", "candidate_model") if isinstance(values[name], str)}
-    unknown = [_unknown_model(name, value, places) for name, value in named.items() if value not in KNOWN_MODELS]
+    unknown = [_unknown_model(name, value, places) for name, value in named.items() if value not in MODELS]
     if not are_offline(values):
         return unknown
     given = [setting.name for setting in SETTINGS if setting.models_only and values[setting.name] is not None]
@@ -106,7 +107,7 @@ def are_offline(values: Mapping[str, object]) -> bool:
 
 def _unknown_model(name: str, value: object, places: Places) -> Problem:
     what = f"there is no model {spell_value(value)} in this version"
-    return Problem(places.at(name).where, what, f"write one of {', '.join(KNOWN_MODELS)}, or leave {name} out")
+    return Problem(places.at(name).where, what, f"write one of {', '.join(MODELS)}, or leave {name} out")
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ConfigurationError, Problem
+from ..errors import ConfigurationError, Problem
 
 MAX_TEXT_BYTES = 1_000_000
 """The largest configuration or world story that is read."""

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["whole number", "number", "true or false", "text", "file", "list"]
+from ..minds.naming import OFFLINE
 
-OFFLINE = "offline"
-KNOWN_MODELS = (OFFLINE,)
-"""What `model` and `candidate_model` may name."""
+Kind = Literal["whole number", "number", "true or false", "text", "file", "list"]
 
 
 @dataclass(frozen=True, slots=True)

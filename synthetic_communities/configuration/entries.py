@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..domain.debate import Topic
+from ..domain.scene import CandidateCard
+from ..errors import Problem
 from .checks import find_label_problem, find_text_problem, find_unknown_keys, has_kind, suggest_name
-from .domain.debate import Topic
-from .domain.scene import CandidateCard
-from .errors import Problem
 from .places import Places, spell_value
 
 TOPIC_KEYS = ("id", "title", "description", "against", "for", "priors")

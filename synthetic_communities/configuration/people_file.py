@@ -9,10 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..domain.pairing import draw_sample
+from ..domain.person import find_person_problems
+from ..errors import ConfigurationError, Problem, UsageError
 from .checks import find_label_problem
-from .domain.pairing import draw_sample
-from .domain.person import find_person_problems
-from .errors import ConfigurationError, Problem, UsageError
 from .json_lines import LineError, parse_line
 from .places import Place, shorten_problems, spell_value
 from .text_files import find_file_problem

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from .errors import ConfigurationError, Problem
+from ..errors import ConfigurationError, Problem
 from .places import Path, Spot, spell_path, spell_type
 from .text_files import load_text
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
+from ..errors import ConfigurationError, Problem
 from .checks import find_model_problems, find_setting_problem, find_unknown_keys
 from .entries import find_entry_problems
-from .errors import ConfigurationError, Problem
 from .places import Path, Places, Spot, shorten_problems, spell_value
 from .settings import SETTINGS
 from .text_files import find_file, find_file_problem, load_text

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .errors import Problem
+from ..errors import Problem
 
 Path: TypeAlias = tuple[str | int, ...]
 
