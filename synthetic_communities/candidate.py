@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from .cast.asking import ask
-from .cast.community import Community
-from .cast.occasion import Calls, Occasion
+from .cast.member import Member
+from .cast.occasion import Occasion
 from .cast.remarks import remarks_of
 from .cast.standing import build_card
 from .domain.debate import CandidateStatement, Question, Topic
 from .domain.feed import FeedPost
-from .domain.outcome import Answer, Done, NotAsked, Outcome
+from .domain.outcome import Answer, Done, Outcome
 from .domain.remark import Remark, as_remark
 from .domain.scene import Scene
 from .engine.bridge import run_sync
@@ -46,7 +45,7 @@ class CandidateState:
     world_context: str = ""
 
 
-class Candidate:
+class Candidate(Member):
     """Somebody who stands for election.
 
     Attributes:
@@ -70,16 +69,12 @@ class Candidate:
         llm_client_instance: Any,
         world_story: str | None = None,
     ) -> None:
-        self.id = candidate_id
+        super().__init__(candidate_id, world_story, llm_client_instance)
         self.name = name
         self.character = character
         self.topics = list(topics or [])
-        self.llm_client = llm_client_instance
         self.world_story = world_story
         self.state = CandidateState(candidate_id, name, character, {}, [], world_story or "")
-        self.outcomes: dict[str, Answer[Any]] = {}
-        self.community = Community(scene=Scene(world_story or ""))
-        self._calls = Calls(candidate_id)
 
     def __repr__(self) -> str:
         return f"Candidate({self.id!r}, {self.name!r})"
@@ -94,7 +89,7 @@ class Candidate:
 
     async def read_social_media_signals_async(self, social_media_feed: Any) -> None:
         """As `read_social_media_signals`."""
-        occasion = self._calls.next("read")
+        occasion = self.calls.next("read")
         if isinstance(social_media_feed, str):
             await self.read((), occasion, feed_text=social_media_feed)
         else:
@@ -115,7 +110,7 @@ class Candidate:
     ) -> CandidateStatement:
         """As `craft_debate_statement`."""
         await self.prepare([question.topic])
-        outcome = await self.speak(question, turn_number, remarks_of(previous_statements), self._calls.next("say"))
+        outcome = await self.speak(question, turn_number, remarks_of(previous_statements), self.calls.next("say"))
         if isinstance(outcome, Done):
             return outcome.value
         raise NoAnswerError(self.name, "statement", outcome)
@@ -128,7 +123,7 @@ class Candidate:
         """As `reflect_on_debate`."""
         await self.prepare([question.topic])
         said = remarks_of(getattr(debate_transcript, "statements", debate_transcript))
-        await self.reflect(question, said, self._calls.next("reflect"))
+        await self.reflect(question, said, self.calls.next("reflect"))
 
     # What a run builds on: the same acts, told when they take place, answering with values.
 
@@ -137,9 +132,9 @@ class Candidate:
         self.community = replace(self.community, scene=self._scene(topics))
         wanted = tuple(topic for topic in self.community.scene.topics if topic.id not in self.state.policy_positions)
         if not wanted:
-            return self._note("opening_position", NotAsked("has a position on every topic"))
+            return self.not_asked("opening_position", "has a position on every topic")
         view = self._view(PositionView, Occasion(f"opening/position/{key_part(self.id)}"), wanted=wanted)
-        answer: Answer[Positions] = await self._ask("opening_position", view)
+        answer: Answer[Positions] = await self.ask_mind("opening_position", view)
         if not isinstance(answer, Done):
             return answer
         self.state.policy_positions.update(answer.value.by_topic)
@@ -148,16 +143,16 @@ class Candidate:
     async def read(self, feed: tuple[FeedPost, ...], occasion: Occasion, *, feed_text: str = "") -> Outcome[Remark]:
         """Read a feed and note what to make of it; an empty one is not read."""
         if not feed and not feed_text:
-            return self._note("read_social_media_signals", NotAsked("nothing to read"))
+            return self.not_asked("read_social_media_signals", "nothing to read")
         view = self._view(ReadingView, occasion, feed=feed, feed_text=feed_text)
-        return self._noted(await self._ask("read_social_media_signals", view))
+        return self._noted(await self.ask_mind("read_social_media_signals", view))
 
     async def speak(
         self, question: Question, turn: int, said: tuple[Remark, ...], occasion: Occasion
     ) -> Outcome[CandidateStatement]:
         """Speak to a question."""
         view = self._view(StatementView, occasion, question=question, turn=turn, said=said)
-        answer: Answer[Remark] = await self._ask("craft_debate_statement", view)
+        answer: Answer[Remark] = await self.ask_mind("craft_debate_statement", view)
         if not isinstance(answer, Done):
             return answer
         return Done(CandidateStatement(self.id, self.name, self._stamped(answer.value, question.topic.id), question))
@@ -165,7 +160,7 @@ class Candidate:
     async def reflect(self, question: Question, said: tuple[Remark, ...], occasion: Occasion) -> Outcome[Remark]:
         """Look back on a question and note what to take from it."""
         view = self._view(ReflectionView, occasion, question=question, said=said)
-        return self._noted(await self._ask("reflect_on_debate", view))
+        return self._noted(await self.ask_mind("reflect_on_debate", view))
 
     def _stamped(self, text: Remark, topic_id: str) -> Remark:
         """Return what was said, with the stance held on the topic where the words do not carry one."""
@@ -188,14 +183,6 @@ class Candidate:
             notes=tuple(self.state.memory),
             **seen,
         )
-
-    async def _ask(self, verb: str, view: CandidateView) -> Answer[Any]:
-        mind = self.community.mind_of(self.llm_client)
-        return self._note(verb, await ask(mind, view, timeout_seconds=self.community.call_timeout_seconds))
-
-    def _note(self, verb: str, answer: Answer[Any]) -> Answer[Any]:
-        self.outcomes[verb] = answer
-        return answer
 
     def _noted(self, answer: Answer[Remark]) -> Answer[Remark]:
         if isinstance(answer, Done):

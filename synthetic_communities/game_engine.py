@@ -36,10 +36,11 @@ class GameEngine:
     Attributes:
         config: the settings.
         config_path: the file they came from, or None.
-        population: the people.
         candidates: who stands for election, in the order listed.
         mediator: who leads the debates; None: one is made when the run starts.
         social_media: the platform.
+        debate_transcripts: of all questions of the run so far, in order.
+        current_epoch: the latest epoch in which an act began, from 0.
         llm_client: a mind for everybody without one of their own; None: what the configuration names.
         simulation_id: name of the run; None before there is a run directory.
         simulation_dir: the run directory, likewise.
@@ -51,9 +52,8 @@ class GameEngine:
         self.config = config
         self.config_path = config_path
         self.population = Population(config.world_story, seed=config.random_seed)
-        self.population.community = build_community(
-            config, self.population.community.scene, self.population.community.mind
-        )
+        self.debate_transcripts: list[DebateTranscript] = []
+        self.current_epoch = 0
         self.candidates: list[Candidate] = []
         self.mediator: Mediator | None = None
         self.social_media = SocialMedia()
@@ -91,14 +91,16 @@ class GameEngine:
         return engine
 
     @property
-    def current_epoch(self) -> int:
-        """The latest epoch in which something began, from 0."""
-        return self._simulation.current_epoch if self._simulation else 0
+    def population(self) -> Population:
+        """The people; a population put here takes over the configuration's limits for the verbs called on it."""
+        return self._population
 
-    @property
-    def debate_transcripts(self) -> list[DebateTranscript]:
-        """The transcripts of all questions so far, in order."""
-        return self._simulation.events.transcripts if self._simulation else []
+    @population.setter
+    def population(self, population: Population) -> None:
+        shared = population.community
+        limits = build_community(self.config, shared.scene, shared.mind)
+        population.community = replace(limits, seed=shared.seed)
+        self._population = population
 
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
         """Make the run directory under `base_dir` and set `simulation_id`, `simulation_dir`, `simulation_file`.
@@ -139,8 +141,9 @@ class GameEngine:
             write_metadata(directory, directory.name, stage)
 
         note_stage()
-        watcher = Watcher(self.config.num_epochs, self.observer)
+        watcher = Watcher(self.config.num_epochs, self._follow)
         self._simulation = Simulation(stage, Recorder(directory), watcher, at_opening_end=note_stage)
+        self.debate_transcripts = self._simulation.events.transcripts
         await self._run_measured(self._simulation, directory, watcher)
         return SimulationResult(directory)
 
@@ -158,6 +161,11 @@ class GameEngine:
             seconds = time.perf_counter() - clock
             times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
             write_usage(directory, status, times, self.config, watcher)
+
+    def _follow(self, moment: Moment) -> None:
+        self.current_epoch = moment.epoch
+        if self.observer is not None:
+            self.observer(moment)
 
     def _take_ballots(self, simulation: Simulation) -> None:
         if not (self.population.personas and self.candidates):

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .candidate import Candidate
-from .cast.asking import ask
-from .cast.community import Community
-from .cast.occasion import Calls, Occasion
+from .cast.member import Member
+from .cast.occasion import Occasion
 from .domain.debate import (
     CandidateStatement,
     DebateTranscript,
@@ -15,8 +14,7 @@ from .domain.debate import (
     Question,
     Topic,
 )
-from .domain.outcome import Answer, Done, Outcome
-from .domain.scene import Scene
+from .domain.outcome import Done, Outcome
 from .engine.bridge import run_sync
 from .errors import NoAnswerError
 from .minds.views import IntroductionView, MediatorView, QuestionView
@@ -51,7 +49,7 @@ class MediatorState:
     world_context: str = ""
 
 
-class Mediator:
+class Mediator(Member):
     """Who leads the debates.
 
     Attributes:
@@ -70,13 +68,9 @@ class Mediator:
         llm_client_instance: Any = None,
         world_story: str | None = None,
     ) -> None:
-        self.id = mediator_id
+        super().__init__(mediator_id, world_story, llm_client_instance)
         self.topics: list[Topic] = list(topics or [])
-        self.llm_client = llm_client_instance
         self.state = MediatorState(mediator_id, [], world_story or "")
-        self.outcomes: dict[str, Answer[Any]] = {}
-        self.community = Community(scene=Scene(world_story or ""))
-        self._calls = Calls(mediator_id)
 
     def __repr__(self) -> str:
         return f"Mediator({self.id!r})"
@@ -107,7 +101,7 @@ class Mediator:
 
     async def propose_question_async(self, topic: Topic, previous_transcripts: Sequence[DebateTranscript]) -> Question:
         """As `propose_question`."""
-        return self._owed("question", await self.propose(topic, previous_transcripts, self._calls.next("question")))
+        return self._owed("question", await self.propose(topic, previous_transcripts, self.calls.next("question")))
 
     def introduce_question(self, question: Question) -> str:
         """Return the words that introduce a question.
@@ -119,7 +113,7 @@ class Mediator:
 
     async def introduce_question_async(self, question: Question) -> str:
         """As `introduce_question`."""
-        statement = self._owed("introduction", await self.introduce(question, self._calls.next("introduction")))
+        statement = self._owed("introduction", await self.introduce(question, self.calls.next("introduction")))
         return str(statement.statement)
 
     def orchestrate_debate_turn(
@@ -162,7 +156,7 @@ class Mediator:
         """Propose a question, knowing the earlier ones on its topic; its id is the beginning of the occasion's key."""
         on_topic = tuple(transcript for transcript in earlier if transcript.topic.id == topic.id)
         seen = {"topic": topic, "number": len(on_topic), "earlier": on_topic, "notes": tuple(self.state.memory)}
-        answer = await self._ask("propose_question", self._view(QuestionView, occasion, topic, **seen))
+        answer = await self.ask_mind("propose_question", self._view(QuestionView, occasion, topic, **seen))
         if not isinstance(answer, Done):
             return answer
         return Done(Question(occasion.key.removesuffix("/question"), answer.value, topic))
@@ -170,7 +164,7 @@ class Mediator:
     async def introduce(self, question: Question, occasion: Occasion) -> Outcome[MediatorStatement]:
         """Introduce a question."""
         view = self._view(IntroductionView, occasion, question.topic, question=question)
-        answer = await self._ask("introduce_question", view)
+        answer = await self.ask_mind("introduce_question", view)
         if not isinstance(answer, Done):
             return answer
         return Done(MediatorStatement(self.id, answer.value.said_by(self.id, "the mediator"), question))
@@ -179,11 +173,6 @@ class Mediator:
         scene = self.community.scene.with_topics([*self.topics, about])
         chance = self.community.chance_of(self.id, occasion.epoch)
         return view_type(key=occasion.key, scene=scene, chance=chance, **seen)
-
-    async def _ask(self, verb: str, view: MediatorView) -> Answer[Any]:
-        mind = self.community.mind_of(self.llm_client)
-        self.outcomes[verb] = await ask(mind, view, timeout_seconds=self.community.call_timeout_seconds)
-        return self.outcomes[verb]
 
     def _owed(self, what: str, outcome: Outcome[T]) -> T:
         if isinstance(outcome, Done):

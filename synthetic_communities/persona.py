@@ -4,21 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from .cast.asking import ask
+from .cast.attention import KNOWLEDGE, Attention
 from .cast.community import Community
-from .cast.occasion import Calls, Occasion
+from .cast.member import Member
+from .cast.occasion import Occasion
 from .cast.remarks import message_remark, remarks_of
 from .cast.standing import build_card
-from .domain.ballot import Ballot, Choice
-from .domain.belief import Belief, BeliefChange, Opinion, change_belief, keep_belief
+from .domain.ballot import Ballot, build_ballot
+from .domain.belief import Belief, BeliefChange, Opinion, change_beliefs, keep_beliefs
 from .domain.belief_dict import OVERALL, read_beliefs, write_belief
-from .domain.bookmark import Bookmark
 from .domain.feed import FeedPost, Reactions
 from .domain.memory import EpochMemory
-from .domain.outcome import Answer, Done, NotAsked, Outcome, Refused, Unreadable, reason_of, value_of
+from .domain.outcome import Answer, Done, Outcome, reason_of, value_of
 from .domain.person import Person, parse_person
 from .domain.remark import Remark, as_remark
-from .domain.scene import CandidateCard, Scene
+from .domain.scene import CandidateCard
 from .engine.bridge import run_sync
 from .engine.plan import post_key
 from .errors import UsageError
@@ -38,9 +38,6 @@ from .social_media import Post, as_feed_post, post_row
 
 V = TypeVar("V", bound=PersonView)
 
-KNOWLEDGE = ("debate_knowledge", "chats", "social_media_knowledge")
-"""What `update_beliefs` can learn from, each the name of a list on the persona."""
-
 
 @dataclass
 class ChatEntry:
@@ -57,7 +54,7 @@ class ChatEntry:
     conversation: list[dict[str, Any]]
 
 
-class Persona:
+class Persona(Member):
     """Somebody who hears debates, talks, posts, reacts and votes.
 
     Attributes:
@@ -78,23 +75,18 @@ class Persona:
     def __init__(
         self, persona_id: str, persona_data: Mapping[str, Any] | None = None, world_story: str | None = None
     ) -> None:
-        self.id = persona_id
+        super().__init__(persona_id, world_story)
         self.features: dict[str, Any] = dict(persona_data or {})
         self.world_story = world_story
-        self.llm_client: Any = None
         self.debate_knowledge: list[str] = []
         self.chats: list[ChatEntry] = []
         self.social_media_knowledge: list[dict[str, Any]] = []
         self.posts: list[Post] = []
         self.beliefs: dict[str, Any] = {}
-        self.outcomes: dict[str, Answer[Any]] = {}
         self.memory: list[EpochMemory] = []
-        self.community = Community(scene=Scene(world_story or ""))
-        self._learned = dict.fromkeys(KNOWLEDGE, Bookmark())
-        self._epoch_began = dict.fromkeys(KNOWLEDGE, Bookmark())
+        self._attention = Attention()
         self._feed: tuple[FeedPost, ...] = ()
         self._reactions = Reactions({})
-        self.calls = Calls(persona_id)
 
     def __repr__(self) -> str:
         return f"Persona({self.id!r})"
@@ -209,7 +201,7 @@ class Persona:
 
     async def form_opinion(self, occasion: Occasion) -> Outcome[tuple[BeliefChange, ...]]:
         """State the opinion everything starts from."""
-        answer = await self._ask("opening_opinion", self._view(OpeningView, occasion))
+        answer = await self.ask_mind("opening_opinion", self._view(OpeningView, occasion))
         return self._take_over(answer, 1.0)
 
     async def learn(
@@ -217,22 +209,22 @@ class Persona:
     ) -> Outcome[tuple[BeliefChange, ...]]:
         """Update the beliefs from what is new in one list of knowledge."""
         if not self.has_news(knowledge_category):
-            return self._note("update_beliefs", NotAsked("nothing new to learn"))
+            return self.not_asked("update_beliefs", "nothing new to learn")
         view = self._update_view(knowledge_category, occasion)
-        answer = await self._ask("update_beliefs", view)
+        answer = await self.ask_mind("update_beliefs", view)
         if isinstance(answer, Done):
-            self._learned[knowledge_category] = Bookmark.at_end_of(getattr(self, knowledge_category))
+            self._attention.note_learned(knowledge_category, getattr(self, knowledge_category))
         return self._take_over(answer, max_change_share)
 
     async def speak(self, said: Sequence[Remark], peer_id: str, peer_name: str, occasion: Occasion) -> Outcome[Remark]:
         """Say the next thing in a conversation."""
         view = self._life_view(ChatTurnView, occasion, conversation=tuple(said), peer_id=peer_id, peer_name=peer_name)
-        answer: Answer[Remark] = await self._ask("chat_with_peers", view)
+        answer: Answer[Remark] = await self.ask_mind("chat_with_peers", view)
         return Done(answer.value.said_by(self.id, self.name)) if isinstance(answer, Done) else answer
 
     async def write_post(self, feed: tuple[FeedPost, ...], occasion: Occasion) -> Outcome[Post]:
         """Write a post, having seen `feed`; the key of the occasion becomes the post's id."""
-        answer: Answer[Remark] = await self._ask(
+        answer: Answer[Remark] = await self.ask_mind(
             "create_social_media_post", self._life_view(PostView, occasion, feed=feed)
         )
         if not isinstance(answer, Done):
@@ -248,9 +240,9 @@ class Persona:
         """See a feed, and react to what is considered in it."""
         self.see(feed)
         if not considered:
-            return self._note("react_to_post", NotAsked("nothing to react to"))
+            return self.not_asked("react_to_post", "nothing to react to")
         view = self._life_view(ReactionView, occasion, feed=feed, considered=considered)
-        answer: Answer[Reactions] = await self._ask("react_to_post", view)
+        answer: Answer[Reactions] = await self.ask_mind("react_to_post", view)
         self._reactions = answer.value if isinstance(answer, Done) else Reactions({})
         return answer
 
@@ -265,9 +257,10 @@ class Persona:
         """Vote, once; whatever comes of it is a ballot."""
         self.community = replace(self.community, scene=replace(self.community.scene, candidates=candidates))
         view = self._view(BallotView, occasion)
-        answer = await self._ask("vote", view) if candidates else self._note("vote", NotAsked("no candidates"))
+        answer = await self.ask_mind("vote", view) if candidates else self.not_asked("vote", "no candidates")
         order = tuple(card.id for card in view.candidates)
-        return self._ballot(answer, order)
+        preferred = self.first_choice()
+        return build_ballot(self.id, answer, self.community.scene, order_shown=order, preferred=preferred)
 
     def remember_epoch(self, epoch: int) -> None:
         """Close an epoch: keep the beliefs, and the words of the last `memory_epochs` epochs."""
@@ -284,7 +277,7 @@ class Persona:
         if forgotten > 0:
             older = self.memory[forgotten - 1]
             self.memory[forgotten - 1] = replace(older, heard=(), conversation=(), feed=())
-        self._epoch_began = {name: Bookmark.at_end_of(getattr(self, name)) for name in KNOWLEDGE}
+        self._attention.begin_epoch({name: getattr(self, name) for name in KNOWLEDGE})
         self._feed, self._reactions = (), Reactions({})
 
     # Views.
@@ -322,38 +315,25 @@ class Persona:
         )
 
     def _news(self, knowledge_category: str) -> Sequence[Any]:
-        return self._learned[knowledge_category].after(getattr(self, knowledge_category))
+        return self._attention.news(knowledge_category, getattr(self, knowledge_category))
 
     def _heard(self) -> tuple[Remark, ...]:
-        return tuple(as_remark(text) for text in self._epoch_began["debate_knowledge"].after(self.debate_knowledge))
+        return tuple(as_remark(text) for text in self._attention.this_epoch("debate_knowledge", self.debate_knowledge))
 
     def _conversation(self) -> tuple[Remark, ...]:
-        chats = self._epoch_began["chats"].after(self.chats)
+        chats = self._attention.this_epoch("chats", self.chats)
         return tuple(message_remark(message) for chat in chats for message in chat.conversation)
 
     def _partner(self) -> dict[str, str]:
-        chats = self._epoch_began["chats"].after(self.chats)
+        chats = self._attention.this_epoch("chats", self.chats)
         return {"peer_id": chats[-1].peer_id, "peer_name": chats[-1].peer_name} if chats else {}
 
     # Answers.
 
-    async def _ask(self, verb: str, view: PersonView) -> Answer[Any]:
-        mind = self.community.mind_of(self.llm_client)
-        return self._note(verb, await ask(mind, view, timeout_seconds=self.community.call_timeout_seconds))
-
-    def _note(self, verb: str, answer: Answer[Any]) -> Answer[Any]:
-        self.outcomes[verb] = answer
-        return answer
-
     def _take_over(self, answer: Answer[Opinion], max_change_share: float) -> Outcome[tuple[BeliefChange, ...]]:
         if not isinstance(answer, Done):
             return answer
-        held = {belief.topic_id: belief for belief in self.held_beliefs()}
-        stated = {belief.topic_id: belief for belief in answer.value.beliefs}
-        changes = tuple(
-            change_belief(topic.id, held.get(topic.id), stated.get(topic.id), max_change_share)
-            for topic in self.community.scene.topics
-        )
+        changes = change_beliefs(self._topic_ids(), self.held_beliefs(), answer.value.beliefs, max_change_share)
         self._apply(changes, answer.value.first_choice)
         return Done(changes)
 
@@ -367,33 +347,10 @@ class Persona:
 
     def unchanged(self, outcome: Outcome[Any]) -> tuple[BeliefChange, ...]:
         """Return the changes of an update that did not happen: every belief as it was, with why."""
-        held = {belief.topic_id: belief for belief in self.held_beliefs()}
-        return tuple(
-            keep_belief(topic.id, held.get(topic.id), outcome.status, reason_of(outcome))
-            for topic in self.community.scene.topics
-        )
+        return keep_beliefs(self._topic_ids(), self.held_beliefs(), outcome.status, reason_of(outcome))
 
-    def _ballot(self, answer: Answer[Choice], order: tuple[str, ...]) -> Ballot:
-        preferred = self.first_choice()
-        match answer:
-            case Done(choice):
-                return Ballot(
-                    self.id,
-                    "choice" if choice.candidate_id is not None else "abstained",
-                    candidate_id=choice.candidate_id,
-                    candidate_name=self.community.scene.candidate_name(choice.candidate_id),
-                    order_shown=order,
-                    reason=choice.reason,
-                    first_choice=choice.first_choice or choice.candidate_id or preferred,
-                )
-            case Unreadable(text):
-                return Ballot(self.id, "unreadable", order_shown=order, raw_text=text, first_choice=preferred)
-            case Refused():
-                return Ballot(self.id, "refused", order_shown=order, first_choice=preferred)
-            case NotAsked(reason):
-                return Ballot(self.id, "not_asked", order_shown=order, reason=reason, first_choice=preferred)
-            case failed:
-                return Ballot(self.id, "failed", order_shown=order, reason=failed.kind, first_choice=preferred)
+    def _topic_ids(self) -> list[str]:
+        return [topic.id for topic in self.community.scene.topics]
 
 
 def meet(community: Community, transcript: Any) -> Community:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from .cast.community import Community
 from .cast.occasion import Occasion
 from .cast.standing import build_cards
 from .configuration.people_file import load_people
+from .conversation import close_conversation, speak_turn
 from .domain.ballot import Ballot, VoteCounts
 from .domain.belief_dict import voting_data
 from .domain.feed import draw_considered, rank_feed
 from .domain.outcome import Done, Outcome, value_of
-from .domain.pairing import Conversation, draw_conversations, draw_posters
+from .domain.pairing import draw_conversations, draw_posters
 from .domain.remark import Remark
 from .domain.scene import Scene
 from .engine.bridge import run_sync
@@ -25,7 +26,7 @@ from .engine.runner import run_tasks
 from .errors import UsageError
 from .minds.base import Mind
 from .minds.naming import build_mind
-from .persona import ChatEntry, Persona, meet
+from .persona import Persona, meet
 from .social_media import SocialMedia, as_feed_post, post_row
 
 
@@ -189,7 +190,7 @@ class Population:
 
         turns = [task for conversation in conversations for task in plan_conversation(conversation, call)]
         await run_tasks(Ledger(turns), speak, _ignore, limit=self._community.max_concurrent)
-        return [_finish(by_id, conversation, said[conversation.id]) for conversation in conversations]
+        return [close_conversation(by_id, conversation, said[conversation.id]) for conversation in conversations]
 
     def create_social_media_posts(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
         """Let some people post, drawn by chance.
@@ -338,33 +339,6 @@ class Population:
 
         await run_tasks(Ledger(tasks), act, settle, limit=limit or self._community.max_concurrent)
         return [ended[task.key] for task in tasks]
-
-
-async def speak_turn(
-    by_id: dict[str, Persona], place: TurnPlace, said: Sequence[Remark], occasion: Occasion
-) -> Outcome[Remark]:
-    """Let whose turn it is speak."""
-    speaker, listener = place.conversation.turns[place.number]
-    return await by_id[speaker].speak(said, listener, by_id[listener].name, occasion)
-
-
-def enter_conversation(by_id: dict[str, Persona], who: str, conversation: Conversation, said: Sequence[Remark]) -> None:
-    """Make a conversation part of what one of the two knows, if anything was said in it."""
-    if said:
-        peer = by_id[conversation.second if who == conversation.first else conversation.first]
-        by_id[who].chats.append(ChatEntry(peer.id, peer.name, messages(said)))
-
-
-def messages(said: Iterable[Remark]) -> list[dict[str, Any]]:
-    """Return what was said as `{speaker_id, message}` mappings."""
-    return [{"speaker_id": remark.speaker_id, "message": remark} for remark in said]
-
-
-def _finish(by_id: dict[str, Persona], conversation: Conversation, said: list[Remark]) -> dict[str, Any]:
-    participants = [conversation.first, conversation.second]
-    for who in participants:
-        enter_conversation(by_id, who, conversation, said)
-    return {"participants": participants, "num_rounds": conversation.rounds, "conversation": messages(said)}
 
 
 def _ignore(task: Task, outcome: Outcome[Any]) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from .outcome import Answer, Done, NotAsked, Refused, Unreadable
+from .scene import Scene
+
 BallotStatus = Literal["choice", "abstained", "unreadable", "refused", "failed", "not_asked"]
 MISSING_STATUSES: tuple[BallotStatus, ...] = get_args(BallotStatus)[1:]
 
@@ -47,6 +50,39 @@ class Ballot:
     reason: str = field(default="", kw_only=True)
     raw_text: str | None = field(default=None, kw_only=True)
     first_choice: str | None = field(default=None, kw_only=True)
+
+
+def build_ballot(
+    persona_id: str, answer: Answer[Choice], scene: Scene, *, order_shown: tuple[str, ...], preferred: str | None
+) -> Ballot:
+    """Return the ballot an answer makes; without an answer, one that says why.
+
+    Args:
+        persona_id: whose.
+        answer: what was answered.
+        scene: where the candidates' names stand.
+        order_shown: ids of the candidates in the order shown.
+        preferred: id of the candidate preferred before voting, or None.
+    """
+    match answer:
+        case Done(choice):
+            return Ballot(
+                persona_id,
+                "abstained" if choice.candidate_id is None else "choice",
+                candidate_id=choice.candidate_id,
+                candidate_name=scene.candidate_name(choice.candidate_id),
+                order_shown=order_shown,
+                reason=choice.reason,
+                first_choice=choice.first_choice or choice.candidate_id or preferred,
+            )
+        case Unreadable(text):
+            return Ballot(persona_id, "unreadable", order_shown=order_shown, raw_text=text, first_choice=preferred)
+        case Refused():
+            return Ballot(persona_id, "refused", order_shown=order_shown, first_choice=preferred)
+        case NotAsked(reason):
+            return Ballot(persona_id, "not_asked", order_shown=order_shown, reason=reason, first_choice=preferred)
+        case failed:
+            return Ballot(persona_id, "failed", order_shown=order_shown, reason=failed.kind, first_choice=preferred)
 
 
 class VoteCounts(dict[str, int]):

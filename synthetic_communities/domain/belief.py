@@ -1,5 +1,6 @@
 """What a person believes, and how far one update may move it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -111,3 +112,20 @@ def keep_belief(topic_id: str, old: Belief | None, status: BeliefStatus, reason:
         status=status,
         reason=reason,
     )
+
+
+def change_beliefs(
+    topic_ids: Iterable[str], held: Iterable[Belief], stated: Iterable[Belief], max_change_share: float
+) -> tuple[BeliefChange, ...]:
+    """Return the change of every topic when these beliefs are stated, under the bound on one update."""
+    old = {belief.topic_id: belief for belief in held}
+    new = {belief.topic_id: belief for belief in stated}
+    return tuple(change_belief(topic, old.get(topic), new.get(topic), max_change_share) for topic in topic_ids)
+
+
+def keep_beliefs(
+    topic_ids: Iterable[str], held: Iterable[Belief], status: BeliefStatus, reason: str
+) -> tuple[BeliefChange, ...]:
+    """Return the changes that leave every topic as it was, with why."""
+    old = {belief.topic_id: belief for belief in held}
+    return tuple(keep_belief(topic, old.get(topic), status, reason) for topic in topic_ids)

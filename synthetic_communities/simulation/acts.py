@@ -5,13 +5,13 @@ from typing import Any
 
 from ..cast.occasion import Occasion
 from ..cast.remarks import remarks_of
+from ..conversation import enter_conversation, speak_turn
 from ..domain.debate import Question
 from ..domain.feed import FeedPost, Reactions, draw_considered, rank_feed
 from ..domain.outcome import Done, Outcome
 from ..domain.remark import Remark
 from ..engine.ledger import Task
 from ..engine.plan import QuestionPlace, StatementPlace, TurnPlace
-from ..population import enter_conversation, speak_turn
 from ..social_media import Post
 from .events import Events
 from .stage import Stage

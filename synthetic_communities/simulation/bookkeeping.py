@@ -74,8 +74,9 @@ class Bookkeeping:
         persona = self._people[task.about]
         scene = persona.community.scene
         source = persona.community.mind_of(persona.llm_client).source
+        first_choice = scene.candidate_name(persona.first_choice())
         for change in value_of(outcome) or persona.unchanged(outcome):
-            self._add(BELIEFS, task, rows.belief_row(task, change, scene, source))
+            self._add(BELIEFS, task, rows.belief_row(task, change, scene, first_choice, source))
         if not isinstance(outcome, Skipped) and outcome.status != "not_asked":
             shown = self._shown_for(task)
             candidates = persona.candidates_shown(SHOWN_AS[task.step], task.epoch)

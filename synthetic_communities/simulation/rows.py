@@ -22,8 +22,8 @@ STEPS = {"opening_opinion": "opening", "debate_update": "debate", "chat_update":
 """Step of the plan to `step` of the belief rows."""
 
 
-def belief_row(task: Task, change: BeliefChange, scene: Scene, source: str) -> dict[str, Any]:
-    """Return the row of what one step did to one belief of one person."""
+def belief_row(task: Task, change: BeliefChange, scene: Scene, first_choice: str | None, source: str) -> dict[str, Any]:
+    """Return the row of what one step did to one belief of one person; `first_choice` is overall, after the step."""
     belief = change.belief
     return {
         "epoch": task.epoch,
@@ -36,6 +36,7 @@ def belief_row(task: Task, change: BeliefChange, scene: Scene, source: str) -> d
         "clamped": change.clamped,
         "sentence": belief.sentence if belief else None,
         "vote": scene.candidate_name(belief.vote) if belief else None,
+        "first_choice": first_choice,
         "drawn": belief.drawn if belief else False,
         "status": change.status,
         "reason": change.reason,

@@ -21,7 +21,6 @@ class Simulation:
 
     Attributes:
         events: what has happened so far.
-        current_epoch: the latest epoch in which an act began.
     """
 
     def __init__(
@@ -37,7 +36,6 @@ class Simulation:
         """
         course = stage.course()
         self.events = Events(course, tuple(as_feed_post(post) for post in stage.social_media.posts))
-        self.current_epoch = 0
         self._limit = stage.config.max_concurrent
         self._ledger = Ledger(plan_run(course))
         self._acts = Acts(stage, self.events)
@@ -54,7 +52,6 @@ class Simulation:
         await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
 
     async def _perform(self, task: Task) -> Outcome[Any]:
-        self.current_epoch = max(self.current_epoch, task.epoch)
         self._watcher.start(task)
         return await self._acts.perform(task)
 

@@ -1,0 +1,33 @@
+"""What of a person's knowledge is new to learn, and what belongs to the epoch under way."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..domain.bookmark import Bookmark
+
+KNOWLEDGE = ("debate_knowledge", "chats", "social_media_knowledge")
+"""What a person can learn from, each the name of a list on the persona, which scripts may change."""
+
+
+class Attention:
+    """Two bookmarks in each list of knowledge: up to where it was learned from, and where the epoch began."""
+
+    def __init__(self) -> None:
+        self._learned = dict.fromkeys(KNOWLEDGE, Bookmark())
+        self._epoch_began = dict.fromkeys(KNOWLEDGE, Bookmark())
+
+    def news(self, name: str, items: Sequence[Any]) -> Sequence[Any]:
+        """Return what in this list was not learned from yet."""
+        return self._learned[name].after(items)
+
+    def note_learned(self, name: str, items: Sequence[Any]) -> None:
+        """Note that all in this list was learned from."""
+        self._learned[name] = Bookmark.at_end_of(items)
+
+    def this_epoch(self, name: str, items: Sequence[Any]) -> Sequence[Any]:
+        """Return what in this list came in the epoch under way; outside a run, all of it."""
+        return self._epoch_began[name].after(items)
+
+    def begin_epoch(self, lists: Mapping[str, Sequence[Any]]) -> None:
+        """Note that all there is now belongs to the past."""
+        self._epoch_began = {name: Bookmark.at_end_of(items) for name, items in lists.items()}
