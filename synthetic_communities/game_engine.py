@@ -41,7 +41,6 @@ class GameEngine:
         social_media: the platform.
         debate_transcripts: of all questions of the run so far, in order.
         current_epoch: the latest epoch in which an act began, from 0.
-        llm_client: a mind for everybody without one of their own; None: what the configuration names.
         simulation_id: name of the run; None before there is a run directory.
         simulation_dir: the run directory, likewise.
         simulation_file: its `epochs.jsonl`, likewise.
@@ -51,13 +50,13 @@ class GameEngine:
     def __init__(self, config: Config, config_path: str | Path | None = None) -> None:
         self.config = config
         self.config_path = config_path
+        self._llm_client: Mind | None = None
         self.population = Population(config.world_story, seed=config.random_seed)
         self.debate_transcripts: list[DebateTranscript] = []
         self.current_epoch = 0
         self.candidates: list[Candidate] = []
         self.mediator: Mediator | None = None
         self.social_media = SocialMedia()
-        self.llm_client: Any = None
         self.simulation_id: str | None = None
         self.simulation_dir: Path | None = None
         self.simulation_file: Path | None = None
@@ -83,11 +82,12 @@ class GameEngine:
             config = config.changed(model=model)
         engine = cls(config, path)
         engine.llm_client = None if isinstance(model, str) else model
-        people = gather_people(config)
+        people, story = gather_people(config), config.load_world_story() or None
+        engine.population.world_story = story
         for persona_id, data in people:
-            engine.population.add_persona(Persona(persona_id, data, config.world_story))
-        engine.candidates = build_candidates(config)
-        engine.mediator = Mediator("mediator", build_topics(config), None, config.world_story)
+            engine.population.add_persona(Persona(persona_id, data, story))
+        engine.candidates = build_candidates(config, story)
+        engine.mediator = Mediator("mediator", build_topics(config), None, story)
         return engine
 
     @property
@@ -97,10 +97,20 @@ class GameEngine:
 
     @population.setter
     def population(self, population: Population) -> None:
-        shared = population.community
-        limits = build_community(self.config, shared.scene, shared.mind)
-        population.community = replace(limits, seed=shared.seed)
         self._population = population
+        shared = population.community
+        limits = build_community(self.config, shared.scene, self._llm_client or shared.mind)
+        population.community = replace(limits, seed=shared.seed)
+
+    @property
+    def llm_client(self) -> Any:
+        """A mind for everybody without one of their own; None: what the configuration names."""
+        return self._llm_client
+
+    @llm_client.setter
+    def llm_client(self, llm_client: Any) -> None:
+        self._llm_client = build_mind(llm_client) if llm_client is not None else None
+        self.population = self._population
 
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
         """Make the run directory under `base_dir` and set `simulation_id`, `simulation_dir`, `simulation_file`.
@@ -144,10 +154,10 @@ class GameEngine:
         watcher = Watcher(self.config.num_epochs, self._follow)
         self._simulation = Simulation(stage, Recorder(directory), watcher, at_opening_end=note_stage)
         self.debate_transcripts = self._simulation.events.transcripts
-        await self._run_measured(self._simulation, directory, watcher)
+        await self._run_measured(self._simulation, directory, stage, watcher)
         return SimulationResult(directory)
 
-    async def _run_measured(self, simulation: Simulation, directory: Path, watcher: Watcher) -> None:
+    async def _run_measured(self, simulation: Simulation, directory: Path, stage: Stage, watcher: Watcher) -> None:
         began, clock = datetime.now(UTC), time.perf_counter()
         status = "failed"
         try:
@@ -160,7 +170,7 @@ class GameEngine:
         finally:
             seconds = time.perf_counter() - clock
             times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
-            write_usage(directory, status, times, self.config, watcher)
+            write_usage(directory, status, times, stage, watcher)
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch
@@ -189,7 +199,9 @@ class GameEngine:
         if self._vote_taken is not None and self._vote_taken[0] == self._electorate():
             return self._vote_taken[1]
         self._set_stage()
-        return await self.population.conduct_vote_async(self.candidates)
+        counts = await self.population.conduct_vote_async(self.candidates)
+        self._vote_taken = (self._electorate(), counts)
+        return counts
 
     def save_final_vote(self, vote_results: Mapping[str, int]) -> None:
         """Write {candidate name: count} to `final_vote.json` in the run directory, which is made if there is none.
@@ -205,7 +217,7 @@ class GameEngine:
     def _set_stage(self) -> Stage:
         if self.mediator is None:
             self.mediator = Mediator("mediator", None, None, self.config.world_story)
-        mind = self._mind(self.config.model, self.population.community.mind)
+        mind = self._llm_client or self._mind(self.config.model, self.population.community.mind)
         self.population.community = replace(self.population.community, mind=mind)
         stage = Stage(
             self.config,
@@ -219,9 +231,7 @@ class GameEngine:
         return stage
 
     def _mind(self, model: str | None, otherwise: Mind) -> Mind:
-        if model is not None:
-            return build_mind(model)
-        return build_mind(self.llm_client) if self.llm_client is not None else otherwise
+        return build_mind(model) if model is not None else otherwise
 
     def _electorate(self) -> list[str]:
         """Return what a ballot depends on, to tell whether it has changed since."""
@@ -238,22 +248,27 @@ def gather_people(config: Config) -> list[tuple[str, dict[str, Any]]]:
     """
     problems = config.find_problems()
     people: list[tuple[str, dict[str, Any]]] = []
+    size = config.population_size
     try:
-        people = load_people(config.population_file, config.population_size, seed=config.random_seed)
+        people = load_people(config.population_file, size, seed=config.random_seed) if _asks_for_people(size) else []
     except ConfigurationError as error:
         problems += [problem for problem in error.problems if problem not in problems]
-    if not problems and len(people) < config.population_size:
-        what = f"holds {len(people)} people, fewer than the population_size of {config.population_size}"
+    if not problems and len(people) < size:
+        what = f"holds {len(people)} people, fewer than the population_size of {size}"
         problems.append(Problem(str(config.population_file), what, "ask for fewer, or add people to the file"))
     if problems:
         raise ConfigurationError(problems)
     return people
 
 
-def build_candidates(config: Config) -> list[Candidate]:
+def _asks_for_people(size: object) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and size > 0
+
+
+def build_candidates(config: Config, world_story: str | None) -> list[Candidate]:
     """Return the candidates a configuration describes, in the order listed; nothing is asked of them yet."""
     topics = build_topics(config)
     return [
-        Candidate(entry["id"], entry["name"], entry.get("description", ""), topics, None, config.world_story)
+        Candidate(entry["id"], entry["name"], entry.get("description", ""), topics, None, world_story)
         for entry in config.candidates or ()
     ]

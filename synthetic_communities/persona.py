@@ -1,6 +1,6 @@
 """A persona: who somebody is, what they heard, what they believe, and the acts they can be asked for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -20,7 +20,6 @@ from .domain.person import Person, parse_person
 from .domain.remark import Remark, as_remark
 from .domain.scene import CandidateCard
 from .engine.bridge import run_sync
-from .engine.plan import post_key
 from .errors import UsageError
 from .minds.views import (
     BallotView,
@@ -85,6 +84,7 @@ class Persona(Member):
         self.beliefs: dict[str, Any] = {}
         self.memory: list[EpochMemory] = []
         self._attention = Attention()
+        self._drawn: set[str] = set()
         self._feed: tuple[FeedPost, ...] = ()
         self._reactions = Reactions({})
 
@@ -104,7 +104,8 @@ class Persona(Member):
         Args:
             debate_transcript: a `DebateTranscript`; anything with `statements` that have a `statement` or a `raw_text`.
         """
-        self.debate_knowledge += remarks_of(debate_transcript.statements)
+        # Remarks of its own, so that hearing the same transcript after the list was cleared is news again.
+        self.hear(Remark.copy(remark) for remark in remarks_of(debate_transcript.statements))
         self.community = meet(self.community, debate_transcript)
 
     def update_beliefs(self, knowledge_category: str = "debate_knowledge", max_change_percentage: float = 0.5) -> None:
@@ -143,8 +144,7 @@ class Persona(Member):
     async def create_social_media_post_async(self, existing_posts: Iterable[Any]) -> Post | None:
         """As `create_social_media_post`."""
         feed = tuple(as_feed_post(post) for post in existing_posts)
-        epoch = self.calls.next("post").epoch
-        return value_of(await self.write_post(feed, Occasion(post_key(epoch, self.id), epoch)))
+        return value_of(await self.write_post(feed, self.calls.next("post")))
 
     def react_to_post(self, post: Any) -> str | None:
         """Return `thumbs_up`, `thumbs_down` or None; why None, see `outcomes`."""
@@ -178,7 +178,8 @@ class Persona(Member):
 
     def held_beliefs(self) -> tuple[Belief, ...]:
         """Return the beliefs held now, as values."""
-        return read_beliefs(self.beliefs, self.community.scene)
+        beliefs = read_beliefs(self.beliefs, self.community.scene)
+        return tuple(replace(belief, drawn=belief.topic_id in self._drawn) for belief in beliefs)
 
     def first_choice(self) -> str | None:
         """Return the id of the candidate preferred now, or None."""
@@ -189,6 +190,10 @@ class Persona(Member):
         chance = self.community.chance_of(self.id, epoch)
         return chance.shuffle(f"order/{act}", self.community.scene.candidates)
 
+    def hear(self, remarks: Iterable[Remark]) -> None:
+        """Hear what was said in a debate."""
+        self.debate_knowledge += remarks
+
     def has_news(self, knowledge_category: str) -> bool:
         """Say whether there is something in this list that was not learned from yet.
 
@@ -197,6 +202,8 @@ class Persona(Member):
         """
         if knowledge_category not in KNOWLEDGE:
             raise UsageError(f"{knowledge_category!r} is no knowledge; there are {', '.join(KNOWLEDGE)}")
+        if knowledge_category == "social_media_knowledge":
+            return any(self._new_posts())
         return bool(self._news(knowledge_category))
 
     async def form_opinion(self, occasion: Occasion) -> Outcome[tuple[BeliefChange, ...]]:
@@ -210,6 +217,8 @@ class Persona(Member):
         """Update the beliefs from what is new in one list of knowledge."""
         if not self.has_news(knowledge_category):
             return self.not_asked("update_beliefs", "nothing new to learn")
+        # Texts become remarks of this list's own, so that the same text put in again after clearing it is news again.
+        self.debate_knowledge[:] = map(as_remark, self.debate_knowledge)
         view = self._update_view(knowledge_category, occasion)
         answer = await self.ask_mind("update_beliefs", view)
         if isinstance(answer, Done):
@@ -304,7 +313,7 @@ class Persona(Member):
             return self._life_view(DebateUpdateView, occasion)
         if knowledge_category == "chats":
             return self._life_view(ChatUpdateView, occasion)
-        news = tuple(as_feed_post(post) for post in self._news("social_media_knowledge"))
+        news = tuple(self._new_posts())
         shown = {post.id: post for post in (*self._feed, *news)}
         return self._life_view(
             SocialUpdateView,
@@ -313,6 +322,16 @@ class Persona(Member):
             unseen=tuple(post.id for post in news),
             reactions=self._reactions,
         )
+
+    def _new_posts(self) -> Iterator[FeedPost]:
+        """Yield what was not learned from of what this epoch showed; what only earlier ones showed has gone by."""
+        came_now = {
+            post["id"] for post in self._attention.this_epoch("social_media_knowledge", self.social_media_knowledge)
+        }
+        shown_now = {post.id for post in self._feed}
+        for post in self._news("social_media_knowledge"):
+            if post["id"] in came_now or post["id"] in shown_now:
+                yield as_feed_post(post)
 
     def _news(self, knowledge_category: str) -> Sequence[Any]:
         return self._attention.news(knowledge_category, getattr(self, knowledge_category))
@@ -342,6 +361,7 @@ class Persona(Member):
         for change in changes:
             if change.status == "done" and change.belief is not None:
                 self.beliefs[change.topic_id] = write_belief(change.belief, scene)
+                (self._drawn.add if change.belief.drawn else self._drawn.discard)(change.topic_id)
         if first_choice is not None:
             self.beliefs[OVERALL] = scene.candidate_name(first_choice)
 

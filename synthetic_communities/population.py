@@ -7,16 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .cast.arguments import check_count, check_share
 from .cast.community import Community
 from .cast.occasion import Occasion
-from .cast.standing import build_cards
+from .cast.standing import build_cards, find_id_problems
 from .configuration.people_file import load_people
 from .conversation import close_conversation, speak_turn
 from .domain.ballot import Ballot, VoteCounts
 from .domain.belief_dict import voting_data
 from .domain.feed import draw_considered, rank_feed
 from .domain.outcome import Done, Outcome, value_of
-from .domain.pairing import draw_conversations, draw_posters
+from .domain.pairing import Conversation, draw_conversations, draw_posters
 from .domain.remark import Remark
 from .domain.scene import Scene
 from .engine.bridge import run_sync
@@ -27,7 +28,7 @@ from .errors import UsageError
 from .minds.base import Mind
 from .minds.naming import build_mind
 from .persona import Persona, meet
-from .social_media import SocialMedia, as_feed_post, post_row
+from .social_media import SocialMedia, as_feed_post
 
 
 class Population:
@@ -77,8 +78,13 @@ class Population:
 
     def add_persona(self, persona: Persona) -> None:
         """Add somebody at the end."""
-        persona.community = self._community
         self.personas.append(persona)
+        known = persona.community.scene
+        scene = self._community.scene.with_topics(known.topics).with_candidates(known.candidates)
+        if scene is self._community.scene:
+            persona.community = self._community
+        else:
+            self.community = replace(self._community, scene=scene)
 
     def load_from_jsonl(self, file_path: str | Path, limit: int | None = None) -> None:
         """Add people from a file of one mapping a line.
@@ -99,6 +105,7 @@ class Population:
 
     def consume_debate_content(self, debate_transcript: Any) -> None:
         """Let everybody hear a transcript. No model is called."""
+        self.members()
         self.community = meet(self._community, debate_transcript)
         for persona in self.personas:
             persona.consume_debate_content(debate_transcript)
@@ -112,15 +119,18 @@ class Population:
             max_concurrent: how many are asked at once.
             max_change_percentage: how far a stance may move, as a share of the axis, in [0, 1].
         """
-        run_sync(self._run_parallel_belief_updates("debate_knowledge", max_concurrent, max_change_percentage))
+        updates = self._run_parallel_belief_updates("debate_knowledge", max_concurrent, max_change_percentage)
+        run_sync(updates, twin="Population.update_beliefs_from_debate_async")
 
     def update_beliefs_from_chat(self, max_concurrent: int = 20, max_change_percentage: float = 0.5) -> None:
         """As `update_beliefs_from_debate`, from conversations."""
-        run_sync(self._run_parallel_belief_updates("chats", max_concurrent, max_change_percentage))
+        updates = self._run_parallel_belief_updates("chats", max_concurrent, max_change_percentage)
+        run_sync(updates, twin="Population.update_beliefs_from_chat_async")
 
     def update_beliefs_from_social_media(self, max_concurrent: int = 20, max_change_percentage: float = 0.5) -> None:
         """As `update_beliefs_from_debate`, from posts seen."""
-        run_sync(self._run_parallel_belief_updates("social_media_knowledge", max_concurrent, max_change_percentage))
+        updates = self._run_parallel_belief_updates("social_media_knowledge", max_concurrent, max_change_percentage)
+        run_sync(updates, twin="Population.update_beliefs_from_social_media_async")
 
     async def update_beliefs_from_debate_async(
         self, max_concurrent: int = 20, max_change_percentage: float = 0.5
@@ -148,13 +158,15 @@ class Population:
         self, knowledge_category: str, max_concurrent: int = 20, max_change_percentage: float = 0.5
     ) -> None:
         """Ask all who have something new to learn, side by side."""
+        check_count("max_concurrent", max_concurrent, 1)
+        check_share("max_change_percentage", max_change_percentage)
         call = self._next_call(f"belief/{knowledge_category}")
         learners = {who: p for who, p in self.members().items() if p.has_news(knowledge_category)}
 
         async def learn(task: Task) -> Outcome[Any]:
             return await learners[task.about].learn(knowledge_category, Occasion(task.key, call), max_change_percentage)
 
-        await self._side_by_side(f"e{call}/belief/{knowledge_category}", learners, learn, limit=max_concurrent)
+        await self._side_by_side(f"call{call}/belief/{knowledge_category}", learners, learn, limit=max_concurrent)
 
     # The other acts.
 
@@ -175,22 +187,24 @@ class Population:
         self, num_rounds_mean: int = 3, num_rounds_variance: int = 1
     ) -> list[dict[str, Any]]:
         """As `chat_with_peers`."""
+        check_count("num_rounds_mean", num_rounds_mean, 1)
+        check_count("num_rounds_variance", num_rounds_variance, 0)
         call = self._next_call("chat")
         by_id = self.members()
         chance = self._community.chance_of("", call)
         conversations = draw_conversations(by_id, chance, num_rounds_mean, num_rounds_variance)
-        said: dict[str, list[Remark]] = {conversation.id: [] for conversation in conversations}
+        said: dict[Conversation, list[Remark]] = {conversation: [] for conversation in conversations}
 
         async def speak(task: Task) -> Outcome[Remark]:
             place: TurnPlace = task.about
-            so_far = said[place.conversation.id]
+            so_far = said[place.conversation]
             outcome = await speak_turn(by_id, place, so_far, Occasion(task.key, call))
             so_far += [outcome.value] if isinstance(outcome, Done) else []
             return outcome
 
-        turns = [task for conversation in conversations for task in plan_conversation(conversation, call)]
+        turns = [task for conversation in conversations for task in plan_conversation(conversation, f"call{call}")]
         await run_tasks(Ledger(turns), speak, _ignore, limit=self._community.max_concurrent)
-        return [close_conversation(by_id, conversation, said[conversation.id]) for conversation in conversations]
+        return [close_conversation(by_id, conversation, said[conversation]) for conversation in conversations]
 
     def create_social_media_posts(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
         """Let some people post, drawn by chance.
@@ -205,6 +219,7 @@ class Population:
 
     async def create_social_media_posts_async(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
         """As `create_social_media_posts`."""
+        check_share("post_probability", post_probability)
         call = self._next_call("post")
         by_id = self.members()
         earlier = [as_feed_post(post) for persona in self.personas for post in persona.posts]
@@ -212,10 +227,10 @@ class Population:
         async def write(task: Task) -> Outcome[Any]:
             chance = self._community.chance_of(task.about, call)
             feed = rank_feed(earlier, task.about, chance, self._community.feed_size)
-            return await by_id[task.about].write_post(feed, Occasion(post_key(call, task.about), call))
+            return await by_id[task.about].write_post(feed, Occasion(post_key(f"call{call}", task.about), call))
 
         posters = draw_posters(by_id, self._community.seed, call, post_probability)
-        outcomes = await self._side_by_side(f"e{call}/post", posters, write)
+        outcomes = await self._side_by_side(f"call{call}/post", posters, write)
         written = [value_of(outcome) for outcome in outcomes]
         return [{"persona_id": p.persona_id, "content": p.content, "id": p.id} for p in written if p is not None]
 
@@ -247,13 +262,10 @@ class Population:
         reaction_probability: float = 0.4,
     ) -> dict[str, int]:
         """As `react_to_posts`."""
+        check_share("reaction_probability", reaction_probability)
         call = self._next_call("react")
         platform = social_media_platform if social_media_platform is not None else SocialMedia()
-        known = {post.id for post in platform.posts}
-        shown = [as_feed_post(post) for post in posts]
-        for post in shown:
-            if post.id not in known:
-                platform.add_post(post_row(post))
+        shown = platform.adopt_posts(posts)
         by_id = self.members()
 
         async def react(task: Task) -> Outcome[Any]:
@@ -262,7 +274,7 @@ class Population:
             considered = draw_considered(feed, chance, reaction_probability)
             return await by_id[task.about].react(feed, considered, Occasion(task.key, call))
 
-        outcomes = await self._side_by_side(f"e{call}/react", by_id, react)
+        outcomes = await self._side_by_side(f"call{call}/react", by_id, react)
         given: Counter[str] = Counter()
         for persona_id, outcome in zip(by_id, outcomes, strict=True):
             reactions = value_of(outcome)
@@ -303,19 +315,17 @@ class Population:
         """Return everybody by id, all sharing what any of them knows of the stage.
 
         Raises:
-            UsageError: two people have one id.
+            UsageError: an id is no text, or two people have it.
         """
-        by_id = {persona.id: persona for persona in self.personas}
-        if len(by_id) < len(self.personas):
-            repeated = next(who for who, count in Counter(p.id for p in self.personas).items() if count > 1)
-            raise UsageError(f"two people have the id {repeated!r}; give each their own")
+        for problem in find_id_problems("person", [persona.id for persona in self.personas]):
+            raise UsageError(str(problem))
         scene = self._community.scene
         for persona in self.personas:
             if persona.community is not self._community:
                 known = persona.community.scene
                 scene = scene.with_topics(known.topics).with_candidates(known.candidates)
         self.community = replace(self._community, scene=scene)
-        return by_id
+        return {persona.id: persona for persona in self.personas}
 
     def _next_call(self, verb: str) -> int:
         number = self._calls[verb]

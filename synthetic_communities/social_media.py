@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .domain.debate import Topic
@@ -68,6 +68,18 @@ class SocialMedia:
             raise UsageError(f"a post with id {new.id!r} is on this platform already; give every post its own id")
         self.posts.append(new)
         return new.id
+
+    def adopt_posts(self, posts: Iterable[Post | Mapping[str, Any] | FeedPost]) -> list[FeedPost]:
+        """Return posts as they stand here or were given, in order, having added those that are not here yet."""
+        known = {post.id for post in self.posts}
+        adopted = []
+        for post in posts:
+            value = as_feed_post(post)
+            if value.id not in known:
+                value = replace(value, id=self.add_post(post_row(value)))
+                known.add(value.id)
+            adopted.append(value)
+        return adopted
 
     def get_feed(self, limit: int = 100) -> str:
         """Return the newest `limit` posts as text, newest first, a line each: `persona [n 👍 / m 👎]: text`."""

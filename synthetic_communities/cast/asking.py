@@ -11,6 +11,7 @@ from ..domain.belief import Opinion
 from ..domain.feed import ReactionKind, Reactions
 from ..domain.outcome import Answer, Done, Failed, NotAsked, Refused, Unreadable
 from ..domain.remark import Remark
+from ..engine.bridge import inside
 from ..errors import SyntheticCommunitiesError
 from ..minds.base import Mind
 from ..minds.views import PersonView, Positions, PositionView, ReactionView, View
@@ -30,8 +31,13 @@ async def ask(mind: Mind, view: View, *, timeout_seconds: float | None = None) -
         timeout_seconds: how long it may take in all; None: as long as it takes.
     """
     try:
-        async with asyncio.timeout(timeout_seconds):
-            answer = await mind.answer(view)
+        with inside():
+            async with asyncio.timeout(timeout_seconds):
+                answer = await mind.answer(view)
+    except asyncio.CancelledError:
+        if _is_being_cancelled():
+            raise
+        return Failed("CancelledError", "the mind cancelled its own act")
     except TimeoutError as error:
         return Failed("timeout", str(error))
     except SyntheticCommunitiesError:
@@ -43,13 +49,19 @@ async def ask(mind: Mind, view: View, *, timeout_seconds: float | None = None) -
     return _checked(answer, view)
 
 
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 def _checked(answer: object, view: View) -> Answer[Any]:
     if isinstance(answer, (NotAsked, Refused, Unreadable, Failed)):
         return answer
     if not isinstance(answer, Done):
-        return Unreadable(f"no answer of a known kind: {answer!r}")
+        return Unreadable(f"no answer of a known kind, a {type(answer).__name__}")
     if not isinstance(answer.value, view.expects):
-        return Unreadable(f"{view.expects.__name__} was asked for, got {answer.value!r}")
+        got = answer.value if isinstance(answer.value, str) else f"a {type(answer.value).__name__}"
+        return Unreadable(f"{view.expects.__name__} was asked for, got {got}")
     fault = find_fault(answer.value, view)
     return Unreadable(f"{fault}: {answer.value!r}") if fault else answer
 

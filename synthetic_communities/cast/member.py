@@ -4,6 +4,7 @@ from typing import Any
 
 from ..domain.outcome import Answer, NotAsked
 from ..domain.scene import Scene
+from ..minds.base import Mind
 from ..minds.views import View
 from .asking import ask
 from .community import Community
@@ -28,10 +29,17 @@ class Member:
         self.community = Community(scene=Scene(world_story or ""))
         self.calls = Calls(who)
 
+    def mind(self) -> Mind:
+        """Return the mind this member thinks with.
+
+        Raises:
+            UsageError: `llm_client` is no mind.
+        """
+        return self.community.mind_of(self.llm_client)
+
     async def ask_mind(self, verb: str, view: View) -> Answer[Any]:
         """Return what the mind answers to a view."""
-        mind = self.community.mind_of(self.llm_client)
-        self.outcomes[verb] = await ask(mind, view, timeout_seconds=self.community.call_timeout_seconds)
+        self.outcomes[verb] = await ask(self.mind(), view, timeout_seconds=self.community.call_timeout_seconds)
         return self.outcomes[verb]
 
     def not_asked(self, verb: str, reason: str) -> Answer[Any]:

@@ -30,4 +30,4 @@ class Calls:
         """Return the occasion of the next call of a verb."""
         number = self._counts[verb]
         self._counts[verb] += 1
-        return Occasion(f"e{number}/{verb}/{key_part(self._who)}", number)
+        return Occasion(f"own{number}/{verb}/{key_part(self._who)}", number)

@@ -1,11 +1,12 @@
 """Who stands for election, as everybody knows them: from candidates, mappings or plain names."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..domain.remark import as_remark
 from ..domain.scene import CandidateCard
-from ..errors import UsageError
+from ..errors import Problem, UsageError
 
 
 def build_card(candidate: Any) -> CandidateCard:
@@ -35,11 +36,25 @@ def build_cards(candidates: Iterable[Any]) -> tuple[CandidateCard, ...]:
         UsageError: one is no candidate, or two share an id or a name, which no tally could tell apart.
     """
     cards = tuple(build_card(candidate) for candidate in candidates)
-    for what, values in (("id", [card.id for card in cards]), ("name", [card.name for card in cards])):
-        repeated = {value for value in values if values.count(value) > 1}
-        if repeated:
-            raise UsageError(f"two candidates have the {what} {min(repeated)!r}; give each its own")
+    ids, names = [card.id for card in cards], [card.name for card in cards]
+    for problem in (*find_repeated("candidates", "id", ids), *find_repeated("candidates", "name", names)):
+        raise UsageError(str(problem))
     return cards
+
+
+def find_id_problems(kind: str, ids: Sequence[object]) -> Iterator[Problem]:
+    """Yield what is wrong with the ids of all of a kind: no text, empty, or given twice."""
+    for value in ids:
+        if not isinstance(value, str) or not value.strip():
+            yield Problem(f"{kind} {value!r}", "an id is a text that is not empty", "give it one")
+    yield from find_repeated("people" if kind == "person" else f"{kind}s", "id", ids)
+
+
+def find_repeated(kinds: str, what: str, values: Sequence[object]) -> Iterator[Problem]:
+    """Yield every value that two of a kind share."""
+    for value, count in Counter(values).items():
+        if count > 1:
+            yield Problem("", f"{count} {kinds} have the {what} {value!r}", "give each its own")
 
 
 def _stated_stances(candidate: Any) -> dict[str, float]:

@@ -21,11 +21,6 @@ class Conversation:
     rounds: int
 
     @property
-    def id(self) -> str:
-        """The two ids, who speaks first before who answers."""
-        return f"{self.first}+{self.second}"
-
-    @property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """Speaker and listener of every turn, in order."""
         return ((self.first, self.second), (self.second, self.first)) * self.rounds

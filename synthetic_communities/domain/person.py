@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from ..errors import ConfigurationError, Problem
@@ -46,8 +45,6 @@ TEXTS = (
 LISTS = ("interests",)
 """Attributes that are a list."""
 
-_NOTHING: Mapping[str, float] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -66,10 +63,10 @@ class Person:
     id: str
     name: str
     attributes: Mapping[str, Any] = field(kw_only=True)
-    shares: Mapping[str, float] = field(default_factory=lambda: _NOTHING, kw_only=True)
-    media_diet: Mapping[str, float] = field(default_factory=lambda: _NOTHING, kw_only=True)
-    traits: Mapping[str, float] = field(default_factory=lambda: _NOTHING, kw_only=True)
-    prior_beliefs: Mapping[str, float] = field(default_factory=lambda: _NOTHING, kw_only=True)
+    shares: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    media_diet: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    traits: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    prior_beliefs: Mapping[str, float] = field(default_factory=dict, kw_only=True)
 
 
 def parse_person(person_id: str, data: Mapping[str, Any]) -> Person:

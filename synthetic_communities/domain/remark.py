@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Self
 
-_NOWHERE: Mapping[str, float] = MappingProxyType({})
+_NOWHERE: Mapping[str, float] = {}
 
 
 class Remark(str):
@@ -45,6 +44,10 @@ class Remark(str):
         remark.speaker_id = speaker_id
         remark.speaker_name = speaker_name
         return remark
+
+    def copy(self) -> Remark:
+        """Return the same remark as another object."""
+        return self.said_by(self.speaker_id, self.speaker_name)
 
     def said_by(self, speaker_id: str, speaker_name: str) -> Remark:
         """Return the same remark in the mouth of this speaker."""

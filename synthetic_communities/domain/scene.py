@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from .debate import Topic
 
@@ -19,7 +18,7 @@ class CandidateCard:
 
     id: str
     name: str
-    positions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}), kw_only=True)
+    positions: Mapping[str, float] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

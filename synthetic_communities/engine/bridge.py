@@ -3,61 +3,55 @@
 import asyncio
 import contextvars
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ..errors import UsageError
 
 T = TypeVar("T")
 
+WAIT_SLICE_SECONDS = 0.1
+"""How often a waiting caller looks whether it was told to stop, where the one who tells raises nothing."""
+
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("synthetic_communities_inside", default=False)
 
 
-def mark_inside() -> None:
-    """Note, for the rest of this task, that it runs inside this package: a synchronous verb called here would hang."""
-    _inside.set(True)
+@contextmanager
+def inside() -> Iterator[None]:
+    """Note that what runs in here runs inside a community: a synchronous verb called from it would hang."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
 
 
-def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_sync(coroutine: Coroutine[Any, Any, T], *, twin: str = "") -> T:
     """Run `coroutine` to its end and return its result.
 
     Without a running loop in this thread this is `asyncio.run`. Where a loop is running already (a notebook, an
     async web handler), `asyncio.run` runs in a thread of its own with this context's variables, and the caller waits.
 
+    Args:
+        coroutine: what to run.
+        twin: name of the asynchronous twin of the verb, where it is not the coroutine's own.
+
     Raises:
-        UsageError: called from inside this package's own coroutines; the message names the `_async` twin.
+        UsageError: called from inside a running community; the message names the twin.
         KeyboardInterrupt: Ctrl-C, after the work was cancelled and has ended.
+        asyncio.CancelledError: the task that waits was cancelled, likewise.
     """
     if not _is_loop_running():
-        return asyncio.run(_marked(coroutine))
+        return asyncio.run(coroutine)
     if _inside.get():
-        name = getattr(coroutine, "__qualname__", "coroutine")
+        name = twin or getattr(coroutine, "__qualname__", "coroutine")
         coroutine.close()
         raise UsageError(
             f"{name.removesuffix('_async')}() was called from inside a running community, "
             f"where waiting would block every other call; await {name}() instead"
         )
     return _run_in_thread(coroutine)
-
-
-async def _marked(coroutine: Coroutine[Any, Any, T]) -> T:
-    mark_inside()
-    return await coroutine
-
-
-def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    worker = _Worker(coroutine)
-    context = contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(worker.run,), name="synthetic_communities", daemon=True)
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        worker.cancel()
-        thread.join()
-        raise
-    result: T = worker.result()
-    return result
 
 
 def _is_loop_running() -> bool:
@@ -68,10 +62,43 @@ def _is_loop_running() -> bool:
     return True
 
 
-class _Worker:
-    """A coroutine run by `asyncio.run` in another thread, which can be cancelled from this one."""
+def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    worker = _Worker(coroutine)
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(worker.run,), name="synthetic_communities", daemon=True)
+    thread.start()
+    try:
+        was_told_to_stop = _wait(worker)
+    except KeyboardInterrupt:
+        worker.stop()
+        raise
+    finally:
+        thread.join()
+    if was_told_to_stop:
+        raise asyncio.CancelledError
+    result: T = worker.result()
+    return result
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+
+def _wait(worker: "_Worker") -> bool:
+    """Wait until the worker has ended; say whether that was because this task was cancelled.
+
+    `asyncio.run` answers Ctrl-C by cancelling its task, which raises nothing in a task that blocks.
+    """
+    waiting = asyncio.current_task()
+    before = waiting.cancelling() if waiting else 0
+    while not worker.ended.wait(WAIT_SLICE_SECONDS):
+        if waiting is not None and waiting.cancelling() > before:
+            worker.stop()
+            return True
+    return False
+
+
+class _Worker:
+    """A coroutine run by `asyncio.run` in another thread, which can be stopped from this one."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.ended = threading.Event()
         self._coroutine = coroutine
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop
@@ -80,24 +107,30 @@ class _Worker:
         self._error: BaseException | None = None
 
     def run(self) -> None:
+        """Run the coroutine, keeping its result or its error for who waits."""
         try:
             self._result = asyncio.run(self._main())
         except BaseException as error:  # whatever it is, it belongs to the thread that waits: handed over by result()
             self._error = error
+        finally:
+            self.ended.set()
 
     async def _main(self) -> Any:
-        self._loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
-        self._task = task
+        self._loop, self._task = asyncio.get_running_loop(), task
         self._started.set()
-        return await _marked(self._coroutine)
+        return await self._coroutine
 
-    def cancel(self) -> None:
+    def stop(self) -> None:
+        """Cancel the coroutine and wait until it has ended."""
         self._started.wait()
-        self._loop.call_soon_threadsafe(self._task.cancel)
+        if not self.ended.is_set():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self.ended.wait()
 
     def result(self) -> Any:
+        """Return the coroutine's result, or raise its error."""
         if self._error is not None:
             raise self._error
         return self._result

@@ -98,12 +98,14 @@ def plan_run(course: Course) -> tuple[Task, ...]:
     return tuple(_RunPlanner(course).tasks())
 
 
-def plan_conversation(conversation: Conversation, epoch: int, *, waits_for: tuple[str, ...] = ()) -> Iterator[Task]:
+def plan_conversation(
+    conversation: Conversation, when: str, *, epoch: int = 0, waits_for: tuple[str, ...] = ()
+) -> Iterator[Task]:
     """Yield the turns of a conversation; `waits_for` holds the first one back."""
     previous: tuple[str, ...] = ()
     for number in range(len(conversation.turns)):
         task = Task(
-            f"{conversation_key(epoch, conversation)}/{number}",
+            f"{conversation_key(when, conversation)}/{number}",
             "chat_turn",
             about=TurnPlace(conversation, number),
             epoch=epoch,
@@ -150,17 +152,15 @@ class _RunPlanner:
         self._epoch_before = ("opening/end",)
 
     def _epoch(self, epoch: int) -> Iterator[Task]:
-        statements: list[str] = []
+        said: list[str] = []
         yield from self._readings(epoch)
         for task in self._debates(epoch):
-            if task.step == "statement":
-                statements.append(task.key)
+            if task.step in ("introduction", "statement"):
+                said.append(task.key)
             yield task
         yield from self._candidate_ends(epoch)
-        if statements:
-            yield from self._debate_updates(epoch, tuple(statements))
-        else:
-            self._let_everybody_hear()
+        if said:
+            yield from self._debate_updates(epoch, tuple(said))
         yield from self._conversations(epoch)
         yield from self._posts(epoch)
         yield from self._social(epoch)
@@ -203,7 +203,7 @@ class _RunPlanner:
         )
         yield end
         self._debate_before = (end.key,)
-        yield from self._reflections(place, end.key, said)
+        yield from self._reflections(place, end.key)
 
     def _statements(self, place: QuestionPlace, asked: str, introduced: str) -> Iterator[Task]:
         previous = introduced
@@ -220,8 +220,8 @@ class _RunPlanner:
                 yield task
                 previous = task.key
 
-    def _reflections(self, place: QuestionPlace, end: str, said: tuple[str, ...]) -> Iterator[Task]:
-        for who in self._course.candidate_ids if said else ():
+    def _reflections(self, place: QuestionPlace, end: str) -> Iterator[Task]:
+        for who in self._course.candidate_ids:
             task = Task(
                 f"{place.key}/reflection/{key_part(who)}",
                 "reflection",
@@ -229,7 +229,6 @@ class _RunPlanner:
                 epoch=place.epoch,
                 waits_for=(end, *self._own("candidate", who)),
                 needs=(end,),
-                needs_any=said,
             )
             yield self._link("candidate", who, task)
 
@@ -241,7 +240,7 @@ class _RunPlanner:
                 "candidate", who, Task(key, "candidate_end", about=who, epoch=epoch, waits_for=waits, is_act=False)
             )
 
-    def _debate_updates(self, epoch: int, statements: tuple[str, ...]) -> Iterator[Task]:
+    def _debate_updates(self, epoch: int, said: tuple[str, ...]) -> Iterator[Task]:
         for who in self._course.persona_ids:
             task = Task(
                 f"e{epoch}/belief/debate/{key_part(who)}",
@@ -249,20 +248,15 @@ class _RunPlanner:
                 about=who,
                 epoch=epoch,
                 waits_for=(*self._debate_before, *self._own("persona", who)),
-                needs_any=statements,
+                needs_any=said,
             )
             yield self._link("persona", who, task)
-
-    def _let_everybody_hear(self) -> None:
-        """Make everybody's next task wait for the debates, where no update of theirs does."""
-        for who in self._course.persona_ids:
-            self._latest["persona", who] = (*self._own("persona", who), *self._debate_before)
 
     def _conversations(self, epoch: int) -> Iterator[Task]:
         for conversation in self._course.conversations[epoch]:
             both = (conversation.first, conversation.second)
             waits = tuple(key for who in both for key in self._own("persona", who))
-            turns = tuple(plan_conversation(conversation, epoch, waits_for=waits))
+            turns = tuple(plan_conversation(conversation, epoch_key(epoch), epoch=epoch, waits_for=waits))
             yield from turns
             for who in both:
                 task = Task(
@@ -279,7 +273,7 @@ class _RunPlanner:
         posts: list[str] = []
         for who in self._course.poster_ids[epoch]:
             waits = (*self._own("persona", who), *self._feed_before)
-            task = Task(post_key(epoch, who), "post", about=who, epoch=epoch, waits_for=waits)
+            task = Task(post_key(epoch_key(epoch), who), "post", about=who, epoch=epoch, waits_for=waits)
             yield self._link("persona", who, task)
             posts.append(task.key)
         yield Task(f"e{epoch}/posts", "posts_end", epoch=epoch, waits_for=(*posts, *self._feed_before), is_act=False)
@@ -331,11 +325,16 @@ class _RunPlanner:
         yield Task("end", "run_end", waits_for=(*self._epoch_before, *ballots), is_act=False)
 
 
-def conversation_key(epoch: int, conversation: Conversation) -> str:
+def epoch_key(epoch: int) -> str:
+    """Return what the keys of an epoch's tasks begin with."""
+    return f"e{epoch}"
+
+
+def conversation_key(when: str, conversation: Conversation) -> str:
     """Return what the keys of a conversation's turns begin with; the conversation's id."""
-    return f"e{epoch}/chat/{key_part(conversation.first)}+{key_part(conversation.second)}"
+    return f"{when}/chat/{key_part(conversation.first)}+{key_part(conversation.second)}"
 
 
-def post_key(epoch: int, persona_id: str) -> str:
+def post_key(when: str, persona_id: str) -> str:
     """Return the key of the task in which somebody posts; the post's id."""
-    return f"e{epoch}/post/{key_part(persona_id)}"
+    return f"{when}/post/{key_part(persona_id)}"

@@ -1,11 +1,15 @@
 """Starting what the ledger says may start, never more acts at once than the limit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ..domain.outcome import Done, NotAsked, Outcome, Skipped
-from .bridge import mark_inside
+from ..waiting import place_given_back
+from .bridge import inside
 from .ledger import Ledger, Task
 
 Perform = Callable[[Task], Awaitable[Outcome[Any]]]
@@ -26,6 +30,8 @@ async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, limit: 
         Exception: the first that `perform` or `settle` raised, after everything under way was cancelled and has ended.
         asyncio.CancelledError: cancelled from outside, likewise.
     """
+    if limit < 1:
+        raise ValueError(f"limit is {limit}; nothing could ever start")
     run = _Run(ledger, perform, settle, limit)
     first_error: BaseException | None = None
     try:
@@ -48,8 +54,15 @@ class _Run:
         self._settle = settle
         self._limit = limit
         self._under_way = 0
+        self._returning: deque[asyncio.Future[None]] = deque()
 
     def start_what_may(self, group: asyncio.TaskGroup) -> None:
+        """Give places to who waits for one back, then start what the ledger says may start."""
+        while self._returning and self._under_way < self._limit:
+            returned = self._returning.popleft()
+            if not returned.cancelled():
+                self._under_way += 1
+                returned.set_result(None)
         while (task := self._ledger.take(acts_allowed=self._under_way < self._limit)) is not None:
             if (cause := self._ledger.missing_need(task)) is not None:
                 self._end(task, Skipped(cause))
@@ -60,11 +73,39 @@ class _Run:
                 self._end(task, Done(None))
 
     async def _act(self, task: Task, group: asyncio.TaskGroup) -> None:
-        mark_inside()
-        outcome = await self._perform(task)
-        self._under_way -= 1
+        place = _Place()
+        place_given_back.set(lambda: self._without_place(place, group))
+        with inside():
+            outcome = await self._perform(task)
+        this = asyncio.current_task()
+        if this is not None and this.cancelling():  # a mind swallowed its cancellation: nothing new may start
+            raise asyncio.CancelledError
+        self._under_way -= place.is_held
         self._end(task, outcome)
         self.start_what_may(group)
+
+    @asynccontextmanager
+    async def _without_place(self, place: "_Place", group: asyncio.TaskGroup) -> AsyncIterator[None]:
+        place.is_held = False
+        self._under_way -= 1
+        self.start_what_may(group)
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise  # what is cancelled, by a timeout too, waits for nothing more
+        except BaseException:
+            await self._take_place(place, group)
+            raise
+        await self._take_place(place, group)
+
+    async def _take_place(self, place: "_Place", group: asyncio.TaskGroup) -> None:
+        returned = asyncio.get_running_loop().create_future()
+        self._returning.append(returned)
+        self.start_what_may(group)
+        try:
+            await returned
+        finally:
+            place.is_held = returned.done() and not returned.cancelled()
 
     def _end(self, task: Task, outcome: Outcome[Any]) -> None:
         self._settle(task, outcome)
@@ -77,6 +118,17 @@ class _Run:
                 self._ledger.end(task, "skipped", cause)
             case _:
                 self._ledger.end(task, "failed")
+
+
+@dataclass(slots=True)
+class _Place:
+    """An act's place under the limit.
+
+    Attributes:
+        is_held: whether the act holds it; False while it waits for something that is not a reply.
+    """
+
+    is_held: bool = True
 
 
 def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

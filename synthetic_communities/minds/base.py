@@ -6,6 +6,11 @@ from ..domain.outcome import Answer
 from .views import View
 
 
+def mind_label(mind: "Mind") -> str:
+    """Return a mind's name as tables and files show it: `offline mind`, or the name of a model."""
+    return f"{mind.name} mind" if mind.name == "offline" else mind.name
+
+
 @runtime_checkable
 class Mind(Protocol):
     """Anything that can answer for an agent.

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,20 @@ def encode(value: Any) -> str:
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
-    """Append encoded lines to a file, in one write that is on the disk when this returns.
+    """Append encoded lines to a file; they are on the disk when this returns, and none of them if it raises.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: they cannot be written.
     """
     text = "".join(f"{line}\n" for line in lines)
-    with path.open("ab") as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
-        file.flush()
-        os.fsync(file.fileno())
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            _write_all(file, text.encode("utf-8", "backslashreplace"))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(before)
+            raise
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -84,6 +89,12 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 def _rounded(value: Any) -> Any:

@@ -104,7 +104,7 @@ class Acts:
         place: TurnPlace = task.about
         speaker, _ = place.conversation.turns[place.number]
         self._events.let_hear(self._people[speaker], task.epoch)
-        said = self._events.said[task.epoch, place.conversation.id]
+        said = self._events.said[task.epoch, place.conversation]
         outcome = await speak_turn(self._people, place, said, _occasion(task))
         if isinstance(outcome, Done):
             said.append(outcome.value)
@@ -112,12 +112,13 @@ class Acts:
 
     async def _learn_from_chat(self, task: Task) -> Outcome[Any]:
         conversation = self._events.conversation_of[task.epoch, task.about]
-        enter_conversation(self._people, task.about, conversation, self._events.said[task.epoch, conversation.id])
+        enter_conversation(self._people, task.about, conversation, self._events.said[task.epoch, conversation])
         return await self._learn("chats", task)
 
     async def _post(self, task: Task) -> Outcome[Post]:
         feed = self._feed_for(task.about, task.epoch, self._events.feed_at_end[task.epoch - 1])
         self._events.let_hear(self._people[task.about], task.epoch)
+        self._events.shown_to_posters[task.epoch, task.about] = feed
         outcome = await self._people[task.about].write_post(feed, _occasion(task))
         if isinstance(outcome, Done):
             self._events.posts[task.epoch][task.key] = outcome.value

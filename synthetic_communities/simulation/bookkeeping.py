@@ -7,12 +7,13 @@ from typing import Any
 from ..domain.belief_dict import voting_data
 from ..domain.outcome import Done, Outcome, Skipped, value_of
 from ..engine.ledger import Ledger, Task
-from ..engine.plan import QuestionPlace, TurnPlace, conversation_key
+from ..engine.plan import QuestionPlace, TurnPlace, conversation_key, epoch_key
 from ..minds.views import ChatUpdateView, DebateUpdateView, OpeningView, SocialUpdateView
 from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, REACTIONS
 from ..social_media import as_feed_post
 from . import rows
 from .events import Events
+from .labels import mind_labels
 from .recorder import Recorder
 from .stage import Stage
 
@@ -47,6 +48,7 @@ class Bookkeeping:
             "chat_update": self._note_beliefs,
             "social_update": self._note_beliefs,
             "chat_turn": self._note_turn,
+            "post": self._note_post,
             "reaction": self._note_reactions,
             "opening_end": lambda task, outcome: at_opening_end(),
             "transcript": self._publish,
@@ -73,7 +75,7 @@ class Bookkeeping:
     def _note_beliefs(self, task: Task, outcome: Outcome[Any]) -> None:
         persona = self._people[task.about]
         scene = persona.community.scene
-        source = persona.community.mind_of(persona.llm_client).source
+        source = persona.mind().source
         first_choice = scene.candidate_name(persona.first_choice())
         for change in value_of(outcome) or persona.unchanged(outcome):
             self._add(BELIEFS, task, rows.belief_row(task, change, scene, first_choice, source))
@@ -87,7 +89,7 @@ class Bookkeeping:
         if task.step == "debate_update":
             return [transcript.question.id for transcript in self._events.transcripts_of(task.epoch)]
         if task.step == "chat_update":
-            return [conversation_key(task.epoch, self._events.conversation_of[task.epoch, task.about])]
+            return [conversation_key(epoch_key(task.epoch), self._events.conversation_of[task.epoch, task.about])]
         if task.step == "social_update":
             feed, _ = self._events.shown[task.epoch, task.about]
             return [post.id for post in feed]
@@ -97,6 +99,11 @@ class Bookkeeping:
         place: TurnPlace = task.about
         if not isinstance(outcome, Skipped):
             self._add(CONVERSATIONS, task, rows.turn_row(task, place.conversation, place.number, outcome))
+
+    def _note_post(self, task: Task, outcome: Outcome[Any]) -> None:
+        feed = self._events.shown_to_posters[task.epoch, task.about]
+        if feed:
+            self._add(EXPOSURES, task, rows.exposure_row(task, "post", [post.id for post in feed], []))
 
     def _note_reactions(self, task: Task, outcome: Outcome[Any]) -> None:
         feed, considered = self._events.shown[task.epoch, task.about]
@@ -154,6 +161,7 @@ class Bookkeeping:
             "candidates": [self._candidate_rows[epoch][who] for who in self._candidates],
             "population_votes": [self._votes[epoch][who] for who in self._people],
             "stances": {who: self._stances[epoch][who] for who in self._people},
+            **mind_labels(self._stage),
             "failures": [row for _, row in sorted(self._failures.pop(epoch, []), key=lambda item: item[0])],
         }
         self._add(EPOCHS, task, row)
@@ -163,6 +171,6 @@ class Bookkeeping:
         for who, persona in self._people.items():
             ballot = self._events.ballots.get(who)
             if ballot is not None:
-                source = persona.community.mind_of(persona.llm_client).source
+                source = persona.mind().source
                 self._add(BALLOTS, task, rows.ballot_row(ballot, source))
         self._recorder.write(task.epoch)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
+from ..cast.remarks import remarks_of
 from ..domain.ballot import Ballot
 from ..domain.debate import DebateTranscript, Question
 from ..domain.feed import FeedPost, Reactions
@@ -24,11 +25,12 @@ class Events:
         questions: those asked.
         statements: what was said to a question so far, in order.
         conversation_of: epoch and persona id to the conversation that persona is drawn for.
-        said: epoch and conversation id to what was said so far, in order.
+        said: epoch and conversation to what was said so far, in order.
         posts: epoch to task key to post.
         feed_to_react_to: epoch to every post up to it, with the counts of the end of the epoch before.
         feed_at_end: epoch to every post up to it, with the counts of its end.
         shown: epoch and persona id to the feed shown and the ids of the posts considered.
+        shown_to_posters: epoch and persona id to the feed shown to who posts.
         reactions: epoch to persona id to what it did with them.
         ballots: persona id to ballot.
     """
@@ -43,11 +45,12 @@ class Events:
             for conversation in conversations
             for who in (conversation.first, conversation.second)
         }
-        self.said: defaultdict[tuple[int, str], list[Remark]] = defaultdict(list)
+        self.said: defaultdict[tuple[int, Conversation], list[Remark]] = defaultdict(list)
         self.posts: defaultdict[int, dict[str, Post]] = defaultdict(dict)
         self.feed_to_react_to: dict[int, tuple[FeedPost, ...]] = {}
         self.feed_at_end: dict[int, tuple[FeedPost, ...]] = {BEFORE_ALL: posts_beforehand}
         self.shown: dict[tuple[int, str], tuple[tuple[FeedPost, ...], tuple[str, ...]]] = {}
+        self.shown_to_posters: dict[tuple[int, str], tuple[FeedPost, ...]] = {}
         self.reactions: defaultdict[int, dict[str, Reactions]] = defaultdict(dict)
         self.ballots: dict[str, Ballot] = {}
         self._heard_up_to: dict[str, int] = {}
@@ -61,4 +64,4 @@ class Events:
         if self._heard_up_to.get(persona.id, BEFORE_ALL) < epoch:
             self._heard_up_to[persona.id] = epoch
             for transcript in self.transcripts_of(epoch):
-                persona.consume_debate_content(transcript)
+                persona.hear(remarks_of(transcript.statements))

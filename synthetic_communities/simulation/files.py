@@ -11,8 +11,10 @@ import yaml
 
 from ..candidate import Candidate
 from ..config import Config
+from ..minds.offline.mind import OfflineMind
 from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
+from .labels import mind_labels
 from .stage import Stage
 from .watching import Watcher
 
@@ -57,11 +59,11 @@ def write_config(path: Path, config: Config, config_path: str | Path | None) -> 
     if config_path is not None:
         text = Path(config_path).read_text(encoding="utf-8")
     else:
-        text = yaml.safe_dump(asdict(config), allow_unicode=True, sort_keys=False)
+        text = yaml.safe_dump(_writable_settings(config), allow_unicode=True, sort_keys=False)
     write_text(path / CONFIG, text)
 
 
-def write_usage(path: Path, status: str, times: Mapping[str, Any], config: Config, watcher: Watcher) -> None:
+def write_usage(path: Path, status: str, times: Mapping[str, Any], stage: Stage, watcher: Watcher) -> None:
     """Write what was measured.
 
     Raises:
@@ -71,9 +73,11 @@ def write_usage(path: Path, status: str, times: Mapping[str, Any], config: Confi
         "format_version": FORMAT_VERSION,
         "status": status,
         **times,
-        "limits": {name: getattr(config, name) for name in LIMITS},
+        "limits": {name: getattr(stage.config, name) for name in LIMITS},
         "peak_in_flight": watcher.peak_in_flight,
-        "model_calls": 0,
+        **mind_labels(stage),
+        "model_calls": 0 if all(isinstance(mind, OfflineMind) for mind in stage.minds()) else None,
+        "machine": {"python": platform.python_version(), "platform": platform.platform()},
         "acts": {
             step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
             for step, usage in sorted(watcher.by_step.items())
@@ -90,6 +94,13 @@ def recorded_settings(config: Config) -> dict[str, Any]:
     }
 
 
+def _writable_settings(config: Config) -> dict[str, Any]:
+    """Return the settings as a file may state them: the story instead of its file, paths as text."""
+    settings = {**asdict(config), "world_file": None, "world_story": config.load_world_story() or None}
+    written = {name: str(value) if name in FILES and value is not None else value for name, value in settings.items()}
+    return {name: value for name, value in written.items() if value is not None}
+
+
 def _candidate(candidate: Candidate) -> dict[str, Any]:
     return {
         "id": candidate.id,
@@ -101,15 +112,20 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 
 
 def _provenance(stage: Stage) -> dict[str, Any]:
-    community = stage.population.community
     return {
         "package": version("synthetic-communities"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "mind": community.mind.name,
-        "candidate_mind": stage.candidate_mind.name,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "platform": platform.system(),
+        **mind_labels(stage),
         "model": stage.config.model,
         "candidate_model": stage.config.candidate_model,
         "prompt_version": PROMPT_VERSION,
-        "seed": community.seed,
+        "seed": stage.population.community.seed,
+        "settings": _settings_in_effect(stage.config),
     }
+
+
+def _settings_in_effect(config: Config) -> dict[str, Any]:
+    """Return the settings that shaped the run, those left at their defaults among them."""
+    shown_elsewhere = ("topics", "candidates", "world_story", "model", "candidate_model")
+    return {name: value for name, value in recorded_settings(config).items() if name not in shown_elsewhere}

@@ -14,7 +14,7 @@ from ..domain.person import visible_attributes
 from ..domain.remark import Remark, as_remark
 from ..domain.scene import Scene
 from ..engine.ledger import Task
-from ..engine.plan import conversation_key
+from ..engine.plan import conversation_key, epoch_key
 from ..persona import Persona
 from ..social_media import post_row
 
@@ -61,7 +61,7 @@ def turn_row(task: Task, conversation: Conversation, number: int, outcome: Outco
     remark = value_of(outcome)
     return {
         "epoch": task.epoch,
-        "conversation_id": conversation_key(task.epoch, conversation),
+        "conversation_id": conversation_key(epoch_key(task.epoch), conversation),
         "num_rounds": conversation.rounds,
         "turn": number,
         "speaker_id": speaker,
@@ -69,7 +69,7 @@ def turn_row(task: Task, conversation: Conversation, number: int, outcome: Outco
         "message": remark,
         "status": outcome.status,
         "reason": reason_of(outcome),
-        "source": remark.source if remark is not None else None,
+        "source": remark.source or None if remark is not None else None,
     }
 
 
@@ -115,7 +115,11 @@ def debate_row(transcript: DebateTranscript) -> dict[str, Any]:
     """Return what was said to one question."""
     return {
         "topic_id": transcript.topic.id,
-        "question": {"id": transcript.question.id, "text": transcript.question.text},
+        "question": {
+            "id": transcript.question.id,
+            "text": transcript.question.text,
+            "source": _source(transcript.question.text),
+        },
         "statements": [_statement_row(statement) for statement in transcript.statements],
     }
 
@@ -132,6 +136,10 @@ def candidate_row(candidate: Candidate) -> dict[str, Any]:
         "policy_positions": dict(candidate.state.policy_positions),
         "stances": stances_of(candidate.state.policy_positions),
         "state_memory": list(candidate.state.memory),
+        "sources": {
+            "policy_positions": {key: _source(text) for key, text in candidate.state.policy_positions.items()},
+            "state_memory": [_source(note) for note in candidate.state.memory],
+        },
     }
 
 
@@ -145,6 +153,10 @@ def person_row(persona: Persona) -> dict[str, Any]:
     """Return who somebody is."""
     demographics = {key: value for key, value in visible_attributes(persona.features).items() if key != "id"}
     return {"id": persona.id, "name": persona.name, "demographics": demographics}
+
+
+def _source(text: str) -> str | None:
+    return as_remark(text).source or None
 
 
 def _statement_row(statement: Any) -> dict[str, Any]:

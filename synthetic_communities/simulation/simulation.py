@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..domain.outcome import Outcome
+from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
 from ..engine.plan import plan_run
 from ..engine.runner import run_tasks
@@ -48,8 +49,9 @@ class Simulation:
         Raises:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
-        self._watcher.begin(self._ledger)
-        await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
+        with inside():
+            self._watcher.begin(self._ledger)
+            await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
 
     async def _perform(self, task: Task) -> Outcome[Any]:
         self._watcher.start(task)

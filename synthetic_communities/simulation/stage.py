@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from ..candidate import Candidate
 from ..cast.community import Community
-from ..cast.standing import build_cards
+from ..cast.member import Member
+from ..cast.standing import build_cards, find_id_problems, find_repeated
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.chance import Chance
 from ..domain.debate import Topic
@@ -13,7 +14,7 @@ from ..domain.pairing import draw_conversations, draw_posters
 from ..domain.remark import Remark
 from ..domain.scene import CandidateCard, Scene
 from ..engine.plan import Course
-from ..errors import ConfigurationError, Problem
+from ..errors import ConfigurationError, Problem, UsageError
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..persona import Persona
@@ -40,6 +41,11 @@ class Stage:
     mediator: Mediator = field(kw_only=True)
     social_media: SocialMedia = field(kw_only=True)
     candidate_mind: Mind = field(kw_only=True)
+
+    def minds(self) -> list[Mind]:
+        """Return every mind in the run, each once."""
+        members = (*self.population.personas, *self.candidates, self.mediator)
+        return list({id(mind): mind for mind in (member.mind() for member in members)}.values())
 
     def course(self) -> Course:
         """Return what there is to plan for; all that is drawn beforehand is drawn here."""
@@ -72,17 +78,14 @@ def set_stage(stage: Stage) -> None:
     """Check what a run is made of, and let everybody know the stage they stand on.
 
     Raises:
-        ConfigurationError: everything wrong with settings and people, or nothing to run at all.
-        UsageError: two candidates or two people cannot be told apart.
+        ConfigurationError: everything wrong with settings, people and candidates, or nothing to run at all.
     """
     config = stage.config
-    stage.population.members()
     refuse_problems(stage)
     if not stage.mediator.topics:
         stage.mediator.topics = list(build_topics(config))
     declare_positions(stage.candidates, build_candidate_cards(config), stage.mediator.topics)
-    cards = build_cards(stage.candidates)
-    scene = Scene(config.load_world_story(), tuple(stage.mediator.topics), cards)
+    scene = Scene(config.load_world_story(), tuple(stage.mediator.topics), build_cards(stage.candidates))
     community = build_community(config, scene, stage.population.community.mind)
     stage.population.community = community
     stage.social_media.topics = tuple(stage.mediator.topics)
@@ -105,13 +108,22 @@ def build_community(config: Config, scene: Scene, mind: Mind) -> Community:
 
 
 def refuse_problems(stage: Stage) -> None:
-    """Refuse settings and people that cannot be run.
+    """Refuse settings, people and candidates that cannot be run.
 
     Raises:
         ConfigurationError: everything wrong with them, or nothing to run at all.
     """
-    problems = [*stage.config.find_problems(check_files=False), *_people_problems(stage.population.personas)]
-    if not (stage.population.personas or stage.candidates or stage.mediator.topics or stage.config.topics):
+    personas, topics = stage.population.personas, stage.mediator.topics
+    problems = [
+        *stage.config.find_problems(check_files=False),
+        *find_id_problems("person", [persona.id for persona in personas]),
+        *find_id_problems("candidate", [candidate.id for candidate in stage.candidates]),
+        *find_id_problems("topic", [topic.id for topic in topics]),
+        *find_repeated("candidates", "name", [candidate.name for candidate in stage.candidates]),
+        *(problem for persona in personas for problem in _attribute_problems(persona)),
+        *(problem for member in (*personas, *stage.candidates, stage.mediator) for problem in _mind_problems(member)),
+    ]
+    if not (personas or stage.candidates or topics or stage.config.topics):
         remedy = "GameEngine.from_config(...) builds them from the configuration"
         problems.append(Problem("", "there is nothing to run: no people, no candidates, no topics", remedy))
     if problems:
@@ -135,9 +147,15 @@ def word_position(topic: Topic, stance: float) -> Remark:
     return Remark(words, stances={topic.id: stance}, source="configuration")
 
 
-def _people_problems(personas: Iterable[Persona]) -> Iterator[Problem]:
-    for persona in personas:
-        try:
-            persona.person()
-        except ConfigurationError as error:
-            yield from error.problems
+def _attribute_problems(persona: Persona) -> Iterator[Problem]:
+    try:
+        persona.person()
+    except ConfigurationError as error:
+        yield from error.problems
+
+
+def _mind_problems(member: Member) -> Iterator[Problem]:
+    try:
+        member.mind()
+    except UsageError as error:
+        yield Problem(repr(member), str(error))

@@ -1,0 +1,31 @@
+"""Holding minds open: connections are opened on the loop that runs, once for all acts that go on together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+
+from ..minds.base import Mind
+
+_held_open: ContextVar[tuple[tuple[int, Mind], ...]] = ContextVar("synthetic_communities_held_open", default=())
+
+
+@asynccontextmanager
+async def held_open(minds: Iterable[Mind]) -> AsyncIterator[None]:
+    """Hold these minds open in here; those that have nothing to open, or are held open already, are left alone."""
+    loop = id(asyncio.get_running_loop())
+    held = list(_held_open.get())
+    async with AsyncExitStack() as stack:
+        for mind in minds:
+            if isinstance(mind, AbstractAsyncContextManager) and not _holds(held, loop, mind):
+                await stack.enter_async_context(mind)
+                held.append((loop, mind))
+        token = _held_open.set(tuple(held))
+        try:
+            yield
+        finally:
+            _held_open.reset(token)
+
+
+def _holds(held: Iterable[tuple[int, Mind]], loop: int, mind: Mind) -> bool:
+    return any(where == loop and which is mind for where, which in held)

@@ -1,0 +1,45 @@
+"""From a configuration file and the options typed beside it to an engine that is ready to run."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import Config
+from ..errors import ConfigurationError, Problem
+from ..game_engine import GameEngine
+
+OPTIONS = {
+    "model": "--model",
+    "candidate_model": "--candidate-model",
+    "num_epochs": "--epochs",
+    "population_size": "--population",
+    "random_seed": "--seed",
+    "max_concurrent": "--max-concurrent",
+}
+"""Setting to the option that replaces it."""
+
+
+def load_engine(path: Path, changes: Mapping[str, int | str]) -> GameEngine:
+    """Return an engine for a configuration file, with some settings changed.
+
+    Raises:
+        ConfigurationError: everything wrong with the file, the files it names, and the changes, which are named by
+            their options; or there is nothing to run.
+    """
+    config = Config.from_yaml(path).changed(**changes)
+    try:
+        engine = GameEngine.from_config(config)
+    except ConfigurationError as error:
+        raise ConfigurationError(name_options(error.problems, changes)) from error
+    if not (engine.population.personas or engine.candidates or config.topics):
+        raise ConfigurationError([Problem(str(path), "there is nothing to run: no people, no candidates, no topics")])
+    # A record keeps the configuration as it was given, unless it was not run as it was given.
+    engine.config_path = None if changes else path
+    return engine
+
+
+def name_options(problems: Iterable[Problem], changes: Mapping[str, int | str]) -> list[Problem]:
+    """Return the problems, those of changed settings under the name of the option that was typed."""
+    return [
+        replace(problem, where=OPTIONS[problem.where]) if problem.where in changes else problem for problem in problems
+    ]

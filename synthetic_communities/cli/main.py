@@ -1,0 +1,93 @@
+"""The command `synthetic-communities`: its commands and their options."""
+
+from pathlib import Path
+
+import click
+
+from ..config import BUNDLED_FILE
+from ..minds.naming import MODELS
+from .checking import describe_run
+from .loading import load_engine
+from .program import Program
+from .running import run_community, show_run
+from .starting import describe_next_steps, write_scenario
+
+EXIT_STATUS = """\b
+Exit status: 0 done; 1 nothing could be counted, or the run failed;
+2 wrong usage or configuration; 130 interrupted."""
+
+
+@click.group(cls=Program, invoke_without_command=True, epilog=EXIT_STATUS)
+@click.version_option(package_name="synthetic-communities", message="%(package)s %(version)s")
+@click.pass_context
+def program(context: click.Context) -> None:
+    """Simulate a community that hears candidates debate, talks, posts and votes.
+
+    Without a command, the bundled scenario is run with the offline mind: no key, no network, nothing spent.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(run)
+
+
+@program.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--model", metavar="M", help=f"Who thinks for the people. Known: {', '.join(MODELS)}.")
+@click.option(
+    "--candidate-model", metavar="M", help="Who thinks for candidates and mediator.  [default: the same as --model]"
+)
+@click.option("--epochs", "num_epochs", metavar="N", type=int, help="Rounds of debate, conversation and posts.")
+@click.option("--population", "population_size", metavar="N", type=int, help="How many people are drawn from the file.")
+@click.option("--seed", "random_seed", metavar="N", type=int, help="What all chance is drawn from.")
+@click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once.")
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("data/simulation"),
+    show_default=True,
+    help="The folder the run's own directory is made in.",
+)
+@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.pass_context
+def run(
+    context: click.Context, /, config: Path | None, output: Path, verbose: int, **changes: int | str | None
+) -> None:
+    """Run a community and show what came of it.
+
+    CONFIG is a YAML file, by default the bundled scenario. An option replaces what CONFIG says.
+    """
+    stated = {name: value for name, value in changes.items() if value is not None}
+    engine = load_engine(config or BUNDLED_FILE, stated)
+    context.exit(run_community(engine, output, verbosity=verbose, command=context.find_root().command_path))
+
+
+@program.command()
+@click.argument("config", type=click.Path(path_type=Path))
+def check(config: Path) -> None:
+    """Say what is wrong with CONFIG, what it leaves open, and what a run of it will do.
+
+    Nothing is run and nothing is spent.
+    """
+    engine = load_engine(config, {})
+    click.echo(f"{config}: nothing is wrong with it.\n\n{describe_run(engine)}")
+
+
+@program.command()
+@click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+def show(directory: Path) -> None:
+    """Show the tables of a run again, from its directory RUN alone."""
+    show_run(directory)
+
+
+@program.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.pass_context
+def init(context: click.Context, directory: Path) -> None:
+    """Put the bundled scenario into DIR, as files to edit."""
+    written = write_scenario(directory)
+    click.echo(describe_next_steps(written, context.find_root().command_path))
+
+
+def main() -> None:
+    """Run the command with the arguments of this process, and exit."""
+    program()

@@ -1,0 +1,43 @@
+"""What can go wrong with a call: for this call, or for every call."""
+
+from ..errors import SyntheticCommunitiesError
+from .model import Usage
+
+
+class CallError(Exception):
+    """One call got no reply. It becomes the failure of one act; it never leaves the mind that made the call.
+
+    Attributes:
+        kind: what failed, in a word or two from a small set: `timeout`, `connection`, `rate limit`, `overloaded`,
+            `server error`, `bad request`, `malformed reply`, `reply too large`, `prompt cut by the server`.
+        detail: what the other side said, shortened; may hold ids and times.
+        is_transient: whether asking again may help.
+        retry_after_seconds: how long the other side asked to wait; None if it did not say.
+        status: HTTP status, None if there was none.
+        usage: tokens of a reply that came, was counted, and is none all the same; None if no reply came.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str = "",
+        *,
+        is_transient: bool = False,
+        retry_after_seconds: float | None = None,
+        status: int | None = None,
+        usage: Usage | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+        self.detail = detail
+        self.is_transient = is_transient
+        self.retry_after_seconds = retry_after_seconds
+        self.status = status
+        self.usage = usage
+
+
+class ModelUnavailableError(SyntheticCommunitiesError):
+    """No call can succeed: a bad key, an unknown model, nobody listening, an exhausted quota. It stops the run.
+
+    The message says what was tried, what came back, and what to do.
+    """

@@ -1,0 +1,135 @@
+"""Measuring every try of every call, and telling of it where somebody listens."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Protocol
+
+from .call_log import CallEntry
+from .failures import CallError, ModelUnavailableError
+from .model import Call, Model, ModelReply, ModelRequest, Usage
+from .wrapper import Wrapper
+
+logger = logging.getLogger("synthetic_communities.calls")
+
+SHOWN_CHARACTERS = 200
+"""How much of a prompt and of a reply stands in a log line."""
+
+Observer = Callable[[CallEntry], None]
+
+
+class Bodies(Protocol):
+    """Where whole texts go: anything open for writing text."""
+
+    def write(self, text: str, /) -> object:
+        """Write one line."""
+        ...
+
+
+class Logged(Wrapper):
+    """Measures every try of a call, with the clock of the event loop.
+
+    Each is told to the observer, written as a line of the log `synthetic_communities.calls` at level DEBUG, and, where
+    somewhere is given for it, written with its whole texts as a line of JSON. A key is in none of them.
+    """
+
+    def __init__(self, inner: Model, observe: Observer | None = None, *, bodies: Bodies | None = None) -> None:
+        """Take the model, who is told, and where whole texts go."""
+        super().__init__(inner)
+        self._observe = observe
+        self._bodies = bodies
+        self._under_way: set[object] = set()  # and no number: two threads may not lose a count to each other
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Return the reply.
+
+        Raises:
+            CallError: there is none.
+            ModelUnavailableError: no call can succeed.
+        """
+        ticket = object()
+        self._under_way.add(ticket)
+        in_flight = len(self._under_way)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        result: ModelReply | BaseException = asyncio.CancelledError()
+        try:
+            result = await self.inner.reply(request, call)
+            return result
+        except BaseException as error:
+            result = error
+            raise
+        finally:
+            self._under_way.discard(ticket)
+            self._tell(request, call, result, clock() - began, in_flight)
+
+    def _tell(
+        self, request: ModelRequest, call: Call, result: ModelReply | BaseException, seconds: float, in_flight: int
+    ) -> None:
+        entry = build_entry(call, result, seconds=seconds, in_flight=in_flight)
+        if self._observe is not None:
+            self._observe(entry)
+        if self._bodies is not None:
+            self._bodies.write(_write_bodies(request, entry, result))
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(*_line(request, entry, result))
+
+
+def build_entry(call: Call, result: ModelReply | BaseException, *, seconds: float, in_flight: int) -> CallEntry:
+    """Return the entry of a try that ended with a reply or an exception."""
+    return CallEntry(
+        call.key,
+        call.act,
+        outcome=_outcome_of(result),
+        attempt=call.attempt,
+        tries=call.tries,
+        model=result.model if isinstance(result, ModelReply) else None,
+        usage=_usage_of(result),
+        seconds=seconds,
+        waited_seconds=call.waited_seconds,
+        in_flight=in_flight,
+    )
+
+
+def _outcome_of(result: ModelReply | BaseException) -> str:
+    match result:
+        case ModelReply():
+            return result.stop
+        case CallError():
+            return result.kind
+        case ModelUnavailableError():
+            return "model unavailable"
+        case asyncio.CancelledError():
+            return "cancelled"
+    return type(result).__name__
+
+
+def _usage_of(result: ModelReply | BaseException) -> Usage | None:
+    return result.usage if isinstance(result, (ModelReply, CallError)) else None
+
+
+def _line(request: ModelRequest, entry: CallEntry, result: ModelReply | BaseException) -> tuple[object, ...]:
+    """Return the format and the arguments of a log line; texts are quoted, so that none of them begins a line."""
+    said = result.text if isinstance(result, ModelReply) else str(result)
+    prompt = "\n\n".join(request.user)[:SHOWN_CHARACTERS]
+    return (
+        "%s (%s) attempt %d try %d: %s after %.2f s, waited %.2f s, %d in flight; prompt %r; reply %r",
+        entry.key,
+        entry.act,
+        entry.attempt,
+        entry.tries,
+        entry.outcome,
+        entry.seconds,
+        entry.waited_seconds,
+        entry.in_flight,
+        prompt,
+        said[:SHOWN_CHARACTERS],
+    )
+
+
+def _write_bodies(request: ModelRequest, entry: CallEntry, result: ModelReply | BaseException) -> str:
+    reply, error = (result.text, None) if isinstance(result, ModelReply) else (None, str(result))
+    texts = {"system": request.system, "user": request.user, "reply": reply, "error": error}
+    return json.dumps({**asdict(entry), **texts}) + "\n"

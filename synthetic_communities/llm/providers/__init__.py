@@ -1,0 +1,1 @@
+"""How each protocol writes a request and reads a reply; nothing here retries, waits or measures."""

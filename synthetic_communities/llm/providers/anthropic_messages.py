@@ -1,0 +1,131 @@
+"""Anthropic's Messages API, through the official SDK."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from ...errors import ConfigurationError, Problem
+from ..answers import HttpAnswer
+from ..http_failures import Filtered, OptionRefused, read_failure
+from ..model import Call, ModelReply, ModelRequest, ReplyFormat
+from ..per_loop import PerLoop
+from ..prepared import Prepared
+from ..server import Server
+from .anthropic_abilities import Abilities, look_up_abilities
+from .anthropic_client import read_answer
+from .anthropic_replies import parse_reply
+from .anthropic_requests import write_request
+from .chat_messages import write_schema_instruction
+
+if TYPE_CHECKING:
+    import anthropic
+
+logger = logging.getLogger(__name__)
+
+
+class AnthropicMessages:
+    """A model behind Anthropic's Messages API.
+
+    What a model can do is asked once, when it is first opened. Where that cannot be learnt, nothing is said of thinking
+    and the model does as it does by default.
+
+    Attributes:
+        name: `anthropic:model`, as asked for.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        model: str,
+        connect: "Callable[[], anthropic.AsyncAnthropic]",
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take all that stays the same from call to call.
+
+        Args:
+            server: who is asked.
+            model: the model's id.
+            connect: makes a client, on the loop it is for.
+            clock: the time in seconds since 1970, for dates in `retry-after`.
+        """
+        self.name = server.name
+        self._server = server
+        self._model = model
+        self._clients = PerLoop(connect, _close)
+        self._clock = clock
+        self._abilities: Abilities | None = None
+        self._schema_refused = False
+        self._schemas = Prepared(_transform)
+        self._instructions = Prepared(write_schema_instruction)
+
+    async def __aenter__(self) -> Self:
+        """Open connections on the running loop.
+
+        Raises:
+            ModelUnavailableError: the key is refused, or the model is not known.
+        """
+        client = self._clients.open()
+        try:
+            if self._abilities is None:
+                self._abilities = await look_up_abilities(client, self._model, self._server)
+        except BaseException:
+            await self._clients.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close them."""
+        await self._clients.close()
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Return the model's reply.
+
+        Raises:
+            CallError: there is none.
+            ModelUnavailableError: no call can succeed.
+            ConfigurationError: a temperature was given.
+        """
+        if request.temperature is not None:
+            what = f"{self.name}: the Messages API takes no temperature, and {request.temperature:g} is set"
+            raise ConfigurationError([Problem("temperature", what, "leave it out")])
+        arguments = self._write(request)
+        answer = await read_answer(self._clients.current.messages.with_raw_response.create(**arguments))
+        try:
+            return self._read(answer, sends_schema="format" in arguments.get("output_config", {}))
+        except OptionRefused as refused:
+            self._leave_schema_out(refused)
+            return await self.reply(request, call)
+
+    def _write(self, request: ModelRequest) -> dict[str, Any]:
+        wanted, abilities = request.reply_format, self._abilities or Abilities()
+        if wanted is None:
+            return write_request(self._model, request, abilities)
+        if self._schema_refused or not abilities.takes_schema:
+            return write_request(self._model, request, abilities, instruction=self._instructions.of(wanted))
+        return write_request(self._model, request, abilities, schema=self._schemas.of(wanted))
+
+    def _read(self, answer: HttpAnswer, *, sends_schema: bool) -> ModelReply:
+        if answer.is_success:
+            return parse_reply(answer.parse(), self._model)
+        options = ("output_config",) if sends_schema else ()
+        failure = read_failure(answer, self._server, now=self._clock(), options=options)
+        if isinstance(failure, Filtered):
+            return ModelReply(failure.detail, stop="refused", model=self._model)
+        raise failure
+
+    def _leave_schema_out(self, refused: OptionRefused) -> None:
+        if not self._schema_refused:
+            self._schema_refused = True
+            logger.warning("%s: left out from now on: the schema (%s)", self.name, refused.detail)
+
+
+def _transform(reply_format: ReplyFormat) -> Mapping[str, Any]:
+    import anthropic
+
+    return anthropic.transform_schema(dict(reply_format.schema))
+
+
+async def _close(client: "anthropic.AsyncAnthropic") -> None:
+    await client.close()

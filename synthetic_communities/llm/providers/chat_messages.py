@@ -1,0 +1,28 @@
+"""What requests of chat protocols have in common."""
+
+import json
+
+from ..model import ModelRequest, ReplyFormat
+
+_JSON_IN_PROMPT = (
+    "Reply with one JSON object and nothing else: no explanation, no code fence. "
+    "It must fit this JSON schema:\n{schema}"
+)
+
+# Made once: `json.dumps` with any setting of its own makes an encoder for every call.
+encode = json.JSONEncoder(separators=(",", ":"), default=dict).encode
+"""Return the JSON of a value, in ASCII and without spaces; mappings of any kind are objects."""
+
+
+def write_schema_instruction(reply_format: ReplyFormat) -> str:
+    """Return the words that ask for JSON where a server takes no schema."""
+    return _JSON_IN_PROMPT.format(schema=encode(reply_format.schema))
+
+
+def write_messages(request: ModelRequest, *, instruction: str | None = None) -> list[dict[str, str]]:
+    """Return the system message, if any, and the user message, with `instruction` at its end."""
+    user = "\n\n".join((*request.user, instruction) if instruction else request.user)
+    messages = [{"role": "user", "content": user}]
+    if request.system:
+        messages.insert(0, {"role": "system", "content": "\n\n".join(request.system)})
+    return messages

@@ -1,0 +1,56 @@
+"""Writing a request in OpenAI's chat completions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..model import ModelRequest, ReplyFormat
+from .chat_messages import encode, write_messages
+from .openai_dialects import Features
+
+
+def write_response_format(reply_format: ReplyFormat, *, schema_at_top: bool) -> str:
+    """Return the value of `response_format` as JSON."""
+    if schema_at_top:
+        return encode({"type": "json_schema", "schema": reply_format.schema})
+    named = {"name": reply_format.name, "strict": True, "schema": reply_format.schema}
+    return encode({"type": "json_schema", "json_schema": named})
+
+
+def write_request(
+    model: str, request: ModelRequest, features: Features, *, response_format: str | None, instruction: str | None
+) -> bytes:
+    """Return the body of a request.
+
+    Args:
+        model: what the server calls it.
+        request: what to ask.
+        features: what the server knows.
+        response_format: the JSON of that field; None: it is left out.
+        instruction: words at the end of the user message; None: no such words.
+    """
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": write_messages(request, instruction=instruction),
+        features.limit_field: request.max_output_tokens,
+        **options_of(request, features),
+    }
+    text = encode(body)
+    if response_format is not None:
+        text = f'{text[:-1]},"response_format":{response_format}}}'
+    return text.encode("ascii")
+
+
+def options_of(request: ModelRequest, features: Features) -> Mapping[str, Any]:
+    """Return the optional fields, those that can be left out when refused among them."""
+    options: dict[str, Any] = {}
+    if request.temperature is not None:
+        options["temperature"] = request.temperature
+    if request.effort is not None:
+        options["reasoning_effort"] = request.effort
+    elif features.efforts:
+        options["reasoning_effort"] = features.efforts[0]
+    elif features.template:
+        options["chat_template_kwargs"] = {"enable_thinking": False}
+    if features.seed and request.seed is not None:
+        options["seed"] = request.seed
+    return options

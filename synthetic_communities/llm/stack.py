@@ -1,0 +1,116 @@
+"""From a name to a model that can be asked: the one place where provider and wrappers are put together."""
+
+from typing import Any
+
+from ..errors import ConfigurationError, Problem
+from .keys import check_key
+from .logged import Bodies, Logged, Observer
+from .model import Model
+from .naming import ModelName
+from .prompt_cut import PromptCut
+from .providers.anthropic_client import build_client
+from .providers.anthropic_messages import AnthropicMessages
+from .providers.ollama_chat import OllamaChat
+from .providers.openai_chat import OpenAIChat
+from .providers.openai_dialects import DIALECTS
+from .retrying import Retrying, RetryPolicy
+from .server import CHECK_NAMES, Server, parse_base_url
+from .timed import Timed
+from .transport import MAX_REPLY_BYTES, HttpConnections, build_transport
+
+MAX_CONNECTIONS = 1_000
+"""How many connections there may be at once, where nobody says otherwise."""
+
+
+def build_model(
+    name: ModelName,
+    *,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    key_variable: str | None = None,
+    call_timeout_seconds: float | None = None,
+    window_tokens: int | None = None,
+    max_connections: int = MAX_CONNECTIONS,
+    max_reply_bytes: int = MAX_REPLY_BYTES,
+    transport: Any = None,
+    retry: RetryPolicy | None = None,
+    observe: Observer | None = None,
+    bodies: Bodies | None = None,
+) -> Model:
+    """Return a model that retries, measures, and holds to limits. Nothing is opened yet.
+
+    From the outside in, and why in this order:
+
+    * `Retrying` is outermost: waiting for the next try belongs neither to a try's time nor to the calls in flight;
+    * `Logged` sees every single try, those that ran out of time too;
+    * `Timed` limits one try, from connecting to the last byte;
+    * `PromptCut` stands next to the provider: what it fails is no reply to anybody further out.
+
+    Args:
+        name: which model.
+        api_key: its key; None: it is asked without one.
+        base_url: where it is reached; None: where its provider usually is.
+        key_variable: the variable the key came from, for messages; None: the provider's own.
+        call_timeout_seconds: how long one try may take; None: what its provider usually needs.
+        window_tokens: for Ollama, room for prompt and reply together; None: the server's default.
+        max_connections: how many connections there may be at once.
+        max_reply_bytes: how much of a reply is read, in bytes.
+        transport: carries requests instead of one over aiohttp, say a fake: an `httpx.AsyncBaseTransport`, or an
+            `httpx2.AsyncBaseTransport` for Anthropic. It is closed whenever the model is.
+        retry: when to try again; None: as by default.
+        observe: is told of every try.
+        bodies: where the whole texts of every try go.
+
+    Raises:
+        ConfigurationError: a key or an address is missing or unusable.
+    """
+    server = _server_of(name, api_key, base_url, key_variable)
+    model = _build_provider(name, server, transport, window_tokens, max_connections, max_reply_bytes)
+    model = PromptCut(model)
+    model = Timed(model, call_timeout_seconds or name.provider.call_timeout_seconds)
+    model = Logged(model, observe, bodies=bodies)
+    return Retrying(model, retry)
+
+
+def _server_of(name: ModelName, api_key: str | None, base_url: str | None, key_variable: str | None) -> Server:
+    provider = name.provider
+    url = base_url or provider.base_url
+    if url is None:
+        raise ConfigurationError([Problem("base_url", f"{name} has no address", "write it like http://HOST:8000/v1")])
+    if provider.key_required and not api_key:
+        what = f"{provider.name} is asked with a key, and there is none"
+        raise ConfigurationError([Problem("model", what, f"set {provider.key_variable}")])
+    is_ollama = provider.protocol == "ollama"
+    if api_key:
+        check_key(api_key, key_variable or "api_key")
+    return Server(
+        str(name),
+        parse_base_url(url),
+        key=api_key,
+        key_variable=key_variable or provider.key_variable,
+        start_command=provider.start_command and provider.start_command.format(model=name.model),
+        model_remedy=f"to get it, type: ollama pull {name.model}" if is_ollama else CHECK_NAMES,
+    )
+
+
+def _build_provider(
+    name: ModelName,
+    server: Server,
+    transport: Any,
+    window_tokens: int | None,
+    max_connections: int,
+    max_reply_bytes: int,
+) -> Model:
+    def connect() -> HttpConnections:
+        headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
+        carrier = transport or build_transport(server.url, max_connections)
+        return HttpConnections(carrier, server.url, headers, max_reply_bytes=max_reply_bytes)
+
+    provider = name.provider
+    if provider.protocol == "anthropic":
+        limits = {"max_connections": max_connections, "max_reply_bytes": max_reply_bytes}
+        return AnthropicMessages(server, name.model, lambda: build_client(server, transport, **limits))
+    if provider.protocol == "ollama":
+        return OllamaChat(server, name.model, connect, window_tokens=window_tokens)
+    is_own = provider.is_local or provider.base_url is None
+    return OpenAIChat(server, name.model, DIALECTS[provider.name], connect, checks_listening=is_own)

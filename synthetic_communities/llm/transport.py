@@ -1,0 +1,177 @@
+"""Connections to one server over httpx: opened and closed on one event loop, read no further than a limit."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from .answers import HttpAnswer
+from .failures import CallError
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_REPLY_BYTES = 1_000_000
+"""How much of a body is read, in bytes; a reply of a few paragraphs has some thousands."""
+
+CONNECT_SECONDS = 10.0
+"""How long a connection may take to come about."""
+
+_KEEPALIVE_SECONDS = 60.0
+_OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+
+class HttpConnections:
+    """Connections to one server, for one event loop.
+
+    They ask the transport itself. What a client adds to it (cookies, redirects, authentication, merging of
+    addresses) is not wanted here, and costs as much processor time as the transport does. In particular a redirect is
+    never followed, so that no key goes to another host.
+    """
+
+    def __init__(
+        self,
+        transport: "httpx.AsyncBaseTransport",
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        max_reply_bytes: int = MAX_REPLY_BYTES,
+    ) -> None:
+        """Take a transport that nobody else uses on this loop.
+
+        Args:
+            transport: what carries requests.
+            base_url: where to, without a slash at the end.
+            headers: sent with every request, the key among them.
+            max_reply_bytes: how much of a body is read.
+        """
+        # Late, as everything that imports httpx or aiohttp here: together they take a third of a second.
+        import httpx
+
+        self._httpx = httpx
+        self._transport = transport
+        self._base_url = base_url
+        self._headers = httpx.Headers({"content-type": "application/json", "accept-encoding": "identity", **headers})
+        self._urls: dict[str, httpx.URL] = {}
+        self._max_reply_bytes = max_reply_bytes
+
+    async def post(self, path: str, content: bytes) -> HttpAnswer:
+        """Send `content`, which is JSON, and return the answer.
+
+        Raises:
+            CallError: there is none, or it is too large.
+        """
+        return await self._ask("POST", path, content)
+
+    async def get(self, path: str) -> HttpAnswer:
+        """Return the answer to a request without a body.
+
+        Raises:
+            CallError: there is none, or it is too large.
+        """
+        return await self._ask("GET", path, None)
+
+    async def close(self) -> None:
+        """Close them."""
+        await self._transport.aclose()
+
+    async def _ask(self, method: str, path: str, content: bytes | None) -> HttpAnswer:
+        request = self._httpx.Request(
+            method,
+            self._url(path),
+            headers=self._headers,
+            content=content,
+            # No limit on single reads: a body that comes byte by byte passes them all. The whole call has one.
+            extensions={"timeout": {"connect": CONNECT_SECONDS}},
+        )
+        try:
+            response = await self._transport.handle_async_request(request)
+            body = await read_body(response, self._max_reply_bytes)
+        except Exception as error:
+            failure = name_failure(error, self._httpx)
+            if failure is None or failure is error:
+                raise
+            raise failure from error
+        return HttpAnswer(response.status_code, response.headers, body)
+
+    def _url(self, path: str) -> "httpx.URL":
+        if path not in self._urls:
+            self._urls[path] = self._httpx.URL(self._base_url + path)
+        return self._urls[path]
+
+
+async def read_body(response: Any, limit: int) -> bytes:
+    """Return the body of an httpx or httpx2 response and close it, read to its end or not.
+
+    Raises:
+        CallError: it is larger than `limit` bytes, `reply too large`; what is beyond is not read.
+    """
+    parts, size = [], 0
+    try:
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > limit:
+                raise CallError("reply too large", f"more than {limit} bytes", status=response.status_code)
+            parts.append(part)
+    finally:
+        await response.aclose()
+    return b"".join(parts)
+
+
+def name_failure(error: BaseException, library: Any) -> CallError | None:
+    """Return what an exception of a transport means for the call; None if it is not one of those.
+
+    The transports over aiohttp report a refused, a dropped and a reset connection as httpx's `ConnectTimeout`, and let
+    some of aiohttp's own exceptions and bare `RuntimeError`s through: all of them are a `connection` that failed, and
+    none says that nothing was sent.
+
+    Args:
+        error: the exception.
+        library: httpx or httpx2, whichever the transport belongs to.
+    """
+    import aiohttp
+
+    if isinstance(error, CallError):
+        return error
+    detail = f"{type(error).__name__}: {error}"
+    if isinstance(error, library.DecodingError):
+        return CallError("malformed reply", detail)
+    if isinstance(error, library.TimeoutException) and not isinstance(error, library.ConnectTimeout):
+        return CallError("timeout", detail, is_transient=True)
+    if isinstance(error, (library.TransportError, aiohttp.ClientError, RuntimeError, OSError)):
+        return CallError("connection", detail, is_transient=True)
+    return None
+
+
+def build_transport(base_url: str, max_connections: int) -> "httpx.AsyncBaseTransport":
+    """Return a transport for httpx over aiohttp: httpx's own costs ten times as much processor time under load.
+
+    Args:
+        base_url: where it is to lead.
+        max_connections: how many connections there may be at once.
+    """
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
+
+    return AiohttpTransport(**transport_settings(httpx, base_url, max_connections))
+
+
+def transport_settings(library: Any, base_url: str, max_connections: int) -> dict[str, Any]:
+    """Return the arguments of a transport over aiohttp, for httpx or httpx2.
+
+    A limit on idle connections means nothing to aiohttp, which keeps all of them. The limit on connections must be a
+    number: None stands for aiohttp's own limit, which is 100.
+    """
+    proxy = find_proxy(base_url)
+    limits = library.Limits(max_connections=max_connections, keepalive_expiry=_KEEPALIVE_SECONDS)
+    return {"limits": limits, "proxy": library.Proxy(proxy) if proxy else None}
+
+
+def find_proxy(base_url: str) -> str | None:
+    """Return the proxy that the system names for an address, None if it names none; there is none to this machine."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if host in _OWN_MACHINE or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

@@ -1,0 +1,169 @@
+"""The one schema of judgements, and what its objects mean."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ...domain.ballot import Choice
+from ...domain.belief import Belief, Opinion
+from ...domain.feed import ReactionKind, Reactions
+from ...domain.scene import CandidateCard, Scene
+from ...llm.model import ReplyFormat
+from ..views import PersonView, ReactionView
+from .prompts import number_posts
+from .reading import UnreadableReplyError, read_object
+from .sections import candidate_letter
+
+NOBODY = "none"
+ABSTAIN = "abstain"
+
+
+class StatedOpinion(BaseModel):
+    """One topic of a judgement."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    topic: str
+    sentence: str
+    stance: float
+    candidate: str | None = None
+
+
+class Judgement(BaseModel):
+    """Every field an act may fill; what an act is not about is null or left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    opinions: list[StatedOpinion] | None = None
+    first_choice: str | None = None
+    vote: str | None = None
+    reason: str | None = None
+    thumbs_up: list[int] | None = None
+    thumbs_down: list[int] | None = None
+
+
+def judgement_format(scene: Scene) -> ReplyFormat:
+    """Return the schema of judgements: one for the whole run, whoever judges."""
+    return _format(tuple(topic.id for topic in scene.topics), len(scene.candidates))
+
+
+@lru_cache(maxsize=32)
+def _format(topic_ids: tuple[str, ...], candidates: int) -> ReplyFormat:
+    letters = [candidate_letter(place) for place in range(candidates)]
+    choice: dict[str, Any] = {"type": "string", "enum": [*letters, NOBODY]}
+    opinion = _object(
+        {
+            "topic": {"type": "string", "enum": list(topic_ids)} if topic_ids else {"type": "string"},
+            "sentence": {"type": "string"},
+            "stance": {"type": "number"},
+            "candidate": choice,
+        }
+    )
+    numbers: dict[str, Any] = {"type": "array", "items": {"type": "integer"}}
+    fields: dict[str, dict[str, Any]] = {
+        "opinions": {"type": "array", "items": opinion},
+        "first_choice": choice,
+        "vote": {"type": "string", "enum": [*letters, ABSTAIN]},
+        "reason": {"type": "string"},
+        "thumbs_up": numbers,
+        "thumbs_down": numbers,
+    }
+    return ReplyFormat("judgement", _object({name: _optional(schema) for name, schema in fields.items()}))
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _optional(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def read_judgement(text: str, view: PersonView) -> Opinion | Choice | Reactions:
+    """Return what the judgement in a reply means for an act.
+
+    Raises:
+        UnreadableReplyError: it holds none that fits.
+    """
+    read = _READERS.get(view.expects)
+    assert read is not None, view.expects
+    value: Opinion | Choice | Reactions = read_object(text, lambda data: read(_shape(data), view))
+    return value
+
+
+def _shape(data: Mapping[str, Any]) -> Judgement:
+    try:
+        return Judgement.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnreadableReplyError(f"{where}: {first['msg']}") from error
+
+
+def _read_opinion(judgement: Judgement, view: PersonView) -> Opinion:
+    if not judgement.opinions:
+        raise UnreadableReplyError("opinions is empty")
+    beliefs = tuple(_belief(stated, view) for stated in judgement.opinions)
+    if len({belief.topic_id for belief in beliefs}) < len(beliefs):
+        raise UnreadableReplyError("opinions names a topic twice")
+    return Opinion(beliefs, _candidate(judgement.first_choice, view.candidates, "first_choice"))
+
+
+def _belief(stated: StatedOpinion, view: PersonView) -> Belief:
+    topics = {topic.id.casefold(): topic.id for topic in view.scene.topics}
+    topic_id = topics.get(stated.topic.strip().casefold())
+    if topic_id is None:
+        raise UnreadableReplyError(f"topic {stated.topic!r} does not exist")
+    if not -1 <= stated.stance <= 1:
+        raise UnreadableReplyError(f"stance {stated.stance} is not from -1 to +1")
+    vote = _candidate(stated.candidate, view.candidates, "candidate")
+    return Belief(topic_id, stated.sentence.strip(), stance=stated.stance, vote=vote)
+
+
+def _read_choice(judgement: Judgement, view: PersonView) -> Choice:
+    if judgement.vote is None:
+        raise UnreadableReplyError("vote is missing")
+    abstains = judgement.vote.strip().casefold() == ABSTAIN
+    chosen = None if abstains else _candidate(judgement.vote, view.candidates, "vote")
+    if chosen is None and not abstains:
+        raise UnreadableReplyError(f"vote {judgement.vote!r} is neither a letter nor {ABSTAIN!r}")
+    first_choice = _candidate(judgement.first_choice, view.candidates, "first_choice")
+    return Choice(chosen, (judgement.reason or "").strip(), first_choice)
+
+
+def _read_reactions(judgement: Judgement, view: PersonView) -> Reactions:
+    assert isinstance(view, ReactionView)
+    by_number = {number: post_id for post_id, number in number_posts(view).items()}
+    given: dict[str, ReactionKind] = {}
+    stated: tuple[tuple[ReactionKind, list[int] | None], ...] = (
+        ("thumbs_up", judgement.thumbs_up),
+        ("thumbs_down", judgement.thumbs_down),
+    )
+    for kind, numbers in stated:
+        for number in numbers or ():
+            if number not in by_number:
+                raise UnreadableReplyError(f"post {number} does not exist")
+            if given.setdefault(by_number[number], kind) != kind:
+                raise UnreadableReplyError(f"post {number} is given thumbs up and thumbs down")
+    if judgement.thumbs_up is None and judgement.thumbs_down is None:
+        raise UnreadableReplyError("thumbs_up and thumbs_down are missing")
+    return Reactions(given)
+
+
+def _candidate(letter: str | None, candidates: Sequence[CandidateCard], field: str) -> str | None:
+    stated = NOBODY if letter is None else letter.strip().casefold()
+    if stated == NOBODY:
+        return None
+    by_letter = {candidate_letter(place).casefold(): card.id for place, card in enumerate(candidates)}
+    if stated not in by_letter:
+        raise UnreadableReplyError(f"{field} {letter!r} does not exist")
+    return by_letter[stated]
+
+
+_READERS: Mapping[type, Callable[[Judgement, Any], Any]] = {
+    Opinion: _read_opinion,
+    Choice: _read_choice,
+    Reactions: _read_reactions,
+}

@@ -1,0 +1,24 @@
+"""What others said, as quoted material that cannot pass for anything else in a prompt."""
+
+import re
+import unicodedata
+
+_LINE_ENDS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+def quote(text: str) -> str:
+    """Return `text` with `| ` before every line, whatever it takes for the end of a line.
+
+    A text cannot leave its quotation: there is no closing mark that it could contain.
+    """
+    return "\n".join(f"| {clean(line)}" for line in _LINE_ENDS.split(text.strip()))
+
+
+def one_line(text: object) -> str:
+    """Return a name or an attribute on one line, without control characters."""
+    return clean(_LINE_ENDS.sub(" ", str(text))).strip()
+
+
+def clean(line: str) -> str:
+    """Return a line without control characters, marks of direction among them, and half surrogate pairs."""
+    return "".join(mark for mark in line if mark == "\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))

@@ -1,0 +1,168 @@
+"""The sections prompts are built from, from the most shared to the least.
+
+A line is either quoted, or begins with words of ours or a dash: nobody's text stands where a title or an act would.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from ...domain.belief import Belief
+from ...domain.debate import DebateTranscript, Topic
+from ...domain.feed import FeedPost
+from ...domain.memory import EpochMemory
+from ...domain.remark import Remark
+from ...domain.scene import CandidateCard, Scene
+from ..views import CandidateView, LifeView, PersonView
+from .quoting import one_line, quote
+from .wording import describe_person
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Neutral names of candidates; more candidates than letters get two."""
+
+
+def candidate_letter(place: int) -> str:
+    """Return the letter of the candidate at this place of the order shown, from 0."""
+    return LETTERS[place] if place < len(LETTERS) else f"{LETTERS[place // len(LETTERS) - 1]}{LETTERS[place % 26]}"
+
+
+def world_section(scene: Scene) -> str:
+    """Return the world, the topics and the names of the candidates: the same for everybody."""
+    return _world(scene.world_story.strip(), scene.topics, tuple(card.name for card in scene.candidates))
+
+
+@lru_cache(maxsize=8)
+def _world(story: str, topics: tuple[Topic, ...], names: tuple[str, ...]) -> str:
+    parts = [f"THE WORLD\n{quote(story)}" if story else ""]
+    if topics:
+        parts.append("THE TOPICS\n" + "\n".join(map(_topic_line, topics)))
+    if names:
+        parts.append("THE CANDIDATES\n" + "\n".join(f"- {name}" for name in sorted(map(one_line, names))))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _topic_line(topic: Topic) -> str:
+    against, in_favour = topic.against or "the proposal is rejected", topic.in_favour or "the proposal is supported"
+    axis = f"-1: {one_line(against)}; +1: {one_line(in_favour)}"
+    return f"- {one_line(topic.id)}: {one_line(topic.title)}. {one_line(topic.description)} ({axis})"
+
+
+def debates_section(view: PersonView) -> str:
+    """Return what was said in debates, in the epochs remembered and in this one: shared by all who heard the same."""
+    today = view.heard if isinstance(view, LifeView) else ()
+    rounds = [(f"THE DEBATES, round {past.epoch + 1}", past.heard) for past in view.memory]
+    return "\n\n".join(_debates(title, _named(heard)) for title, heard in [*rounds, ("THE DEBATES", today)] if heard)
+
+
+def _named(heard: Iterable[Remark]) -> tuple[tuple[str, str], ...]:
+    return tuple((remark.speaker_name, str(remark)) for remark in heard)
+
+
+@lru_cache(maxsize=64)
+def _debates(title: str, said: tuple[tuple[str, str], ...]) -> str:
+    return f"{title}\n" + "\n".join(_remark(name, text) for name, text in said)
+
+
+def person_section(view: PersonView) -> str:
+    """Return who the person is, and what it remembers."""
+    parts = [f"THE PERSON\n{describe_person(view.person)}", *_memory(view.memory, view.scene)]
+    return "\n\n".join(parts)
+
+
+def conversation_section(view: LifeView) -> str:
+    """Return the epoch's conversation so far."""
+    return f"THE CONVERSATION with {one_line(view.peer_name)}\n{_said(view.conversation)}" if view.conversation else ""
+
+
+def feed_section(feed: Iterable[FeedPost], numbers: Mapping[str, int] = MappingProxyType({})) -> str:
+    """Return posts with their counts, those in `numbers` with their number; nothing if there are none."""
+    lines = feed_lines(feed, numbers)
+    return f"THE FEED\n{lines}" if lines else ""
+
+
+def standing_section(view: PersonView) -> str:
+    """Return what the person believes now."""
+    return (
+        f"WHERE THE PERSON STANDS NOW\n{_beliefs(view.beliefs, view.first_choice, view.scene)}" if view.beliefs else ""
+    )
+
+
+def candidates_section(candidates: Sequence[CandidateCard]) -> str:
+    """Return the candidates with the letters of this act, in the order shown."""
+    letters = [f"{candidate_letter(place)}: {one_line(card.name)}" for place, card in enumerate(candidates)]
+    return f"CANDIDATES FOR THIS ACT\n{chr(10).join(letters)}" if letters else ""
+
+
+def feed_lines(feed: Iterable[FeedPost], numbers: Mapping[str, int] = MappingProxyType({})) -> str:
+    """Return posts with their counts, those in `numbers` with their number."""
+    return "\n".join(_post(post, numbers.get(post.id)) for post in feed)
+
+
+def character_section(view: CandidateView) -> str:
+    """Return who the candidate is, where it stands, and what it noted down."""
+    parts = [f"THE PERSON\nName: {one_line(view.candidate.name)}\nStands as a candidate."]
+    if view.character.strip():
+        parts[0] += f"\n{quote(view.character)}"
+    if view.positions:
+        stands = [f"- {one_line(topic_id)}:\n{quote(text)}" for topic_id, text in view.positions.items()]
+        parts.append("OWN POSITIONS\n" + "\n".join(stands))
+    if view.notes:
+        parts.append("OWN NOTES\n" + "\n".join(quote(note) for note in view.notes))
+    return "\n\n".join(parts)
+
+
+def said_section(title: str, said: Sequence[Remark]) -> str:
+    """Return what was said so far under a title; nothing if nothing was."""
+    return f"{title}\n{_said(said)}" if said else ""
+
+
+def questions_section(earlier: Iterable[DebateTranscript]) -> str:
+    """Return questions asked before, each with what was said to it."""
+    lines = [line for transcript in earlier for line in _asked(transcript)]
+    return "\n".join(["ASKED BEFORE ON THIS TOPIC", *lines]) if lines else ""
+
+
+def _asked(transcript: DebateTranscript) -> Iterator[str]:
+    yield f"Asked:\n{quote(transcript.question.text)}"
+    yield from map(_statement, transcript.statements)
+
+
+def _statement(statement: Any) -> str:
+    """Return a statement of any make that a script may pass: see `DebateTranscript`."""
+    text = statement if isinstance(statement, str) else getattr(statement, "statement", None)
+    text = getattr(statement, "raw_text", "") if text is None else text
+    return _remark(getattr(text, "speaker_name", "") or getattr(statement, "candidate_name", ""), text)
+
+
+def _said(remarks: Iterable[str]) -> str:
+    return "\n".join(_remark(getattr(remark, "speaker_name", ""), remark) for remark in remarks)
+
+
+def _remark(speaker: str, text: str) -> str:
+    return f"By {one_line(speaker) or 'somebody'}:\n{quote(text)}"
+
+
+def _post(post: FeedPost, number: int | None) -> str:
+    author = one_line(post.text.speaker_name or post.author_id)
+    head = f"{f'Post {number}, by' if number else 'By'} {author} ({post.likes} up, {post.dislikes} down):"
+    return f"{head}\n{quote(post.text)}"
+
+
+def _memory(memory: Sequence[EpochMemory], scene: Scene) -> Iterator[str]:
+    for past in memory:
+        lines = [f"WHAT THE PERSON REMEMBERS, round {past.epoch + 1}"]
+        lines += [said_section("Said in conversation:", past.conversation)] if past.conversation else []
+        lines += [f"Read in the feed:\n{feed_lines(past.feed)}"] if past.feed else []
+        lines += [f"Stood then:\n{_beliefs(past.beliefs, past.first_choice, scene)}"] if past.beliefs else []
+        yield "\n".join(lines)
+
+
+def _beliefs(beliefs: Iterable[Belief], first_choice: str | None, scene: Scene) -> str:
+    lines = [f"- {one_line(belief.topic_id)}: {_stance(belief.stance)}\n{quote(belief.sentence)}" for belief in beliefs]
+    name = scene.candidate_name(first_choice)
+    return "\n".join([*lines, f"First choice: {one_line(name) if name else 'none'}"])
+
+
+def _stance(stance: float | None) -> str:
+    return "stance not stated" if stance is None else f"stance {stance + 0.0:+.2f}"

@@ -1,0 +1,1 @@
+"""Reading one run: what its directory holds, measured and set in tables."""

@@ -1,0 +1,102 @@
+"""What a run directory holds, as values that measures and tables build on."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+OFFLINE = "offline mind"
+"""Name of the offline mind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one step did to one belief of one person.
+
+    Attributes:
+        persona_id: whose belief.
+        topic_id: about what.
+        step: `opening`, `debate`, `chat` or `social`.
+        after: the stance afterwards, in [-1, 1]; None if there is none.
+        clamped: whether the bound on one update kept it from what was asked for.
+        first_choice: id of the candidate preferred overall afterwards, or None.
+    """
+
+    persona_id: str
+    topic_id: str
+    step: str = field(kw_only=True)
+    after: float | None = field(kw_only=True)
+    clamped: bool = field(kw_only=True)
+    first_choice: str | None = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CastBallot:
+    """What became of one person's ballot.
+
+    Attributes:
+        status: one of `domain.ballot.BallotStatus`.
+        candidate_id: who got the vote, where status is `choice`.
+        first_choice: id of the candidate preferred, even by who abstains; None if there is none.
+        reason: why there is none, where it failed or was not asked for.
+    """
+
+    status: str
+    candidate_id: str | None = field(kw_only=True)
+    first_choice: str | None = field(kw_only=True)
+    reason: str = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An act, ballots apart, that was refused, could not be read, failed or was skipped.
+
+    Attributes:
+        step: what was to be done.
+        status: how it ended.
+        reason: why, in a word or two; of what was skipped, the key of the act that caused it.
+    """
+
+    step: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a run directory holds.
+
+    Attributes:
+        status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
+        mind: name of the mind people think with.
+        candidate_mind: name of the mind candidates and mediator think with.
+        seed: what all chance was drawn from.
+        epochs: number of epochs asked for.
+        epochs_ended: number of epochs in the record.
+        people: ids of everybody, in order.
+        candidates: id to name, in the order listed.
+        topics: id to title, in order.
+        moves: in the order of the record.
+        ballots: persona id to ballot; empty if none was held.
+        missing: in the order of the record.
+        first_choices: persona id to id of the candidate preferred at the end of the last epoch in the record, or None.
+        acts: step to how many of its acts ended how; None: not measured, as the run has not come to an end.
+        model_calls: how many; None likewise, and where minds of a user's own did not say.
+        seconds: how long the run took; None likewise.
+    """
+
+    status: str | None
+    mind: str = field(kw_only=True)
+    candidate_mind: str = field(kw_only=True)
+    seed: int = field(kw_only=True)
+    epochs: int = field(kw_only=True)
+    epochs_ended: int = field(kw_only=True)
+    people: tuple[str, ...] = field(kw_only=True)
+    candidates: Mapping[str, str] = field(kw_only=True)
+    topics: Mapping[str, str] = field(kw_only=True)
+    moves: tuple[Move, ...] = field(kw_only=True)
+    ballots: Mapping[str, CastBallot] = field(kw_only=True)
+    missing: tuple[Missing, ...] = field(kw_only=True)
+    first_choices: Mapping[str, str | None] = field(kw_only=True)
+    acts: Mapping[str, Counter[str]] | None = field(kw_only=True)
+    model_calls: int | None = field(kw_only=True)
+    seconds: float | None = field(kw_only=True)

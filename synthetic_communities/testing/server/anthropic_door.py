@@ -1,0 +1,136 @@
+"""The Messages API of Anthropic."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .anthropic_checks import VERSIONS, blocks_of, check_body
+from .problem import Problem
+from .prompt import Prompt, Reply
+from .rate import RateState, build_anthropic_headers
+
+_TYPES: Mapping[int, str] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    503: "api_error",
+    529: "overloaded_error",
+}
+_STOP_REASONS: Mapping[str, str] = {
+    "done": "end_turn",
+    "cut": "max_tokens",
+    "refused": "refusal",
+    "filtered": "refusal",
+}
+
+
+class AnthropicDoor:
+    """`POST /v1/messages`."""
+
+    path = "/v1/messages"
+    schema_param = "output_config.format"
+
+    def admit(self, headers: Mapping[str, str]) -> None:
+        """Check version and key, which comes as `Authorization: Bearer` or as `x-api-key`."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        if not key:
+            raise Problem("Authentication required: send your API key as a bearer token", status=401)
+        if key == "wrong-key":
+            raise Problem("invalid API key", status=401)
+        version = headers.get("anthropic-version")
+        if version is None:
+            raise Problem("anthropic-version: header is required")
+        if version not in VERSIONS:
+            raise Problem(f'anthropic-version: "{version}" is not a valid version')
+
+    def read(self, headers: Mapping[str, str], body: dict[str, Any]) -> Prompt:
+        """Check the body and return what it asks for."""
+        check_body(body, headers["anthropic-version"])
+        schema = ((body.get("output_config") or {}).get("format") or {}).get("schema")
+        texts = [json.dumps(schema)] if schema is not None else []
+        texts += [block.get("text", block.get("thinking", "")) for block in blocks_of(body)]
+        thinking = body.get("thinking") or {}
+        return Prompt(
+            body["model"],
+            "\n".join(texts),
+            schema=schema,
+            max_tokens=body["max_tokens"],
+            shows_thinking=thinking.get("display") == "summarized" or thinking.get("type") == "enabled",
+        )
+
+    def too_long(self, tokens: int, limit: int) -> Problem:
+        """Return what is said about a prompt that does not fit the window."""
+        return Problem(f"prompt is too long: {tokens} tokens > {limit} maximum")
+
+    def fault(self, name: str) -> Problem | None:
+        """Return the error that stands for a fault."""
+        if name == "spend-limit":
+            message = "Your organization has reached its API usage limit."
+            return Problem(message, status=429, code="enforced_spend_limit_reached")
+        if name == "filter-400":
+            return Problem("Output blocked by content filtering policy")
+        statuses = {"429": "Number of requests exceeds your rate limit", "529": "Overloaded"}
+        statuses |= {"500": "Internal server error", "503": "Service unavailable"}
+        return Problem(statuses[name], status=int(name)) if name in statuses else None
+
+    def render(self, prompt: Prompt, reply: Reply, ident: str) -> bytes:
+        """Return a message."""
+        refused = reply.ending in ("refused", "filtered")
+        body = {
+            "id": f"msg_{ident}",
+            "type": "message",
+            "role": "assistant",
+            "model": prompt.model,
+            "content": _content(prompt, reply),
+            "stop_reason": _STOP_REASONS[reply.ending],
+            "stop_sequence": None,
+            "stop_details": _stop_details(reply) if refused else None,
+            "usage": _usage(reply),
+        }
+        return json.dumps(body).encode()
+
+    def error(self, problem: Problem, ident: str) -> dict[str, Any]:
+        """Return an error."""
+        error: dict[str, Any] = {"type": _TYPES.get(problem.status, "api_error"), "message": problem.message}
+        if problem.code:
+            error["details"] = {"error_code": problem.code}
+        return {"type": "error", "error": error, "request_id": f"req_{ident}"}
+
+    def headers(self, ident: str) -> Mapping[str, str]:
+        """Return the request's id."""
+        return {"request-id": f"req_{ident}"}
+
+    def rate_headers(self, state: RateState, wall: float) -> Mapping[str, str]:
+        """Return the headers that begin with `anthropic-ratelimit`."""
+        return build_anthropic_headers(state, wall)
+
+
+def _content(prompt: Prompt, reply: Reply) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = []
+    if reply.thinking:
+        shown = reply.thinking if prompt.shows_thinking else ""
+        blocks.append({"type": "thinking", "thinking": shown, "signature": "bG9vcGJhY2s="})
+    # A limit used up by thinking leaves no block of text at all.
+    if reply.ending in ("done", "cut") and (reply.text or reply.ending == "done"):
+        blocks.append({"type": "text", "text": reply.text, "citations": None})
+    return blocks
+
+
+def _stop_details(reply: Reply) -> dict[str, Any]:
+    return {"type": "refusal", "category": "general_harms", "explanation": reply.text}
+
+
+def _usage(reply: Reply) -> dict[str, Any]:
+    return {
+        "input_tokens": reply.prompt_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": reply.output_tokens,
+        "output_tokens_details": {"thinking_tokens": reply.thinking_tokens},
+        "service_tier": "standard",
+    }

@@ -1,0 +1,66 @@
+"""What the server counts."""
+
+from collections import Counter
+from typing import Any
+
+from .prompt import Reply
+
+DROPPED = "dropped"
+GONE = "gone"
+
+
+class Stats:
+    """Counts of requests to models: calls, the most in flight, bytes, tokens, seconds slept."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from nothing; what is in flight stays in flight."""
+        self.calls = 0
+        self.peak_in_flight = self.in_flight
+        self.by_path: dict[str, Counter[str]] = {}
+        self.faults: Counter[str] = Counter()
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.slept_seconds = 0.0
+        self.prompt_tokens = 0
+        self.output_tokens = 0
+        self.thinking_tokens = 0
+
+    def enter(self) -> None:
+        """Count a call that came in."""
+        self.calls += 1
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+
+    def leave(self) -> None:
+        """Count a call that is over, however it ended."""
+        self.in_flight -= 1
+
+    def count(self, path: str, ending: str) -> None:
+        """Count how a request ended: its HTTP status, `dropped`, or `gone` where the client did not wait for it."""
+        self.by_path.setdefault(path, Counter())[ending] += 1
+
+    def count_reply(self, reply: Reply) -> None:
+        """Count the tokens of a reply."""
+        self.prompt_tokens += reply.prompt_tokens
+        self.output_tokens += reply.output_tokens
+        self.thinking_tokens += reply.thinking_tokens
+
+    def build_report(self) -> dict[str, Any]:
+        """Return everything counted, as `GET /stats` tells it."""
+        return {
+            "calls": self.calls,
+            "in_flight": self.in_flight,
+            "peak_in_flight": self.peak_in_flight,
+            "by_path": {path: dict(endings) for path, endings in self.by_path.items()},
+            "faults": dict(self.faults),
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "slept_seconds": self.slept_seconds,
+            "prompt_tokens": self.prompt_tokens,
+            "output_tokens": self.output_tokens,
+            "thinking_tokens": self.thinking_tokens,
+        }
