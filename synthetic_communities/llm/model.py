@@ -28,7 +28,7 @@ class ModelRequest:
     Attributes:
         system: the texts of the system message, the most shared first.
         user: the texts of the user message, the most shared first.
-        max_output_tokens: room for the reply, thinking included.
+        max_output_tokens: room for the answer; where thinking cannot be turned off, the provider adds room for it.
         reply_format: the schema of the reply, or None for plain text.
         temperature: sent where it is not None; a provider that takes none refuses it.
         effort: how hard the model is to think, in the provider's words; None: thinking off where it can be, else the

@@ -73,7 +73,8 @@ def _chat_update(view: ChatUpdateView) -> Texts:
 
 
 def _social_update(view: SocialUpdateView) -> Texts:
-    return (*_life(view), _judge(view, "UPDATE, after reading the feed: where does the person stand now?"))
+    reactions = sections.reactions_section(view)
+    return (*_life(view), reactions, _judge(view, "UPDATE, after reading the feed: where does the person stand now?"))
 
 
 def _chat_turn(view: ChatTurnView) -> Texts:

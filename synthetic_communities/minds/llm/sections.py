@@ -10,16 +10,18 @@ from typing import Any
 
 from ...domain.belief import Belief
 from ...domain.debate import DebateTranscript, Topic
-from ...domain.feed import FeedPost
+from ...domain.feed import FeedPost, ReactionKind
 from ...domain.memory import EpochMemory
 from ...domain.remark import Remark
 from ...domain.scene import CandidateCard, Scene
-from ..views import CandidateView, LifeView, PersonView
+from ..views import CandidateView, LifeView, PersonView, SocialUpdateView
 from .quoting import one_line, quote
 from .wording import describe_person
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Neutral names of candidates; more candidates than letters get two."""
+
+REACTION_WORDS: Mapping[ReactionKind, str] = {"thumbs_up": "thumbs up", "thumbs_down": "thumbs down"}
 
 
 def candidate_letter(place: int) -> str:
@@ -50,9 +52,10 @@ def _topic_line(topic: Topic) -> str:
 
 def debates_section(view: PersonView) -> str:
     """Return what was said in debates, in the epochs remembered and in this one: shared by all who heard the same."""
-    today = view.heard if isinstance(view, LifeView) else ()
-    rounds = [(f"THE DEBATES, round {past.epoch + 1}", past.heard) for past in view.memory]
-    return "\n\n".join(_debates(title, _named(heard)) for title, heard in [*rounds, ("THE DEBATES", today)] if heard)
+    rounds = [(past.epoch, past.heard) for past in view.memory]
+    if isinstance(view, LifeView):
+        rounds.append((view.chance.epoch, view.heard))
+    return "\n\n".join(_debates(epoch, _named(heard)) for epoch, heard in rounds if heard)
 
 
 def _named(heard: Iterable[Remark]) -> tuple[tuple[str, str], ...]:
@@ -60,8 +63,8 @@ def _named(heard: Iterable[Remark]) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=64)
-def _debates(title: str, said: tuple[tuple[str, str], ...]) -> str:
-    return f"{title}\n" + "\n".join(_remark(name, text) for name, text in said)
+def _debates(epoch: int, said: tuple[tuple[str, str], ...]) -> str:
+    return f"THE DEBATES, round {epoch + 1}\n" + "\n".join(_remark(name, text) for name, text in said)
 
 
 def person_section(view: PersonView) -> str:
@@ -105,11 +108,20 @@ def character_section(view: CandidateView) -> str:
     if view.character.strip():
         parts[0] += f"\n{quote(view.character)}"
     if view.positions:
-        stands = [f"- {one_line(topic_id)}:\n{quote(text)}" for topic_id, text in view.positions.items()]
+        stands = [_position(topic_id, text) for topic_id, text in view.positions.items()]
         parts.append("OWN POSITIONS\n" + "\n".join(stands))
     if view.notes:
         parts.append("OWN NOTES\n" + "\n".join(quote(note) for note in view.notes))
     return "\n\n".join(parts)
+
+
+def reactions_section(view: SocialUpdateView) -> str:
+    """Return what the person did with the posts it was shown, beside their authors."""
+    given = view.reactions.by_post
+    lines = [
+        f"- {REACTION_WORDS[given[post.id]]}: the post by {_author(post)}" for post in view.feed if post.id in given
+    ]
+    return "OWN REACTIONS\n" + "\n".join(lines) if lines else ""
 
 
 def said_section(title: str, said: Sequence[Remark]) -> str:
@@ -144,9 +156,16 @@ def _remark(speaker: str, text: str) -> str:
 
 
 def _post(post: FeedPost, number: int | None) -> str:
-    author = one_line(post.text.speaker_name or post.author_id)
-    head = f"{f'Post {number}, by' if number else 'By'} {author} ({post.likes} up, {post.dislikes} down):"
+    head = f"{f'Post {number}, by' if number else 'By'} {_author(post)} ({post.likes} up, {post.dislikes} down):"
     return f"{head}\n{quote(post.text)}"
+
+
+def _author(post: FeedPost) -> str:
+    return one_line(post.text.speaker_name or post.author_id)
+
+
+def _position(topic_id: str, text: Remark) -> str:
+    return f"- {one_line(topic_id)}: {_stance(text.stances.get(topic_id))}\n{quote(text)}"
 
 
 def _memory(memory: Sequence[EpochMemory], scene: Scene) -> Iterator[str]:

@@ -1,0 +1,392 @@
+"""A model as a run has it: what each wrapper adds, in which order, and the whole over the loopback server."""
+
+import asyncio
+import gc
+import io
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from synthetic_communities.errors import UsageError
+from synthetic_communities.llm.call_log import CallEntry, CallLog, CallTotals, measure_totals
+from synthetic_communities.llm.failures import CallError, ModelUnavailableError
+from synthetic_communities.llm.logged import Logged
+from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
+from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
+from synthetic_communities.llm.retrying import Retrying, RetryPolicy
+from synthetic_communities.llm.timed import Timed
+from synthetic_communities.llm.transport import build_transport, find_proxy
+from synthetic_communities.llm.wrapper import Wrapper
+from synthetic_communities.testing.loopback import LoopbackServer
+from synthetic_communities.testing.models import ScriptedModel
+from synthetic_communities.testing.virtual_time import run_in_virtual_time
+from tests.model_calls import CALL, JUDGEMENT, KEY, ask, ask_async, make_model, make_request
+
+NAMES = ("openai:gpt-x", "anthropic:claude-haiku-5-5", "ollama:llama3")
+BUSY = CallError("overloaded", "try later", is_transient=True)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LoopbackServer]:
+    """A server that answers at once."""
+    with LoopbackServer(byte_seconds=0.2) as server:
+        yield server
+
+
+def connect(server: LoopbackServer, name: str, **settings: Any) -> Model:
+    """Make a model that is asked over a real connection."""
+    base_url = f"{server.url}/v1" if name.startswith("openai:") else server.url
+    return make_model(name, base_url=base_url, **{"transport": None, **settings})
+
+
+class Slow(Wrapper):
+    """A model that takes its time."""
+
+    def __init__(self, inner: Model, seconds: float) -> None:
+        super().__init__(inner)
+        self.seconds = seconds
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        await asyncio.sleep(self.seconds)
+        return await self.inner.reply(request, call)
+
+
+def test_the_order_of_the_wrappers() -> None:
+    names, model = [], make_model("openai:gpt-x")
+    while isinstance(model, Wrapper):
+        names.append(type(model))
+        assert model.name == "openai:gpt-x"
+        model = model.inner
+    assert names == [Retrying, Logged, Timed, PromptCut]
+
+
+def test_a_call_has_a_total_time_limit() -> None:
+    async def use(seconds: float) -> ModelReply:
+        return await Timed(Slow(ScriptedModel(["Yes."]), seconds), 60.0).reply(make_request(), CALL)
+
+    assert run_in_virtual_time(use(59.0)).text == "Yes."
+    with pytest.raises(CallError, match="no reply within 60 s") as failed:
+        run_in_virtual_time(use(61.0))
+    assert (failed.value.kind, failed.value.is_transient) == ("timeout", True)
+
+
+@pytest.mark.parametrize(
+    ("characters", "tokens", "cut"),
+    [
+        (24_000, 6_000, False),
+        (24_000, 4_096, False),
+        (24_000, 3_000, False),
+        (24_000, 2_999, True),
+        (24_000, 0, True),
+        (24_000, None, False),
+        (1_999, 10, False),
+    ],
+)
+def test_what_counts_as_cut(characters: int, tokens: int | None, cut: bool) -> None:
+    assert was_cut(characters, tokens) is cut
+
+
+def test_a_cut_prompt_fails_for_good_and_its_tokens_still_count() -> None:
+    usage = Usage(input_tokens=100, cache_read_tokens=50, output_tokens=7)
+    inner = ScriptedModel([ModelReply("Yes.", stop="end", model="m", usage=usage)])
+    with pytest.raises(CallError, match="150 tokens read of") as failed:
+        asyncio.run(PromptCut(inner).reply(make_request("x" * 5_000), CALL))
+    assert (failed.value.kind, failed.value.is_transient) == ("prompt cut by the server", False)
+    assert failed.value.usage == usage
+
+
+def log_of(*replies: Any, policy: RetryPolicy | None = None, **settings: Any) -> CallLog:
+    """Make a call of a scripted model through the wrappers that measure, in virtual time, and return the log."""
+    log = CallLog()
+    model = Retrying(Logged(Slow(ScriptedModel(list(replies)), 2.0), log.note, **settings), policy)
+
+    async def use() -> None:
+        try:
+            await model.reply(make_request("Who\nare you?"), CALL)
+        except (CallError, ModelUnavailableError):
+            pass
+
+    run_in_virtual_time(use())
+    return log
+
+
+def test_every_try_is_measured() -> None:
+    usage = Usage(input_tokens=100, output_tokens=20)
+    log = log_of(BUSY, ModelReply("Yes.", stop="end", model="m-1", usage=usage))
+    first, second = log.entries
+    assert first == CallEntry(CALL.key, CALL.act, outcome="overloaded", seconds=2.0)
+    assert 0 < second.waited_seconds < 1
+    assert second == CallEntry(
+        CALL.key,
+        CALL.act,
+        outcome="end",
+        tries=2,
+        model="m-1",
+        usage=usage,
+        seconds=pytest.approx(2.0),  # type: ignore[arg-type]
+        waited_seconds=second.waited_seconds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (ModelReply("", stop="refused", model="m"), "refused"),
+        (ModelReply("", stop="cut", model="m"), "cut"),
+        (CallError("bad request"), "bad request"),
+        (ModelUnavailableError("a bad key"), "model unavailable"),
+    ],
+)
+def test_how_a_try_ended_is_kept(reply: Any, outcome: str) -> None:
+    assert [entry.outcome for entry in log_of(reply).entries] == [outcome]
+
+
+def test_a_cancelled_call_is_measured_too_and_calls_under_way_are_counted() -> None:
+    log = CallLog()
+    model = Logged(Slow(ScriptedModel(lambda request, call: "Yes."), 2.0), log.note)
+
+    async def use() -> None:
+        calls = [asyncio.create_task(model.reply(make_request(), Call(f"p{number}"))) for number in range(3)]
+        await asyncio.sleep(1.0)
+        calls[1].cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await model.reply(make_request(), Call("last"))
+
+    run_in_virtual_time(use())
+    told = [(entry.key, entry.outcome, entry.seconds, entry.in_flight) for entry in log.entries]
+    assert told == [("p1", "cancelled", 1.0, 2), ("p0", "end", 2.0, 1), ("p2", "end", 2.0, 3), ("last", "end", 2.0, 1)]
+
+
+def test_entries_are_added_up_by_act() -> None:
+    counted = Usage(input_tokens=100, cache_read_tokens=10, output_tokens=20)
+    entries = [
+        CallEntry("a", "chat", outcome="end", model="m", usage=counted, seconds=1.0, in_flight=4),
+        CallEntry("b", "chat", outcome="end", model="m", usage=counted, seconds=2.0, waited_seconds=0.5),
+        CallEntry("c", "chat", outcome="overloaded", seconds=0.25),
+        CallEntry("d", "ballot", outcome="end", model="n", usage=Usage(output_tokens=5)),
+    ]
+    log = CallLog()
+    for entry in entries:
+        log.note(entry)
+    assert log.totals_by_act()["chat"] == CallTotals(
+        3,
+        outcomes={"end": 2, "overloaded": 1},
+        models={"m": 2},
+        usage=Usage(input_tokens=200, cache_read_tokens=20, output_tokens=40),
+        uncounted=0,
+        seconds=3.25,
+        waited_seconds=0.5,
+        peak_in_flight=4,
+    )
+    assert list(log.totals_by_act()) == ["ballot", "chat"]
+    totals = log.totals()
+    assert (totals.calls, totals.uncounted, totals.models) == (4, 1, {"m": 2, "n": 1})
+    assert totals.usage == Usage(input_tokens=200, cache_read_tokens=20, output_tokens=45)
+    assert measure_totals([]).usage == Usage()
+
+
+def test_a_line_of_the_log_says_who_what_for_and_how_long_and_stays_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="synthetic_communities.calls"):
+        log_of("Yes,\nindeed. " + "z" * 500)
+    (record,) = [record for record in caplog.records if record.name == "synthetic_communities.calls"]
+    line = record.getMessage()
+    assert "\n" not in line
+    for part in (CALL.key, CALL.act, "attempt 1", "try 1", "end after 2.00 s", "waited 0.00 s", "1 in flight"):
+        assert part in line
+    assert "prompt 'Who\\nare you?'" in line
+    assert "Yes,\\nindeed." in line
+    assert len(line) < 600
+
+
+def test_whole_texts_are_lines_of_json() -> None:
+    bodies = io.StringIO()
+    log_of(BUSY, "Yes,\nindeed.", bodies=bodies)
+    first, second = map(json.loads, bodies.getvalue().splitlines())
+    assert (first["outcome"], first["reply"], first["error"]) == ("overloaded", None, "overloaded: try later")
+    assert (second["system"], second["user"], second["reply"]) == (
+        ["The rules.", "The town."],
+        ["Who\nare you?"],
+        "Yes,\nindeed.",
+    )
+
+
+def test_without_a_listener_no_line_is_made(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="synthetic_communities.calls"):
+        log_of("Yes.")
+    assert caplog.records == []
+
+
+def test_a_model_is_used_where_it_is_open(server: LoopbackServer) -> None:
+    model = connect(server, "openai:gpt-x")
+
+    async def use() -> None:
+        await model.reply(make_request(), CALL)
+
+    with pytest.raises(UsageError, match="async with"):
+        asyncio.run(use())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_replies_come_over_real_connections(server: LoopbackServer, name: str) -> None:
+    model = connect(server, name, window_tokens=8192)
+    reply = ask(model, make_request("Judge. " * 500, reply_format=JUDGEMENT))
+    assert set(json.loads(reply.text)) == {"stance", "vote"}
+    assert reply.stop == "end"
+    assert reply.usage.prompt_tokens is not None
+    assert reply.usage.prompt_tokens > 500
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_one_after_the_other_and_side_by_side_share_nothing(server: LoopbackServer, name: str) -> None:
+    model = connect(server, name)
+    requests = [make_request(f"Who are you, {number}?") for number in range(5)]
+
+    async def use() -> list[str]:
+        async with model, asyncio.TaskGroup() as group:
+            replies = [group.create_task(model.reply(request, CALL)) for request in requests]
+        return [reply.result().text for reply in replies]
+
+    expected = asyncio.run(use())
+    assert len(set(expected)) == 5
+    assert asyncio.run(use()) == expected
+    with ThreadPoolExecutor(2) as threads:
+        assert [run.result() for run in [threads.submit(asyncio.run, use()) for _ in range(2)]] == [expected] * 2
+    gc.collect()  # a connection left behind is a warning, and a warning an error
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("429", "rate limit"),
+        ("500", "server error"),
+        ("529", "overloaded"),
+        ("drop", "connection"),
+        ("drop-mid", "connection"),
+        ("malformed", "malformed reply"),
+        ("wrong-shape", "malformed reply"),
+        ("wrong-type", "malformed reply"),
+        ("huge", "reply too large"),
+        ("cut-prompt", "prompt cut by the server"),
+    ],
+)
+def test_what_goes_wrong_on_a_real_connection_has_its_name(
+    server: LoopbackServer, name: str, fault: str, kind: str
+) -> None:
+    with pytest.raises(CallError) as failed:
+        ask(connect(server, name), make_request("x " * 2000, f"[[loopback:{fault}]]"))
+    assert failed.value.kind == kind
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("fault", ["slow", "hang"])
+def test_a_body_byte_by_byte_ends_with_the_call_and_so_does_silence(
+    server: LoopbackServer, name: str, fault: str
+) -> None:
+    with pytest.raises(CallError, match="timeout: no reply within"):
+        ask(connect(server, name, call_timeout_seconds=0.2), make_request(f"[[loopback:{fault}]]"))
+    gc.collect()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_call_that_fails_in_passing_is_made_again(server: LoopbackServer, name: str) -> None:
+    log = CallLog()
+    retry = RetryPolicy(first_wait_seconds=0.0)
+    request = make_request(f"[[loopback:500:1]] {name}")
+    assert ask(connect(server, name, retry=retry, observe=log.note), request).stop == "end"
+    assert [(entry.outcome, entry.tries) for entry in log.entries] == [("server error", 1), ("end", 2)]
+
+
+def test_more_than_a_hundred_calls_are_under_way_at_once() -> None:
+    with LoopbackServer(latency=0.3) as server:
+        model = connect(server, "openai:gpt-x")
+
+        async def use() -> None:
+            async with model, asyncio.TaskGroup() as group:
+                for number in range(150):
+                    group.create_task(model.reply(make_request(f"Who are you, {number}?"), CALL))
+
+        asyncio.run(use())
+        assert server.stats()["peak_in_flight"] == 150
+
+
+@pytest.mark.parametrize("name", ["vllm:m", "ollama:m", "openai-compatible:m"])
+def test_nobody_listening_is_known_at_opening(name: str) -> None:
+    # Port 9 of this machine is reserved for throwing things away, and nobody does that today.
+    with pytest.raises(ModelUnavailableError, match="nobody listens at http://127.0.0.1:9"):
+        ask(make_model(name, base_url="http://127.0.0.1:9/v1", transport=None))
+
+
+def test_no_key_is_in_any_log_at_any_level(server: LoopbackServer, caplog: pytest.LogCaptureFixture) -> None:
+    bodies = io.StringIO()
+    with caplog.at_level(logging.DEBUG):
+        for name in NAMES:
+            for text in ("Who are you?", "[[loopback:500]]", "[[loopback:drop]]"):
+                try:
+                    ask(connect(server, name, bodies=bodies), make_request(text))
+                except CallError as error:
+                    assert KEY not in f"{error!r} {error.detail}"
+    assert len(bodies.getvalue().splitlines()) == 9
+    assert KEY not in caplog.text + bodies.getvalue()
+
+
+def test_proxies_are_those_of_the_system_but_for_ones_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3129")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    assert find_proxy("https://api.openai.com/v1") == "http://proxy.example:3128"
+    assert find_proxy("http://server.example:8000/v1") == "http://proxy.example:3129"
+    assert find_proxy("https://models.inside.example/v1") is None
+    assert find_proxy("http://localhost:8000/v1") is None
+    assert find_proxy("http://127.0.0.1:11434") is None
+
+
+def test_the_transport_has_room_for_all_connections_asked_for() -> None:
+    async def use() -> int:
+        transport: Any = build_transport("http://127.0.0.1:9", 1_000)
+        session = transport.get_client()
+        try:
+            return int(session.connector.limit)
+        finally:
+            await session.close()
+
+    assert asyncio.run(use()) == 1_000
+
+
+def test_building_a_model_imports_none_of_the_heavy_packages() -> None:
+    code = (
+        "import sys\n"
+        "from synthetic_communities.llm.naming import parse_model_name\n"
+        "from synthetic_communities.llm.stack import build_model\n"
+        "build_model(parse_model_name('openai:m'), api_key='k')\n"
+        "build_model(parse_model_name('anthropic'), api_key='k')\n"
+        "print([name for name in ('httpx', 'httpx2', 'aiohttp', 'anthropic', 'dotenv') if name in sys.modules])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_transport_of_ones_own_is_closed_with_the_model() -> None:
+    closed = 0
+
+    class Transport(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            choice = {"message": {"content": "Hello."}, "finish_reason": "stop"}
+            return httpx.Response(200, json={"choices": [choice]})
+
+        async def aclose(self) -> None:
+            nonlocal closed
+            closed += 1
+
+    model = make_model("openai:gpt-x", transport=Transport())
+    assert asyncio.run(ask_async(model, make_request()))[0].text == "Hello."
+    assert closed == 1
