@@ -9,7 +9,7 @@ import pytest
 from anthropic import transform_schema
 from anthropic.types import Message
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
@@ -81,6 +81,14 @@ class Server:
         return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
 
+def check_params(body: dict[str, Any]) -> None:
+    """Hold a request against the SDK's own types; what it types as iterable is looked at only when it is read."""
+    checked = PARAMS.validate_python(body, strict=True, extra="forbid")
+    assert len(list(checked.get("system", ()))) == len(body.get("system", ()))
+    for message, sent in zip(checked["messages"], body["messages"], strict=True):
+        assert len(list(message["content"])) == len(sent["content"])
+
+
 def make(server: Handler, name: str = HAIKU, **settings: Any) -> Model:
     return make_model(name, transport=httpx2.MockTransport(server), **settings)
 
@@ -97,7 +105,7 @@ def test_a_request_fits_the_sdks_own_types() -> None:
         "thinking": {"type": "disabled"},
         "output_config": {"format": {"type": "json_schema", "schema": transform_schema(SCHEMA)}},
     }
-    PARAMS.validate_python(body, strict=True, extra="forbid")
+    check_params(body)
 
 
 @pytest.mark.parametrize("effort", [None, "high"])
@@ -110,7 +118,23 @@ def test_every_request_fits_the_sdks_own_types(
     info = httpx2.Response(200, json=build_model_info(disabled=disabled, efforts=efforts))
     server = Server(info=info)
     ask(make(server), make_request(effort=effort, reply_format=reply_format))
-    PARAMS.validate_python(server.bodies[0], strict=True, extra="forbid")
+    check_params(server.bodies[0])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": 0.5},
+        {"thinking": {"type": "off"}},
+        {"system": [{"type": "text"}]},
+        {"messages": [{"role": "user", "content": [{"type": "txt", "text": "x"}]}]},
+    ],
+)
+def test_the_sdks_own_types_tell_wrong_requests(wrong: dict[str, Any]) -> None:
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}
+    check_params(body)
+    with pytest.raises(ValidationError):
+        check_params(body | wrong)
 
 
 def test_headers_are_those_of_the_protocol() -> None:
@@ -124,26 +148,27 @@ def test_headers_are_those_of_the_protocol() -> None:
 
 
 @pytest.mark.parametrize(
-    ("info", "effort", "thinking", "sent_effort"),
+    ("info", "effort", "thinking", "sent_effort", "max_tokens"),
     [
-        (build_model_info(), None, {"type": "disabled"}, None),
-        (build_model_info(disabled=False), None, None, "low"),
-        (build_model_info(disabled=False, efforts=("medium", "high")), None, None, "medium"),
-        (build_model_info(disabled=False, efforts=()), None, None, None),
-        (build_model_info(), "high", {"type": "adaptive"}, "high"),
-        (build_model_info(adaptive=False), "high", None, "high"),
-        ({"capabilities": None}, None, None, None),
-        ({}, "max", None, "max"),
+        (build_model_info(), None, {"type": "disabled"}, None, 300),
+        (build_model_info(disabled=False), None, None, "low", 2_300),
+        (build_model_info(disabled=False, efforts=("medium", "high")), None, None, "medium", 8_300),
+        (build_model_info(disabled=False, efforts=()), None, None, None, 16_300),
+        (build_model_info(), "high", {"type": "adaptive"}, "high", 16_300),
+        (build_model_info(adaptive=False), "high", None, "high", 16_300),
+        ({"capabilities": None}, None, None, None, 16_300),
+        ({}, "max", None, "max", 32_300),
     ],
 )
-def test_thinking_is_off_where_it_can_be_and_else_the_least(
-    info: Any, effort: str | None, thinking: Any, sent_effort: str | None
+def test_thinking_is_off_where_it_can_be_and_else_the_least_and_has_room(
+    info: Any, effort: str | None, thinking: Any, sent_effort: str | None, max_tokens: int
 ) -> None:
     server = Server(info=httpx2.Response(200, json=info))
     ask(make(server), make_request(effort=effort))
     (body,) = server.bodies
     assert body.get("thinking") == thinking
     assert body.get("output_config", {}).get("effort") == sent_effort
+    assert body["max_tokens"] == max_tokens
 
 
 @pytest.mark.parametrize(

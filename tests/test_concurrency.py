@@ -221,6 +221,15 @@ def test_conversations_go_on_side_by_side_and_turns_of_one_in_order(people: int,
         assert took == (8.0 if pairs else 0.0)
 
 
+def test_conversations_take_the_cap_of_the_configuration() -> None:
+    mind = ScriptedMind(delay_seconds=draw_delay(4))
+    population = make_engine(make_config(30, max_concurrent=4)).population
+    for persona in population.personas:
+        persona.llm_client = mind
+    timed(population.chat_with_peers_async())
+    assert mind.peak_in_flight == 4
+
+
 def test_a_hundred_people_take_the_time_of_five_calls() -> None:
     mind = ScriptedMind(delay_seconds=2.0)
     population = make_population(100, mind)

@@ -86,6 +86,15 @@ def test_acts_that_end_in_a_very_unequal_order_leave_no_trace(
     assert read_record(result.path) == one_by_one
 
 
+@pytest.mark.parametrize("slow", range(PEOPLE))
+def test_an_epoch_that_ends_late_holds_nothing_of_the_next(slow: int, tmp_path: Path) -> None:
+    """One person's last update of epoch 0 outlasts debates, talks and posts of the others in epoch 1."""
+    changes = {**CHANGES, "post_probability": 0.25}
+    mind = ScriptedMind(delay_seconds=lambda view: 500.0 if view.key == f"e0/belief/social/p{slow}" else 1.0)
+    late = read_record(run_community(tmp_path, mind, PEOPLE, max_concurrent=100, **changes).path)
+    assert late == read_record(run_community(tmp_path, ScriptedMind(), PEOPLE, max_concurrent=1, **changes).path)
+
+
 def test_timeouts_by_key_leave_the_same_record(tmp_path: Path) -> None:
     def delay(view: View) -> float:
         return 60.0 if random.Random(view.key).random() < 0.1 else 1.0

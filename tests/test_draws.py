@@ -278,6 +278,12 @@ def test_every_number_of_rounds_in_the_range_is_drawn_and_evenly() -> None:
     assert max(rounds.values()) < 1.15 * min(rounds.values())
 
 
+def test_people_post_as_often_as_the_probability_says_each_for_themselves() -> None:
+    posts = [len(draw_posters(map(str, range(500)), 3, epoch, 0.07)) for epoch in range(20)]
+    assert 25 < min(posts) < sum(posts) / 20 < max(posts) < 50
+    assert 32 < sum(posts) / 20 < 38
+
+
 @given(IDS, st.integers(0, 10_000), st.floats(0, 1))
 def test_who_posts_does_not_depend_on_who_else_is_there(ids: list[str], seed: int, probability: float) -> None:
     drawn = draw_posters(ids, seed, 0, probability)

@@ -1,28 +1,29 @@
 """A model as a run has it: what each wrapper adds, in which order, and the whole over the loopback server."""
 
 import asyncio
+import contextlib
 import gc
 import io
 import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
-from synthetic_communities.errors import UsageError
+from synthetic_communities.errors import ConfigurationError, UsageError
 from synthetic_communities.llm.call_log import CallEntry, CallLog, CallTotals, measure_totals
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.logged import Logged
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
+from synthetic_communities.llm.over_aiohttp import build_httpx2_transport, build_httpx_transport, find_proxy
 from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
 from synthetic_communities.llm.retrying import Retrying, RetryPolicy
 from synthetic_communities.llm.timed import Timed
-from synthetic_communities.llm.transport import build_transport, find_proxy
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
@@ -108,10 +109,8 @@ def log_of(*replies: Any, policy: RetryPolicy | None = None, **settings: Any) ->
     model = Retrying(Logged(Slow(ScriptedModel(list(replies)), 2.0), log.note, **settings), policy)
 
     async def use() -> None:
-        try:
+        with contextlib.suppress(CallError, ModelUnavailableError):
             await model.reply(make_request("Who\nare you?"), CALL)
-        except (CallError, ModelUnavailableError):
-            pass
 
     run_in_virtual_time(use())
     return log
@@ -307,7 +306,7 @@ def test_a_call_that_fails_in_passing_is_made_again(server: LoopbackServer, name
 
 
 def test_more_than_a_hundred_calls_are_under_way_at_once() -> None:
-    with LoopbackServer(latency=0.3) as server:
+    with LoopbackServer(latency=1.5) as server:
         model = connect(server, "openai:gpt-x")
 
         async def use() -> None:
@@ -322,21 +321,21 @@ def test_more_than_a_hundred_calls_are_under_way_at_once() -> None:
 @pytest.mark.parametrize("name", ["vllm:m", "ollama:m", "openai-compatible:m"])
 def test_nobody_listening_is_known_at_opening(name: str) -> None:
     # Port 9 of this machine is reserved for throwing things away, and nobody does that today.
-    with pytest.raises(ModelUnavailableError, match="nobody listens at http://127.0.0.1:9"):
+    with pytest.raises(ModelUnavailableError, match=r"nobody listens at http://127\.0\.0\.1:9"):
         ask(make_model(name, base_url="http://127.0.0.1:9/v1", transport=None))
 
 
 def test_no_key_is_in_any_log_at_any_level(server: LoopbackServer, caplog: pytest.LogCaptureFixture) -> None:
-    bodies = io.StringIO()
+    bodies, errors = io.StringIO(), []
     with caplog.at_level(logging.DEBUG):
         for name in NAMES:
-            for text in ("Who are you?", "[[loopback:500]]", "[[loopback:drop]]"):
-                try:
-                    ask(connect(server, name, bodies=bodies), make_request(text))
-                except CallError as error:
-                    assert KEY not in f"{error!r} {error.detail}"
+            ask(connect(server, name, bodies=bodies))
+            for fault in ("500", "drop"):
+                with pytest.raises(CallError) as failed:
+                    ask(connect(server, name, bodies=bodies), make_request(f"[[loopback:{fault}]]"))
+                errors.append(f"{failed.value!r} {failed.value.detail}")
     assert len(bodies.getvalue().splitlines()) == 9
-    assert KEY not in caplog.text + bodies.getvalue()
+    assert KEY not in caplog.text + bodies.getvalue() + str(errors)
 
 
 def test_proxies_are_those_of_the_system_but_for_ones_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,18 +347,48 @@ def test_proxies_are_those_of_the_system_but_for_ones_own_machine(monkeypatch: p
     assert find_proxy("https://models.inside.example/v1") is None
     assert find_proxy("http://localhost:8000/v1") is None
     assert find_proxy("http://127.0.0.1:11434") is None
+    monkeypatch.setenv("https_proxy", "proxy.example:3128")
+    assert find_proxy("https://api.openai.com/v1") == "http://proxy.example:3128"
+    monkeypatch.setenv("https_proxy", "socks5://user:secret@proxy.example")
+    with pytest.raises(ConfigurationError, match="socks5") as failed:
+        find_proxy("https://api.openai.com/v1")
+    assert "secret" not in str(failed.value)
 
 
-def test_the_transport_has_room_for_all_connections_asked_for() -> None:
+@pytest.mark.parametrize("build", [build_httpx_transport, build_httpx2_transport])
+def test_the_transport_has_room_for_all_connections_asked_for(build: Callable[[str, int], Any]) -> None:
     async def use() -> int:
-        transport: Any = build_transport("http://127.0.0.1:9", 1_000)
-        session = transport.get_client()
+        session = build("http://127.0.0.1:9", 1_000).get_client()
         try:
             return int(session.connector.limit)
         finally:
             await session.close()
 
     assert asyncio.run(use()) == 1_000
+
+
+def test_no_cookie_ties_later_calls_to_one_machine() -> None:
+    heads: list[bytes] = []
+    body = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]}).encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        heads.append(head.lower())
+        await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\nset-cookie: machine=7\r\nconnection: close\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async def use() -> None:
+        async with await asyncio.start_server(answer, "localhost", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            model = make_model("openai:gpt-x", base_url=f"http://localhost:{port}/v1", transport=None)
+            await ask_async(model, make_request(), make_request())
+
+    asyncio.run(use())
+    assert len(heads) == 2
+    assert b"cookie" not in b"".join(heads)
 
 
 def test_building_a_model_imports_none_of_the_heavy_packages() -> None:

@@ -116,7 +116,8 @@ def test_a_model_that_cannot_stop_thinking_thinks_as_little_as_it_can(httpx_mock
     show(httpx_mock, {**SHOW, "details": {"family": "gptoss"}})
     chat(httpx_mock)
     ask(make_model("ollama:gpt-oss"))
-    assert sent(httpx_mock)[0]["think"] == "low"
+    (body,) = sent(httpx_mock)
+    assert (body["think"], body["options"]["num_predict"]) == ("low", 2_300)
 
 
 def test_where_a_schema_is_refused_json_is_asked_for_in_the_prompt(httpx_mock: HTTPXMock) -> None:

@@ -1,5 +1,6 @@
 """OpenAI's chat completions: what is sent to whom, what is read, and what is made of servers that know less."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from synthetic_communities.llm.model import Usage
 from synthetic_communities.llm.naming import PROVIDERS
 from synthetic_communities.llm.providers.openai_dialects import DIALECTS
 from synthetic_communities.llm.providers.openai_replies import parse_reply
-from tests.model_calls import JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request
+from tests.model_calls import CALL, JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request
 
 OPENAI = "https://api.openai.com/v1/chat/completions"
 
@@ -107,7 +108,7 @@ def test_an_effort_asked_for_is_sent_in_the_callers_words(httpx_mock: HTTPXMock)
     httpx_mock.add_response(json=build_body(), is_reusable=True)
     ask(make_model("vllm:m"), make_request(effort="high"))
     (body,) = sent(httpx_mock)
-    assert body["reasoning_effort"] == "high"
+    assert (body["reasoning_effort"], body["max_tokens"]) == ("high", 16_300)
     assert "chat_template_kwargs" not in body
 
 
@@ -275,12 +276,41 @@ def test_where_a_schema_is_refused_json_is_asked_for_in_the_prompt_from_then_on(
     assert [note.levelno for note in notes] == [logging.WARNING]
 
 
+def test_calls_under_way_at_once_learn_of_a_refusal_together(
+    httpx_mock: HTTPXMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        await asyncio.sleep(0)
+        if "seed" in body:
+            return httpx.Response(400, json={"error": {"message": "seed?"}})
+        if "response_format" in body:
+            return httpx.Response(400, json={"error": {"message": "response_format?"}})
+        return httpx.Response(200, json=build_body())
+
+    httpx_mock.add_callback(answer, is_reusable=True)
+    model = make_model("openrouter:m")
+
+    async def use() -> None:
+        async with model, asyncio.TaskGroup() as group:
+            for number in range(20):
+                group.create_task(model.reply(make_request(f"{number}", reply_format=JUDGEMENT, seed=1), CALL))
+
+    asyncio.run(use())
+    assert len(sent(httpx_mock)) == 20 * 3
+    assert [record.getMessage().split(" (")[0] for record in caplog.records] == [
+        "openrouter:m: left out from now on: seed",
+        "openrouter:m: left out from now on: response_format",
+    ]
+
+
 def test_an_effort_the_model_does_not_know_gives_way_to_one_it_names(httpx_mock: HTTPXMock) -> None:
     words = "Unsupported value: 'none' is not supported with this model. Supported values are: 'minimal' and 'low'."
     refuse(httpx_mock, words, param="reasoning_effort")
     httpx_mock.add_response(json=build_body(), is_reusable=True)
     ask(make_model("openai:gpt-x"), make_request(), make_request())
     assert [body.get("reasoning_effort") for body in sent(httpx_mock)] == ["none", "minimal", "minimal"]
+    assert [body["max_completion_tokens"] for body in sent(httpx_mock)] == [300, 1300, 1300]
 
 
 def test_an_effort_is_left_out_where_the_model_knows_none(httpx_mock: HTTPXMock) -> None:

@@ -87,7 +87,7 @@ COMMUNITIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     community=COMMUNITIES,
     failing_share=st.sampled_from([0.0, 0.0, 0.1, 0.4]),
@@ -109,7 +109,7 @@ def test_every_view_is_the_same_whatever_ends_first(
     assert second == first
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(community=COMMUNITIES, delays=st.integers(0, 10_000))
 def test_a_view_holds_still_while_it_is_looked_at(community: dict[str, Any], delays: int) -> None:
     mind = WatchingMind(delay_seconds=draw_delay(delays))

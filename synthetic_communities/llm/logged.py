@@ -54,16 +54,15 @@ class Logged(Wrapper):
         in_flight = len(self._under_way)
         clock = asyncio.get_running_loop().time
         began = clock()
-        result: ModelReply | BaseException = asyncio.CancelledError()
         try:
-            result = await self.inner.reply(request, call)
-            return result
-        except BaseException as error:
-            result = error
+            reply = await self.inner.reply(request, call)
+        except BaseException as error:  # told of, and passed on
+            self._tell(request, call, error, clock() - began, in_flight)
             raise
         finally:
             self._under_way.discard(ticket)
-            self._tell(request, call, result, clock() - began, in_flight)
+        self._tell(request, call, reply, clock() - began, in_flight)
+        return reply
 
     def _tell(
         self, request: ModelRequest, call: Call, result: ModelReply | BaseException, seconds: float, in_flight: int

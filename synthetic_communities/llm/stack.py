@@ -7,6 +7,7 @@ from .keys import check_key
 from .logged import Bodies, Logged, Observer
 from .model import Model
 from .naming import ModelName
+from .over_aiohttp import build_httpx_transport
 from .prompt_cut import PromptCut
 from .providers.anthropic_client import build_client
 from .providers.anthropic_messages import AnthropicMessages
@@ -16,7 +17,7 @@ from .providers.openai_dialects import DIALECTS
 from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
-from .transport import MAX_REPLY_BYTES, HttpConnections, build_transport
+from .transport import MAX_REPLY_BYTES, HttpConnections
 
 MAX_CONNECTIONS = 1_000
 """How many connections there may be at once, where nobody says otherwise."""
@@ -103,7 +104,7 @@ def _build_provider(
 ) -> Model:
     def connect() -> HttpConnections:
         headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
-        carrier = transport or build_transport(server.url, max_connections)
+        carrier = transport or build_httpx_transport(server.url, max_connections)
         return HttpConnections(carrier, server.url, headers, max_reply_bytes=max_reply_bytes)
 
     provider = name.provider

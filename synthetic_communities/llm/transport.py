@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from .answers import HttpAnswer
 from .failures import CallError
@@ -16,9 +14,6 @@ MAX_REPLY_BYTES = 1_000_000
 
 CONNECT_SECONDS = 10.0
 """How long a connection may take to come about."""
-
-_KEEPALIVE_SECONDS = 60.0
-_OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class HttpConnections:
@@ -141,37 +136,3 @@ def name_failure(error: BaseException, library: Any) -> CallError | None:
     if isinstance(error, (library.TransportError, aiohttp.ClientError, RuntimeError, OSError)):
         return CallError("connection", detail, is_transient=True)
     return None
-
-
-def build_transport(base_url: str, max_connections: int) -> "httpx.AsyncBaseTransport":
-    """Return a transport for httpx over aiohttp: httpx's own costs ten times as much processor time under load.
-
-    Args:
-        base_url: where it is to lead.
-        max_connections: how many connections there may be at once.
-    """
-    import httpx
-    from httpx_aiohttp import AiohttpTransport
-
-    return AiohttpTransport(**transport_settings(httpx, base_url, max_connections))
-
-
-def transport_settings(library: Any, base_url: str, max_connections: int) -> dict[str, Any]:
-    """Return the arguments of a transport over aiohttp, for httpx or httpx2.
-
-    A limit on idle connections means nothing to aiohttp, which keeps all of them. The limit on connections must be a
-    number: None stands for aiohttp's own limit, which is 100.
-    """
-    proxy = find_proxy(base_url)
-    limits = library.Limits(max_connections=max_connections, keepalive_expiry=_KEEPALIVE_SECONDS)
-    return {"limits": limits, "proxy": library.Proxy(proxy) if proxy else None}
-
-
-def find_proxy(base_url: str) -> str | None:
-    """Return the proxy that the system names for an address, None if it names none; there is none to this machine."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if host in _OWN_MACHINE or proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..answers import HttpAnswer
 from ..failures import CallError
+from ..over_aiohttp import build_httpx2_transport
 from ..server import Server
-from ..transport import CONNECT_SECONDS, name_failure, read_body, transport_settings
+from ..transport import CONNECT_SECONDS, name_failure, read_body
 
 if TYPE_CHECKING:
     import anthropic
@@ -58,11 +59,9 @@ def build_client(
     # Late: importing the SDK takes two seconds.
     import anthropic
     import httpx2
-    from httpx_aiohttp.httpx2 import AiohttpTransport
 
-    if transport is None:
-        transport = AiohttpTransport(**transport_settings(httpx2, server.url, max_connections))
-    bounded: Any = BoundedTransport(transport, max_reply_bytes)
+    carrier = transport or build_httpx2_transport(server.url, max_connections)
+    bounded: Any = BoundedTransport(carrier, max_reply_bytes)
     timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
     client = httpx2.AsyncClient(transport=cast(httpx2.AsyncBaseTransport, bounded), timeout=timeout)
     return anthropic.AsyncAnthropic(

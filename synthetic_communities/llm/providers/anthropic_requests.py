@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model import ModelRequest
+from ..thinking import room_for_thinking
 from .anthropic_abilities import Abilities
+
+_USUAL_EFFORT = "high"
+"""What models that think do if they are not told otherwise."""
 
 
 def write_request(
@@ -17,8 +21,6 @@ def write_request(
 ) -> dict[str, Any]:
     """Return the arguments of `messages.create`.
 
-    Thinking that is turned off is sent without an effort, as some efforts are refused beside it.
-
     Args:
         model: its id.
         request: what to ask.
@@ -26,22 +28,37 @@ def write_request(
         schema: the schema of the reply as the API takes it; None: none is sent.
         instruction: words at the end of the user message, if any.
     """
+    thinking, effort = choose_thinking(request.effort, abilities)
+    is_off = thinking == {"type": "disabled"}
     arguments: dict[str, Any] = {
         "model": model,
-        "max_tokens": request.max_output_tokens,
+        "max_tokens": request.max_output_tokens + (0 if is_off else room_for_thinking(effort or _USUAL_EFFORT)),
         "messages": [{"role": "user", "content": _blocks((*request.user, instruction))}],
     }
     if system := _blocks(request.system):
         arguments["system"] = system
-    output: dict[str, Any] = {} if schema is None else {"format": {"type": "json_schema", "schema": schema}}
-    if request.effort is not None:
-        output["effort"] = request.effort
-        arguments |= {"thinking": {"type": "adaptive"}} if abilities.thinking_can_adapt else {}
-    elif abilities.thinking_can_be_off:
-        arguments["thinking"] = {"type": "disabled"}
-    elif abilities.lowest_effort is not None:
-        output["effort"] = abilities.lowest_effort
+    if thinking:
+        arguments["thinking"] = thinking
+    output: dict[str, Any] = {"effort": effort} if effort else {}
+    if schema is not None:
+        output["format"] = {"type": "json_schema", "schema": schema}
     return arguments | ({"output_config": output} if output else {})
+
+
+def choose_thinking(asked_for: str | None, abilities: Abilities) -> tuple[dict[str, str] | None, str | None]:
+    """Return what to send as `thinking` and as `effort`, None for what is left out.
+
+    Thinking that is turned off is sent without an effort, as some efforts are refused beside it.
+
+    Args:
+        asked_for: the effort asked for; None: no thinking, or as little as there is.
+        abilities: what the model takes.
+    """
+    if asked_for is not None:
+        return ({"type": "adaptive"} if abilities.thinking_can_adapt else None), asked_for
+    if abilities.thinking_can_be_off:
+        return {"type": "disabled"}, None
+    return None, abilities.lowest_effort
 
 
 def _blocks(texts: tuple[str, ...]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 from ..failures import CallError
 from ..json_shapes import count, dig, well_formed
 from ..model import ModelReply, ModelRequest, ReplyFormat, Usage
-from ..thinking import strip_thinking
+from ..thinking import room_for_thinking, strip_thinking
 from .chat_messages import encode, write_messages
 
 
@@ -55,7 +55,7 @@ def write_request(
         "model": model,
         "messages": write_messages(request, instruction=instruction),
         "stream": False,
-        "options": _options_of(request, window_tokens),
+        "options": _options_of(request, window_tokens, think if isinstance(think, str) else None),
     }
     if think is not None:
         body["think"] = think
@@ -86,10 +86,10 @@ def parse_reply(body: Any, asked_for: str) -> ModelReply:
     )
 
 
-def _options_of(request: ModelRequest, window_tokens: int | None) -> dict[str, Any]:
+def _options_of(request: ModelRequest, window_tokens: int | None, effort: str | None) -> dict[str, Any]:
     known = {
         "num_ctx": window_tokens,
-        "num_predict": request.max_output_tokens,
+        "num_predict": request.max_output_tokens + room_for_thinking(effort),
         "seed": request.seed,
         "temperature": request.temperature,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import ConfigurationError, Problem
 from ..failures import CallError, ModelUnavailableError
-from ..http_failures import read_failure
+from ..http_failures import Filtered, read_failure
 from ..json_shapes import count, dig
 from ..server import Server
 from ..transport import HttpConnections
@@ -41,16 +41,19 @@ async def look_up_model(connections: HttpConnections, model: str, server: Server
     try:
         async with asyncio.timeout(OPENING_SECONDS):
             answer = await connections.post("/api/show", json.dumps({"model": model}).encode("ascii"))
+        if answer.is_success:
+            return parse_model(answer.parse())
     except TimeoutError as error:
         raise no_answer(server) from error
     except CallError as error:
-        raise nobody_listens(server, error) from error
-    if answer.is_success:
-        return parse_model(answer.parse())
+        raise (nobody_listens if error.kind == "connection" else _cannot_tell)(server, error) from error
     failure = read_failure(answer, server, now=0.0)
-    if isinstance(failure, ModelUnavailableError):
-        raise failure
-    raise ModelUnavailableError(f"{server.name}: {server.url} cannot tell of this model ({failure})")
+    raise failure if isinstance(failure, ModelUnavailableError) else _cannot_tell(server, failure)
+
+
+def _cannot_tell(server: Server, failure: CallError | Filtered) -> ModelUnavailableError:
+    told = failure.detail or "nothing"
+    return ModelUnavailableError(f"{server.name}: asked about the model, {server.url} says: {told}; is it Ollama?")
 
 
 def parse_model(body: Any) -> OllamaModel:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..model import ModelRequest, ReplyFormat
+from ..thinking import room_for_thinking
 from .chat_messages import encode, write_messages
 from .openai_dialects import Features
 
@@ -28,11 +29,12 @@ def write_request(
         response_format: the JSON of that field; None: it is left out.
         instruction: words at the end of the user message; None: no such words.
     """
+    options = options_of(request, features)
     body: dict[str, Any] = {
         "model": model,
         "messages": write_messages(request, instruction=instruction),
-        features.limit_field: request.max_output_tokens,
-        **options_of(request, features),
+        features.limit_field: request.max_output_tokens + room_for_thinking(options.get("reasoning_effort")),
+        **options,
     }
     text = encode(body)
     if response_format is not None:
