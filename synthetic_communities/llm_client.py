@@ -15,7 +15,7 @@ from .cast.thinking import MindSettings, build_llm_mind, build_mind
 from .domain.outcome import Failed, Refused, Unreadable
 from .engine.bridge import run_sync
 from .errors import ConfigurationError, NoAnswerError, Problem
-from .llm.choice import ModelChoice, choose_model
+from .llm.choice import OFFLINE, ModelChoice, choose_model
 from .llm.failures import CallError
 from .llm.keys import read_environment
 from .llm.model import Call, Model, ModelReply, ModelRequest
@@ -159,10 +159,10 @@ _told: set[str] = set()
 
 
 def tell_choice(choice: ModelChoice) -> None:
-    """Say on stderr, once a process, which model is asked and why; warn if one was looked for and none was found."""
+    """Say on stderr, once a process, which model is asked and why; warn if one was looked for and none found."""
     if choice.is_fallback:
         warnings.warn(f"running offline, because {choice.reason}; the words are templates, no model's", stacklevel=4)
-    elif choice.is_worth_telling and str(choice) not in _told:
+    elif choice.name != OFFLINE and str(choice) not in _told:
         _told.add(str(choice))
         print(f"synthetic_communities: {choice}", file=sys.stderr)  # noqa: T201
 

@@ -26,14 +26,12 @@ class ModelChoice:
         reason: why, in words that follow "because".
         is_fallback: True if a model was looked for and none was found.
         key_variable: the variable whose key was found, where no model was named; else empty.
-        is_worth_telling: True if somebody or something chose; False if nothing did, and all runs offline.
     """
 
     name: str
     reason: str
     is_fallback: bool = field(default=False, kw_only=True)
     key_variable: str = field(default="", kw_only=True)
-    is_worth_telling: bool = field(default=True, kw_only=True)
 
     def __str__(self) -> str:
         return f"{self.name}, because {self.reason}"
@@ -60,7 +58,7 @@ def choose_model(
     if environment.get(MODEL_VARIABLE):
         return ModelChoice(environment[MODEL_VARIABLE], f"{MODEL_VARIABLE} names it")
     if not looks_for_keys:
-        return _offline(ModelChoice(OFFLINE, "no model was named", is_worth_telling=False), environment)
+        return _offline(ModelChoice(OFFLINE, "no model was named"), environment)
     return _by_key(environment)
 
 

@@ -92,7 +92,9 @@ class _Builder:
         values = {
             name: fixed[name] if name in fixed else self.build(properties.get(name, {}), depth + 1) for name in names
         }
-        return values | self._picks(values)
+        return values | self._picks(
+            {name: value for name, value in values.items() if not _counts_items(properties.get(name, {}))}
+        )
 
     def _picks(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what lists of integers beside one another hold: one of them the least, the others nothing.
@@ -111,7 +113,8 @@ class _Builder:
             return self._some_of(_choices(item), node)
         if "const" not in item and _type_of(item) == "integer":
             low, high = _whole_bounds(item)
-            return sorted({low, *self._some_of(range(low, min(high, low + 4) + 1), node)})
+            some = sorted(self._some_of(range(low, min(high, low + 4) + 1), node))
+            return some if _counts_items(node) else sorted({low, *some})
         if "const" not in item and _type_of(item) == "object":
             return self._objects(item, node, depth)
         return [self.build(item, depth + 1) for _ in range(self._length(node, 2, 3, depth))]
@@ -157,6 +160,10 @@ class _Builder:
         value = low + (high - low) * self._stream.random()
         rounded = round(value, 2) + 0.0
         return rounded if low < rounded < high else value
+
+
+def _counts_items(node: Schema) -> bool:
+    return "minItems" in str(node) or "maxItems" in str(node)
 
 
 def _is_list_of_integers(value: object) -> bool:
