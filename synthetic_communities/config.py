@@ -144,6 +144,11 @@ class Config(_Remembering):
         told = {name for name, value in values.items() if name not in defaults or value != defaults[name]}
         return list_assumptions(values, self._origin.stated | told)
 
+    def is_stated(self, name: str) -> bool:
+        """Say whether a setting was stated: in the file, by a change, or by a value other than its default."""
+        values, defaults = _values_of(self), _defaults()
+        return name in self._origin.stated or name not in defaults or values[name] != defaults[name]
+
     def load_world_story(self) -> str:
         """Return the world in words: `world_story`, else what `world_file` holds, else nothing.
 

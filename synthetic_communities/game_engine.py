@@ -15,17 +15,19 @@ from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .errors import ConfigurationError, Problem, UsageError
+from .llm.choice import ModelChoice
+from .llm.logged import Bodies
 from .mediator import Mediator
 from .minds.base import Mind
-from .minds.naming import build_mind
 from .persona import Persona
 from .population import Population
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .runs.result import SimulationResult
 from .simulation.files import write_config, write_metadata, write_usage
+from .simulation.minds import Minds, foresee_run
 from .simulation.recorder import Recorder
 from .simulation.simulation import Simulation
-from .simulation.stage import Stage, build_community, set_stage
+from .simulation.stage import Stage, build_community, refuse_problems, set_stage
 from .simulation.watching import Moment, Watcher
 from .social_media import SocialMedia
 
@@ -50,7 +52,7 @@ class GameEngine:
     def __init__(self, config: Config, config_path: str | Path | None = None) -> None:
         self.config = config
         self.config_path = config_path
-        self._llm_client: Mind | None = None
+        self._minds = Minds(config)
         self.population = Population(config.world_story, seed=config.random_seed)
         self.debate_transcripts: list[DebateTranscript] = []
         self.current_epoch = 0
@@ -78,9 +80,10 @@ class GameEngine:
         """
         path = None if isinstance(path_or_config, Config) else path_or_config
         config = path_or_config if isinstance(path_or_config, Config) else Config.from_yaml(path_or_config)
-        if isinstance(model, str):
-            config = config.changed(model=model)
+        argument = model if isinstance(model, str) else None
+        config = config.changed(model=argument) if argument is not None else config
         engine = cls(config, path)
+        engine._minds = Minds(config, argument=argument, looks_for_keys=False)
         engine.llm_client = None if isinstance(model, str) else model
         people, story = gather_people(config), config.load_world_story() or None
         engine.population.world_story = story
@@ -88,6 +91,7 @@ class GameEngine:
             engine.population.add_persona(Persona(persona_id, data, story))
         engine.candidates = build_candidates(config, story)
         engine.mediator = Mediator("mediator", build_topics(config), None, story)
+        engine._choose_minds()
         return engine
 
     @property
@@ -99,18 +103,26 @@ class GameEngine:
     def population(self, population: Population) -> None:
         self._population = population
         shared = population.community
-        limits = build_community(self.config, shared.scene, self._llm_client or shared.mind)
-        population.community = replace(limits, seed=shared.seed)
+        limits = build_community(self.config, shared.scene, self._minds.given or shared.mind)
+        population.community = replace(limits, seed=shared.seed, find_mind=lambda: self._minds.of_people()[0])
 
     @property
     def llm_client(self) -> Any:
         """A mind for everybody without one of their own; None: what the configuration names."""
-        return self._llm_client
+        return self._minds.given
 
     @llm_client.setter
     def llm_client(self, llm_client: Any) -> None:
-        self._llm_client = build_mind(llm_client) if llm_client is not None else None
+        if llm_client is not None and not isinstance(llm_client, Mind):
+            raise UsageError(
+                f"{llm_client!r} is no mind: set llm_client to a client, or to an object with `answer(view)`"
+            )
+        self._minds.given = llm_client
         self.population = self._population
+
+    def log_bodies(self, file: Bodies | None) -> None:
+        """Write the whole texts of every call of a model to `file`, a line of JSON each; None: nowhere."""
+        self._minds.bodies = file
 
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
         """Make the run directory under `base_dir` and set `simulation_id`, `simulation_dir`, `simulation_file`.
@@ -170,7 +182,7 @@ class GameEngine:
         finally:
             seconds = time.perf_counter() - clock
             times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
-            write_usage(directory, status, times, stage, watcher)
+            write_usage(directory, status, times, stage, watcher, self._minds.calls)
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch
@@ -217,21 +229,32 @@ class GameEngine:
     def _set_stage(self) -> Stage:
         if self.mediator is None:
             self.mediator = Mediator("mediator", None, None, self.config.world_story)
-        mind = self._llm_client or self._mind(self.config.model, self.population.community.mind)
-        self.population.community = replace(self.population.community, mind=mind)
+        refuse_problems(self.config, self.population, self.candidates, self.mediator)
+        (mind, choice), (candidate_mind, candidate_choice) = self._choose_minds()
         stage = Stage(
             self.config,
             self.population,
             candidates=tuple(self.candidates),
             mediator=self.mediator,
             social_media=self.social_media,
-            candidate_mind=self._mind(self.config.candidate_model, mind),
+            mind=mind,
+            choice=choice,
+            candidate_mind=candidate_mind,
+            candidate_choice=candidate_choice,
         )
         set_stage(stage)
         return stage
 
-    def _mind(self, model: str | None, otherwise: Mind) -> Mind:
-        return build_mind(model) if model is not None else otherwise
+    def _choose_minds(self) -> tuple[tuple[Mind, ModelChoice], tuple[Mind, ModelChoice]]:
+        self._minds.window_tokens = foresee_run(self.config, self.population, self.mediator)
+        people = self._mind_of_people()
+        return people, self._minds.of_candidates() if self.config.candidate_model else people
+
+    def _mind_of_people(self) -> tuple[Mind, ModelChoice]:
+        own = self.population.community.mind
+        if self._minds.given is None and self.config.model is None and own is not None:
+            return own, ModelChoice(own.name, "the population came with it")
+        return self._minds.of_people()
 
     def _electorate(self) -> list[str]:
         """Return what a ballot depends on, to tell whether it has changed since."""

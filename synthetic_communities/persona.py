@@ -300,7 +300,7 @@ class Persona(Member):
             beliefs=self.held_beliefs(),
             first_choice=self.first_choice(),
             memory=tuple(self.memory),
-            candidates=self.candidates_shown(view_type.act, occasion.epoch),
+            candidates=self.candidates_shown(view_type.act, occasion.epoch) if view_type.shows_candidates else (),
             **seen,
         )
 

@@ -1,5 +1,6 @@
 """A population: everybody's acts side by side, behind synchronous verbs."""
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,7 +11,9 @@ from typing import Any
 from .cast.arguments import check_count, check_share
 from .cast.community import Community
 from .cast.occasion import Occasion
+from .cast.sessions import held_open
 from .cast.standing import build_cards, find_id_problems
+from .cast.thinking import MindSettings, build_mind
 from .configuration.people_file import load_people
 from .conversation import close_conversation, speak_turn
 from .domain.ballot import Ballot, VoteCounts
@@ -25,8 +28,8 @@ from .engine.ledger import Ledger, Task
 from .engine.plan import TurnPlace, key_part, plan_conversation, post_key
 from .engine.runner import run_tasks
 from .errors import UsageError
+from .llm.keys import read_environment
 from .minds.base import Mind
-from .minds.naming import build_mind
 from .persona import Persona, meet
 from .social_media import SocialMedia, as_feed_post
 
@@ -47,7 +50,8 @@ class Population:
         Args:
             world_story: the world in words.
             seed: where all chance comes from.
-            model: what people think with: a name, or a mind; None: the offline mind.
+            model: what people think with: a name, or a mind; None: what is found when they are first asked, by name or
+                key in the environment, else the offline mind.
 
         Raises:
             ConfigurationError: no model has this name.
@@ -55,7 +59,7 @@ class Population:
         self.personas: list[Persona] = []
         self.world_story = world_story
         self.ballots: tuple[Ballot, ...] = ()
-        self._community = Community(scene=Scene(world_story or ""), mind=build_mind(model), seed=seed)
+        self._community = Community(scene=Scene(world_story or ""), mind=_mind_of(model), seed=seed)
         self._calls: Counter[str] = Counter()
 
     def __repr__(self) -> str:
@@ -203,7 +207,8 @@ class Population:
             return outcome
 
         turns = [task for conversation in conversations for task in plan_conversation(conversation, f"call{call}")]
-        await run_tasks(Ledger(turns), speak, _ignore, limit=self._community.max_concurrent)
+        async with held_open([persona.mind() for persona in by_id.values()]):
+            await run_tasks(Ledger(turns), speak, _ignore, limit=self._community.max_concurrent)
         return [close_conversation(by_id, conversation, said[conversation]) for conversation in conversations]
 
     def create_social_media_posts(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
@@ -324,7 +329,8 @@ class Population:
             if persona.community is not self._community:
                 known = persona.community.scene
                 scene = scene.with_topics(known.topics).with_candidates(known.candidates)
-        self.community = replace(self._community, scene=scene)
+        mind = self._community.mind or (self._community.find_mind() if self.personas else None)
+        self.community = replace(self._community, scene=scene, mind=mind)
         return {persona.id: persona for persona in self.personas}
 
     def _next_call(self, verb: str) -> int:
@@ -347,8 +353,15 @@ class Population:
         def settle(task: Task, outcome: Outcome[Any]) -> None:
             ended[task.key] = outcome
 
-        await run_tasks(Ledger(tasks), act, settle, limit=limit or self._community.max_concurrent)
+        async with held_open([persona.mind() for persona in self.personas]):
+            await run_tasks(Ledger(tasks), act, settle, limit=limit or self._community.max_concurrent)
         return [ended[task.key] for task in tasks]
+
+
+def _mind_of(model: str | Mind | None) -> Mind | None:
+    if isinstance(model, str):
+        return build_mind(model, MindSettings(), read_environment(os.environ))
+    return model
 
 
 def _ignore(task: Task, outcome: Outcome[Any]) -> None:

@@ -28,11 +28,11 @@ async def ask(mind: Mind, view: View, *, timeout_seconds: float | None = None) -
     Args:
         mind: who answers.
         view: what is asked.
-        timeout_seconds: how long it may take in all; None: as long as it takes.
+        timeout_seconds: how long it may take in all; None: as long as it takes, as for a mind that keeps time.
     """
     try:
         with inside():
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(None if getattr(mind, "keeps_time", False) else timeout_seconds):
                 answer = await mind.answer(view)
     except asyncio.CancelledError:
         if _is_being_cancelled():
@@ -43,7 +43,7 @@ async def ask(mind: Mind, view: View, *, timeout_seconds: float | None = None) -
     except SyntheticCommunitiesError:
         raise
     except Exception as error:  # recorded as data: one mind's exception is one act's failure
-        logger.warning("%s failed: %s: %s", view.key, type(error).__name__, error)
+        logger.info("%s failed: %s: %s", view.key, type(error).__name__, error)
         logger.debug("%s failed", view.key, exc_info=True)
         return Failed(type(error).__name__, str(error))
     return _checked(answer, view)

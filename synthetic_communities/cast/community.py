@@ -1,12 +1,13 @@
 """What the members of a community share: the stage, the rules, and the mind they think with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .. import llm_client
 from ..domain.chance import Chance
 from ..domain.scene import Scene
 from ..errors import UsageError
 from ..minds.base import Mind
-from ..minds.offline.mind import OfflineMind
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,8 @@ class Community:
 
     Attributes:
         scene: what everybody knows.
-        mind: what members without one of their own think with.
+        mind: what members without one of their own think with; None: what `find_mind` finds, when first asked.
+        find_mind: finds the mind.
         seed: where all chance comes from.
         feed_size: how many posts a person is shown.
         memory_epochs: of how many past epochs a person remembers the words.
@@ -24,7 +26,8 @@ class Community:
     """
 
     scene: Scene = field(default_factory=Scene)
-    mind: Mind = field(default_factory=OfflineMind)
+    mind: Mind | None = None
+    find_mind: Callable[[], Mind] = field(default=lambda: llm_client.find_mind(), repr=False)
     seed: int = 0
     feed_size: int = 10
     memory_epochs: int = 1
@@ -35,14 +38,16 @@ class Community:
         """Return one member's chance in one epoch."""
         return Chance(self.seed, epoch, who)
 
-    def mind_of(self, llm_client: object) -> Mind:
+    def mind_of(self, own: object) -> Mind:
         """Return the mind of a member: its own if it has one, else the community's.
 
         Raises:
-            UsageError: `llm_client` is neither None nor a mind.
+            UsageError: what is put as `llm_client` is neither None nor a mind.
         """
-        if llm_client is None:
-            return self.mind
-        if isinstance(llm_client, Mind):
-            return llm_client
-        raise UsageError(f"{llm_client!r} is no mind: set llm_client to None, or to an object with `answer(view)`")
+        if own is None:
+            return self.mind or self.find_mind()
+        if isinstance(own, Mind):
+            return own
+        raise UsageError(
+            f"{own!r} is no mind: set llm_client to None, to a client, or to an object with `answer(view)`"
+        )

@@ -1,5 +1,6 @@
 """What everybody in a community has in common: a mind to ask, and how each verb ended last."""
 
+from dataclasses import replace
 from typing import Any
 
 from ..domain.outcome import Answer, NotAsked
@@ -9,6 +10,7 @@ from ..minds.views import View
 from .asking import ask
 from .community import Community
 from .occasion import Calls
+from .sessions import held_open
 
 
 class Member:
@@ -35,11 +37,15 @@ class Member:
         Raises:
             UsageError: `llm_client` is no mind.
         """
+        if self.llm_client is None and self.community.mind is None:
+            self.community = replace(self.community, mind=self.community.find_mind())
         return self.community.mind_of(self.llm_client)
 
     async def ask_mind(self, verb: str, view: View) -> Answer[Any]:
         """Return what the mind answers to a view."""
-        self.outcomes[verb] = await ask(self.mind(), view, timeout_seconds=self.community.call_timeout_seconds)
+        mind = self.mind()
+        async with held_open([mind]):
+            self.outcomes[verb] = await ask(mind, view, timeout_seconds=self.community.call_timeout_seconds)
         return self.outcomes[verb]
 
     def not_asked(self, verb: str, reason: str) -> Answer[Any]:

@@ -28,7 +28,7 @@ def load_engine(path: Path, changes: Mapping[str, int | str]) -> GameEngine:
     """
     config = Config.from_yaml(path).changed(**changes)
     try:
-        engine = GameEngine.from_config(config)
+        engine = GameEngine.from_config(config, model=config.model if "model" in changes else None)
     except ConfigurationError as error:
         raise ConfigurationError(name_options(error.problems, changes)) from error
     if not (engine.population.personas or engine.candidates or config.topics):

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from ..report.text import clean_text
 from .program import say
 
-LEVELS = (logging.CRITICAL, logging.INFO, logging.DEBUG)
-"""Level by the number of `-v`. Without one, what failed is counted in the progress and the tables, and not told."""
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+"""Level by the number of `-v`. What failed of single acts is counted in the progress and the tables, and is INFO."""
 
 
 class _StderrHandler(logging.Handler):

@@ -1,16 +1,19 @@
 """The command `synthetic-communities`: its commands and their options."""
 
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from ..config import BUNDLED_FILE
-from ..minds.naming import MODELS
+from ..llm.naming import PROVIDERS
 from .checking import describe_run
 from .loading import load_engine
 from .program import Program
 from .running import run_community, show_run
 from .starting import describe_next_steps, write_scenario
+
+MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PROVIDERS)}."
 
 EXIT_STATUS = """\b
 Exit status: 0 done; 1 nothing could be counted, or the run failed;
@@ -31,7 +34,7 @@ def program(context: click.Context) -> None:
 
 @program.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@click.option("--model", metavar="M", help=f"Who thinks for the people. Known: {', '.join(MODELS)}.")
+@click.option("--model", metavar="M", help=MODEL_HELP)
 @click.option(
     "--candidate-model", metavar="M", help="Who thinks for candidates and mediator.  [default: the same as --model]"
 )
@@ -47,10 +50,22 @@ def program(context: click.Context) -> None:
     show_default=True,
     help="The folder the run's own directory is made in.",
 )
+@click.option(
+    "--log-bodies",
+    metavar="FILE",
+    type=click.File("w", encoding="utf-8", lazy=True),
+    help="Write the whole texts of every call of a model to FILE, a line of JSON each.",
+)
 @click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
 @click.pass_context
 def run(
-    context: click.Context, /, config: Path | None, output: Path, verbose: int, **changes: int | str | None
+    context: click.Context,
+    /,
+    config: Path | None,
+    output: Path,
+    log_bodies: TextIO | None,
+    verbose: int,
+    **changes: int | str | None,
 ) -> None:
     """Run a community and show what came of it.
 
@@ -58,6 +73,7 @@ def run(
     """
     stated = {name: value for name, value in changes.items() if value is not None}
     engine = load_engine(config or BUNDLED_FILE, stated)
+    engine.log_bodies(log_bodies)
     context.exit(run_community(engine, output, verbosity=verbose, command=context.find_root().command_path))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from ..errors import Problem
-from ..minds.naming import MODELS, OFFLINE
+from ..errors import ConfigurationError, Problem
+from ..llm.choice import OFFLINE
+from ..llm.naming import parse_model_name
 from .places import Place, Places, spell_path, spell_type, spell_value
 from .settings import SETTINGS, Kind, Setting
 from .text_files import is_sound_text
@@ -93,21 +94,35 @@ def find_unknown_keys(
 def find_model_problems(values: Mapping[str, object], places: Places) -> list[Problem]:
     """Return what is wrong with the models named, and with settings that the models named do not take."""
     named = {name: values[name] for name in ("model", "candidate_model") if isinstance(values[name], str)}
-    unknown = [_unknown_model(name, value, places) for name, value in named.items() if value not in MODELS]
+    problems: list[Problem] = []
+    for name, value in named.items():
+        problems += _name_problems(name, str(value), values, places)
     if not are_offline(values):
-        return unknown
+        return problems
     given = [setting.name for setting in SETTINGS if setting.models_only and values[setting.name] is not None]
-    return [Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", _TAKES_NONE) for name in given]
+    return problems + [
+        Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", _TAKES_NONE) for name in given
+    ]
+
+
+def _name_problems(name: str, text: str, values: Mapping[str, object], places: Places) -> Iterator[Problem]:
+    if text == OFFLINE:
+        return
+    try:
+        model = parse_model_name(text)
+    except ConfigurationError as error:
+        yield from (Problem(places.at(name).where, problem.what, problem.remedy) for problem in error.problems)
+        return
+    if model.provider.base_url is None and values["base_url"] is None:
+        yield Problem(places.at(name).where, f"{text} has no address", "give base_url, like http://HOST:8000/v1")
+    if model.provider.protocol == "anthropic" and values["temperature"] is not None:
+        what = f"{text} takes no temperature: the Messages API has none"
+        yield Problem(places.at("temperature").where, what, "leave temperature out")
 
 
 def are_offline(values: Mapping[str, object]) -> bool:
     """Say whether nobody in a run thinks with a language model."""
     return all(values[name] in (None, OFFLINE) for name in ("model", "candidate_model"))
-
-
-def _unknown_model(name: str, value: object, places: Places) -> Problem:
-    what = f"there is no model {spell_value(value)} in this version"
-    return Problem(places.at(name).where, what, f"write one of {', '.join(MODELS)}, or leave {name} out")
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:

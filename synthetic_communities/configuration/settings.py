@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..minds.naming import OFFLINE
+from ..llm.choice import OFFLINE
 
 Kind = Literal["whole number", "number", "true or false", "text", "file", "list"]
 

@@ -25,11 +25,13 @@ class ModelChoice:
         name: `offline`, or `provider:model`.
         reason: why, in words that follow "because".
         is_fallback: True if a model was looked for and none was found.
+        key_variable: the variable whose key was found, where no model was named; else empty.
     """
 
     name: str
     reason: str
     is_fallback: bool = field(default=False, kw_only=True)
+    key_variable: str = field(default="", kw_only=True)
 
     def __str__(self) -> str:
         return f"{self.name}, because {self.reason}"
@@ -68,7 +70,7 @@ def _by_key(environment: Mapping[str, str]) -> ModelChoice:
         return _offline(ModelChoice(OFFLINE, reason, is_fallback=True), environment)
     (variable, model), *others = found
     unused = "".join(f"; {other} is set too and is not used" for other, _ in others)
-    return ModelChoice(model, f"{variable} is set{unused}")
+    return ModelChoice(model, f"{variable} is set{unused}", key_variable=variable)
 
 
 def _offline(choice: ModelChoice, environment: Mapping[str, str]) -> ModelChoice:

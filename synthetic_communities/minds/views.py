@@ -47,8 +47,12 @@ class PersonView(View):
         beliefs: its own beliefs now, one a topic it holds one on.
         first_choice: id of the candidate it prefers now, or None.
         memory: what it took from earlier epochs, oldest first.
-        candidates: who stands for election, in the order shown to this person for this act.
+        candidates: who stands for election, in the order shown to this person for this act; empty for acts that are
+            not shown them.
     """
+
+    shows_candidates: ClassVar[bool] = False
+    """Whether the act is shown the candidates, to say whom it prefers."""
 
     person: Person
     beliefs: tuple[Belief, ...] = ()
@@ -62,6 +66,7 @@ class OpeningView(PersonView):
     """A person states its opinion before the first debate."""
 
     act: ClassVar[str] = "opening opinion"
+    shows_candidates: ClassVar[bool] = True
     expects: ClassVar[type] = Opinion
 
 
@@ -89,6 +94,7 @@ class DebateUpdateView(LifeView):
     """A person updates its beliefs from the epoch's debates (`heard`)."""
 
     act: ClassVar[str] = "update from debate"
+    shows_candidates: ClassVar[bool] = True
     expects: ClassVar[type] = Opinion
 
 
@@ -105,6 +111,7 @@ class ChatUpdateView(LifeView):
     """A person updates its beliefs from its whole `conversation`."""
 
     act: ClassVar[str] = "update from chat"
+    shows_candidates: ClassVar[bool] = True
     expects: ClassVar[type] = Opinion
 
 
@@ -140,6 +147,7 @@ class SocialUpdateView(LifeView):
     """
 
     act: ClassVar[str] = "update from social media"
+    shows_candidates: ClassVar[bool] = True
     expects: ClassVar[type] = Opinion
 
     unseen: tuple[str, ...]
@@ -151,6 +159,7 @@ class BallotView(PersonView):
     """A person votes."""
 
     act: ClassVar[str] = "ballot"
+    shows_candidates: ClassVar[bool] = True
     expects: ClassVar[type] = Choice
 
 

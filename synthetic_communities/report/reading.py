@@ -27,6 +27,7 @@ def read_record(result: SimulationResult) -> Record:
         usage.text("status") if usage else None,
         mind=provenance.text("mind"),
         candidate_mind=provenance.text("candidate_mind"),
+        mind_because=provenance.text("mind_because"),
         seed=provenance.whole_number("seed"),
         epochs=settings.whole_number("num_epochs"),
         epochs_ended=len(epochs),

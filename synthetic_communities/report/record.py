@@ -69,6 +69,7 @@ class Record:
         status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
         mind: name of the mind people think with.
         candidate_mind: name of the mind candidates and mediator think with.
+        mind_because: why people think with theirs, in words that follow "because".
         seed: what all chance was drawn from.
         epochs: number of epochs asked for.
         epochs_ended: number of epochs in the record.
@@ -87,6 +88,7 @@ class Record:
     status: str | None
     mind: str = field(kw_only=True)
     candidate_mind: str = field(kw_only=True)
+    mind_because: str = field(kw_only=True)
     seed: int = field(kw_only=True)
     epochs: int = field(kw_only=True)
     epochs_ended: int = field(kw_only=True)

@@ -48,7 +48,7 @@ def build_head(record: Record) -> list[str]:
     }
     made_of = ", ".join(count_of(number, noun) for noun, number in sizes.items())
     partial = [] if record.status == "complete" else [describe_extent(record)]
-    return [_spell_minds(record), *partial, f"{made_of}, seed {record.seed}."]
+    return [*_spell_minds(record), *partial, f"{made_of}, seed {record.seed}."]
 
 
 def describe_extent(record: Record) -> str:
@@ -86,13 +86,14 @@ def _measure(record: Record) -> _Measures:
     return _Measures(vote, measure_topics(record) if record.moves else (), measure_missing(record))
 
 
-def _spell_minds(record: Record) -> str:
+def _spell_minds(record: Record) -> list[str]:
+    because = f"  because {clean_text(record.mind_because)}"
     if record.mind == record.candidate_mind == OFFLINE:
-        return "Offline mind: no model was asked, nothing was spent; its words are templates."
+        return ["Offline mind: no model was asked, nothing was spent; its words are templates.", because]
     people, candidates = _name_mind(record.mind), _name_mind(record.candidate_mind)
     if record.mind == record.candidate_mind:
-        return f"Everybody thought with {people}."
-    return f"People thought with {people}, candidates and mediator with {candidates}."
+        return [f"Everybody thought with {people},", because]
+    return [f"People thought with {people}, candidates and mediator with {candidates},", because]
 
 
 def _name_mind(name: str) -> str:

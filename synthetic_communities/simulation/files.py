@@ -11,6 +11,9 @@ import yaml
 
 from ..candidate import Candidate
 from ..config import Config
+from ..llm.call_log import CallLog, CallTotals
+from ..minds.llm.mind import LLMMind
+from ..minds.llm.rules import PROMPT_VERSION
 from ..minds.offline.mind import OfflineMind
 from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
@@ -23,9 +26,6 @@ LIMITS = ("max_concurrent", "call_timeout_seconds")
 
 FILES = ("population_file", "world_file")
 """Settings that name files, of which the record keeps the name and not the path."""
-
-PROMPT_VERSION = None
-"""Version of the prompts; None: no act of this package builds one."""
 
 
 def write_metadata(path: Path, simulation_id: str, stage: Stage) -> None:
@@ -63,7 +63,9 @@ def write_config(path: Path, config: Config, config_path: str | Path | None) -> 
     write_text(path / CONFIG, text)
 
 
-def write_usage(path: Path, status: str, times: Mapping[str, Any], stage: Stage, watcher: Watcher) -> None:
+def write_usage(
+    path: Path, status: str, times: Mapping[str, Any], stage: Stage, watcher: Watcher, calls: CallLog
+) -> None:
     """Write what was measured.
 
     Raises:
@@ -73,10 +75,10 @@ def write_usage(path: Path, status: str, times: Mapping[str, Any], stage: Stage,
         "format_version": FORMAT_VERSION,
         "status": status,
         **times,
-        "limits": {name: getattr(stage.config, name) for name in LIMITS},
+        "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": stage.limit()},
         "peak_in_flight": watcher.peak_in_flight,
         **mind_labels(stage),
-        "model_calls": 0 if all(isinstance(mind, OfflineMind) for mind in stage.minds()) else None,
+        **_calls(stage, calls),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
         "acts": {
             step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
@@ -84,6 +86,28 @@ def write_usage(path: Path, status: str, times: Mapping[str, Any], stage: Stage,
         },
     }
     write_json(path / USAGE, usage)
+
+
+def _calls(stage: Stage, calls: CallLog) -> dict[str, Any]:
+    """Return what calls of models took; how many a user's own mind made is not known."""
+    totals = calls.totals()
+    if any(not isinstance(mind, (OfflineMind, LLMMind)) for mind in stage.minds()):
+        return {"model_calls": None}
+    by_act = {act: _totals(of_act) for act, of_act in calls.totals_by_act().items()}
+    return {"model_calls": totals.calls, "calls": _totals(totals), "calls_by_act": by_act}
+
+
+def _totals(totals: CallTotals) -> dict[str, Any]:
+    return {
+        "calls": totals.calls,
+        "outcomes": dict(totals.outcomes),
+        "models": dict(totals.models),
+        "tokens": asdict(totals.usage),
+        "uncounted": totals.uncounted,
+        "seconds": totals.seconds,
+        "waited_seconds": totals.waited_seconds,
+        "peak_in_flight": totals.peak_in_flight,
+    }
 
 
 def recorded_settings(config: Config) -> dict[str, Any]:
@@ -117,6 +141,8 @@ def _provenance(stage: Stage) -> dict[str, Any]:
         "python": ".".join(platform.python_version_tuple()[:2]),
         "platform": platform.system(),
         **mind_labels(stage),
+        "mind_because": stage.choice.reason,
+        "candidate_mind_because": stage.candidate_choice.reason,
         "model": stage.config.model,
         "candidate_model": stage.config.candidate_model,
         "prompt_version": PROMPT_VERSION,

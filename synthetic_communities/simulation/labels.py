@@ -7,6 +7,6 @@ from .stage import Stage
 def mind_labels(stage: Stage) -> dict[str, str]:
     """Return what people, and candidates and mediator, think with: `offline mind`, or the name of a model."""
     return {
-        "mind": mind_label(stage.population.community.mind),
+        "mind": mind_label(stage.mind),
         "candidate_mind": mind_label(stage.candidate_mind),
     }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ..cast.sessions import held_open
 from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
@@ -37,7 +38,8 @@ class Simulation:
         """
         course = stage.course()
         self.events = Events(course, tuple(as_feed_post(post) for post in stage.social_media.posts))
-        self._limit = stage.config.max_concurrent
+        self._stage = stage
+        self._limit = stage.limit()
         self._ledger = Ledger(plan_run(course))
         self._acts = Acts(stage, self.events)
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
@@ -51,7 +53,8 @@ class Simulation:
         """
         with inside():
             self._watcher.begin(self._ledger)
-            await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
+            async with held_open(self._stage.minds()):
+                await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
 
     async def _perform(self, task: Task) -> Outcome[Any]:
         self._watcher.start(task)

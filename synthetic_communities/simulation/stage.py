@@ -14,9 +14,11 @@ from ..domain.pairing import draw_conversations, draw_posters
 from ..domain.remark import Remark
 from ..domain.scene import CandidateCard, Scene
 from ..engine.plan import Course
-from ..errors import ConfigurationError, Problem, UsageError
+from ..errors import ConfigurationError, Problem
+from ..llm.choice import ModelChoice
 from ..mediator import Mediator
 from ..minds.base import Mind
+from ..minds.llm.mind import LLMMind
 from ..persona import Persona
 from ..population import Population
 from ..social_media import SocialMedia
@@ -32,6 +34,7 @@ class Stage:
         candidates: who stands for election, in the order listed.
         mediator: who leads the debates.
         social_media: the platform.
+        mind: what people think with, unless they have a mind of their own.
         candidate_mind: what candidates and mediator think with, unless they have a mind of their own.
     """
 
@@ -40,12 +43,23 @@ class Stage:
     candidates: tuple[Candidate, ...] = field(kw_only=True)
     mediator: Mediator = field(kw_only=True)
     social_media: SocialMedia = field(kw_only=True)
+    mind: Mind = field(kw_only=True)
     candidate_mind: Mind = field(kw_only=True)
+    choice: ModelChoice = field(kw_only=True)
+    candidate_choice: ModelChoice = field(kw_only=True)
 
     def minds(self) -> list[Mind]:
         """Return every mind in the run, each once."""
         members = (*self.population.personas, *self.candidates, self.mediator)
-        return list({id(mind): mind for mind in (member.mind() for member in members)}.values())
+        own = [member.llm_client for member in members if member.llm_client is not None]
+        return list({id(mind): mind for mind in (self.mind, self.candidate_mind, *own)}.values())
+
+    def limit(self) -> int:
+        """Return how many acts may be under way at once: as stated, else what the models' servers usually bear."""
+        if self.config.is_stated("max_concurrent"):
+            return self.config.max_concurrent
+        usual = [mind.max_concurrent for mind in self.minds() if isinstance(mind, LLMMind) and mind.max_concurrent]
+        return min([self.config.max_concurrent, *usual])
 
     def course(self) -> Course:
         """Return what there is to plan for; all that is drawn beforehand is drawn here."""
@@ -75,18 +89,13 @@ def build_course(
 
 
 def set_stage(stage: Stage) -> None:
-    """Check what a run is made of, and let everybody know the stage they stand on.
-
-    Raises:
-        ConfigurationError: everything wrong with settings, people and candidates, or nothing to run at all.
-    """
+    """Let everybody know the stage they stand on."""
     config = stage.config
-    refuse_problems(stage)
     if not stage.mediator.topics:
         stage.mediator.topics = list(build_topics(config))
     declare_positions(stage.candidates, build_candidate_cards(config), stage.mediator.topics)
     scene = Scene(config.load_world_story(), tuple(stage.mediator.topics), build_cards(stage.candidates))
-    community = build_community(config, scene, stage.population.community.mind)
+    community = replace(build_community(config, scene, stage.mind), max_concurrent=stage.limit())
     stage.population.community = community
     stage.social_media.topics = tuple(stage.mediator.topics)
     stage.mediator.community = replace(community, mind=stage.candidate_mind)
@@ -94,7 +103,7 @@ def set_stage(stage: Stage) -> None:
         candidate.community = stage.mediator.community
 
 
-def build_community(config: Config, scene: Scene, mind: Mind) -> Community:
+def build_community(config: Config, scene: Scene, mind: Mind | None) -> Community:
     """Return what the members of a community with these settings share."""
     return Community(
         scene,
@@ -107,23 +116,25 @@ def build_community(config: Config, scene: Scene, mind: Mind) -> Community:
     )
 
 
-def refuse_problems(stage: Stage) -> None:
+def refuse_problems(
+    config: Config, population: Population, candidates: Sequence[Candidate], mediator: Mediator
+) -> None:
     """Refuse settings, people and candidates that cannot be run.
 
     Raises:
         ConfigurationError: everything wrong with them, or nothing to run at all.
     """
-    personas, topics = stage.population.personas, stage.mediator.topics
+    personas, topics = population.personas, mediator.topics
     problems = [
-        *stage.config.find_problems(check_files=False),
+        *config.find_problems(check_files=False),
         *find_id_problems("person", [persona.id for persona in personas]),
-        *find_id_problems("candidate", [candidate.id for candidate in stage.candidates]),
+        *find_id_problems("candidate", [candidate.id for candidate in candidates]),
         *find_id_problems("topic", [topic.id for topic in topics]),
-        *find_repeated("candidates", "name", [candidate.name for candidate in stage.candidates]),
+        *find_repeated("candidates", "name", [candidate.name for candidate in candidates]),
         *(problem for persona in personas for problem in _attribute_problems(persona)),
-        *(problem for member in (*personas, *stage.candidates, stage.mediator) for problem in _mind_problems(member)),
+        *(problem for member in (*personas, *candidates, mediator) for problem in _mind_problems(member)),
     ]
-    if not (personas or stage.candidates or topics or stage.config.topics):
+    if not (personas or candidates or topics or config.topics):
         remedy = "GameEngine.from_config(...) builds them from the configuration"
         problems.append(Problem("", "there is nothing to run: no people, no candidates, no topics", remedy))
     if problems:
@@ -155,7 +166,6 @@ def _attribute_problems(persona: Persona) -> Iterator[Problem]:
 
 
 def _mind_problems(member: Member) -> Iterator[Problem]:
-    try:
-        member.mind()
-    except UsageError as error:
-        yield Problem(repr(member), str(error))
+    if member.llm_client is not None and not isinstance(member.llm_client, Mind):
+        what = f"its llm_client, {member.llm_client!r}, is no mind"
+        yield Problem(repr(member), what, "set it to None, to a client, or to an object with `answer(view)`")

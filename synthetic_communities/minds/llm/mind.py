@@ -61,13 +61,21 @@ class LLMMind:
         name: the model's name.
         source: `model`.
         keeps_time: True: it bounds every call itself, so nobody else needs to bound the act.
+        model_asked: the model.
+        max_concurrent: how many calls its server is asked at once, unless somebody says so; None: as many as usual.
     """
 
     source = "model"
     keeps_time = True
 
     def __init__(
-        self, model: Model, *, temperature: float | None = None, effort: str | None = None, seed: int | None = None
+        self,
+        model: Model,
+        *,
+        temperature: float | None = None,
+        effort: str | None = None,
+        seed: int | None = None,
+        max_concurrent: int | None = None,
     ) -> None:
         """Take a model.
 
@@ -76,9 +84,11 @@ class LLMMind:
             temperature: sent where it is not None.
             effort: how hard to think, the same for all acts; None: not at all where the model allows it.
             seed: sent where the provider takes one.
+            max_concurrent: how many calls its server is asked at once, unless somebody says so.
         """
         self.name = model.name
-        self._model = model
+        self.model_asked = model
+        self.max_concurrent = max_concurrent
         self._temperature = temperature
         self._effort = effort
         self._seed = seed
@@ -87,22 +97,22 @@ class LLMMind:
 
     async def __aenter__(self) -> Self:
         """Open the model's connections on the running loop."""
-        await self._model.__aenter__()
+        await self.model_asked.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close them."""
-        await self._model.__aexit__(*exc_info)
+        await self.model_asked.__aexit__(*exc_info)
 
     async def answer(self, view: View) -> Answer[Any]:
         """Return what the model answers to a view; see `Mind.answer`."""
         request = self.build_request(view)
         try:
-            reply = await self._model.reply(request, Call(view.key, view.act, 1))
+            reply = await self.model_asked.reply(request, Call(view.key, view.act, 1))
             answer = self._read(reply, view)
             if isinstance(answer, Unreadable):
                 request = _asked_again(request, reply, answer)
-                answer = self._read(await self._model.reply(request, Call(view.key, view.act, 2)), view)
+                answer = self._read(await self.model_asked.reply(request, Call(view.key, view.act, 2)), view)
         except CallError as error:
             return Failed(error.kind, error.detail)
         return answer

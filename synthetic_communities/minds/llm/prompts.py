@@ -80,17 +80,17 @@ def _social_update(view: SocialUpdateView) -> Texts:
 def _chat_turn(view: ChatTurnView) -> Texts:
     begin = "" if view.conversation else "The conversation begins. "
     ask = f"{begin}CHAT with {one_line(view.peer_name)}: what does the person say?"
-    return (*_life(view), _speak(view, ask))
+    return (*_life(view), _ask(view, ask))
 
 
 def _post(view: PostView) -> Texts:
-    return (*_life(view), _speak(view, "POST: what does the person write?"))
+    return (*_life(view), _ask(view, "POST: what does the person write?"))
 
 
 def _reaction(view: ReactionView) -> Texts:
     feed = sections.feed_section(view.feed, number_posts(view))
     ask = "REACT: which of the numbered posts does the person give a thumbs up, which a thumbs down?"
-    return (*_life_without_feed(view), feed, _judge(view, ask))
+    return (*_life_without_feed(view), feed, _ask(view, ask))
 
 
 def _ballot(view: BallotView) -> Texts:
@@ -153,7 +153,7 @@ def _judge(view: PersonView, ask: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _speak(view: PersonView, ask: str) -> str:
+def _ask(view: PersonView, ask: str) -> str:
     return "\n\n".join(part for part in (sections.standing_section(view), ask) if part)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .draws import Draws
 from .faults import Fault, Plan
+from .forms import fill_form, find_form
 from .problem import Problem
 from .prompt import Ending, Prompt, Reply
 from .schema_checks import check_schema
@@ -68,7 +69,8 @@ def _build_text(prompt: Prompt, fault: Fault | None, stream: random.Random, sett
     if fault == "empty":
         return ""
     if schema is None or fault == "ignore-schema":
-        return build_prose(stream, settings.reply_chars)
+        form = find_form(prompt.text) if schema is None else []
+        return fill_form(form, stream) if form else build_prose(stream, settings.reply_chars)
     text = json.dumps(build_value(schema, stream), ensure_ascii=False)
     garble = _GARBLES.get(fault or "")
     return garble(text, schema, stream) if garble else text

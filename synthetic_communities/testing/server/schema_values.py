@@ -32,8 +32,9 @@ def build_value(schema: Schema, stream: random.Random) -> Any:
     """Return a value that fits `schema`, which `check_schema` has passed.
 
     Every optional property is given and null is avoided. An array of objects of which one property has an `enum` has
-    one object for each of its values. An array of integers has a few small positive ones. Numbers lie in [-1, 1], where
-    neither the schema nor the words of its description say otherwise.
+    one object for each of its values. An array of integers has a few small positive ones; of several side by side one
+    has the least, the others none. Numbers lie in [-1, 1], where neither the schema nor the words of its description
+    say otherwise.
 
     Raises:
         Problem: only a value without end would fit.
@@ -88,9 +89,23 @@ class _Builder:
         required = node.get("required", ())
         names = [name for name in properties if depth <= _SHALLOW or name in required]
         names += [name for name in required if name not in properties]
-        return {
+        values = {
             name: fixed[name] if name in fixed else self.build(properties.get(name, {}), depth + 1) for name in names
         }
+        return values | self._picks(
+            {name: value for name, value in values.items() if not _counts_items(properties.get(name, {}))}
+        )
+
+    def _picks(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what lists of integers beside one another hold: one of them the least, the others nothing.
+
+        Lists that stand side by side sort the same few things, of which there is at least one.
+        """
+        lists = [name for name, value in values.items() if _is_list_of_integers(value)]
+        if len(lists) < 2:
+            return {}
+        picked = self._stream.choice(lists)
+        return {name: [min(values[name])] if name == picked else [] for name in lists}
 
     def _array(self, node: Schema, depth: int) -> list[Any]:
         item = self._expand(node.get("items", {}), depth)
@@ -98,7 +113,8 @@ class _Builder:
             return self._some_of(_choices(item), node)
         if "const" not in item and _type_of(item) == "integer":
             low, high = _whole_bounds(item)
-            return sorted(self._some_of(range(low, min(high, low + 4) + 1), node))
+            some = sorted(self._some_of(range(low, min(high, low + 4) + 1), node))
+            return some if _counts_items(node) else sorted({low, *some})
         if "const" not in item and _type_of(item) == "object":
             return self._objects(item, node, depth)
         return [self.build(item, depth + 1) for _ in range(self._length(node, 2, 3, depth))]
@@ -144,6 +160,14 @@ class _Builder:
         value = low + (high - low) * self._stream.random()
         rounded = round(value, 2) + 0.0
         return rounded if low < rounded < high else value
+
+
+def _counts_items(node: Schema) -> bool:
+    return "minItems" in str(node) or "maxItems" in str(node)
+
+
+def _is_list_of_integers(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(item) is int for item in value)
 
 
 def _choices(node: Schema) -> list[Any]:

@@ -1,0 +1,91 @@
+"""From the name of a model to the mind that thinks with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..llm.choice import OFFLINE
+from ..llm.keys import find_key
+from ..llm.logged import Bodies, Observer
+from ..llm.naming import parse_model_name
+from ..llm.stack import MAX_CONNECTIONS, build_model
+from ..minds.base import Mind
+from ..minds.llm.mind import LLMMind
+from ..minds.offline.mind import OfflineMind
+
+
+@dataclass(frozen=True, slots=True)
+class MindSettings:
+    """How a model is asked.
+
+    Attributes:
+        base_url: where it is reached; None: where its provider usually is.
+        api_key_env: the variable that holds the key; None: the provider's own.
+        temperature: sent where it is not None.
+        effort: how hard to think; None: not at all where the model allows it.
+        seed: sent where the provider takes one; None: not.
+        call_timeout_seconds: how long one call may take; None: what the provider usually needs.
+        window_tokens: for Ollama, room for prompt and reply together; None: the server's default.
+        max_connections: how many connections there may be at once.
+        observe: is told of every try of every call.
+        bodies: where the whole texts of calls go.
+        transport: carries requests instead of one over aiohttp, say a fake.
+    """
+
+    base_url: str | None = field(default=None, kw_only=True)
+    api_key_env: str | None = field(default=None, kw_only=True)
+    temperature: float | None = field(default=None, kw_only=True)
+    effort: str | None = field(default=None, kw_only=True)
+    seed: int | None = field(default=None, kw_only=True)
+    call_timeout_seconds: float | None = field(default=None, kw_only=True)
+    window_tokens: int | None = field(default=None, kw_only=True)
+    max_connections: int = field(default=MAX_CONNECTIONS, kw_only=True)
+    observe: Observer | None = field(default=None, kw_only=True)
+    bodies: Bodies | None = field(default=None, kw_only=True)
+    transport: Any = field(default=None, kw_only=True)
+
+
+def build_mind(name: str, settings: MindSettings, environment: Mapping[str, str]) -> Mind:
+    """Return the mind that thinks with the model of this name. Nothing is opened yet.
+
+    Args:
+        name: `offline`, `provider:model`, or `provider` for its default model.
+        settings: how it is asked; the offline mind takes none of them.
+        environment: variables, those of a `.env` among them.
+
+    Raises:
+        ConfigurationError: no such provider, no such default, no key, or no address.
+    """
+    if name == OFFLINE:
+        return OfflineMind()
+    model = parse_model_name(name)
+    key = find_key(model.provider, environment, api_key_env=settings.api_key_env)
+    return build_llm_mind(name, key, settings)
+
+
+def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMind:
+    """Return the mind that thinks with a language model, asked with this key.
+
+    Raises:
+        ConfigurationError: no such provider, no such default, a key that is none, or no address.
+    """
+    model_name = parse_model_name(name)
+    model = build_model(
+        model_name,
+        api_key=key,
+        base_url=settings.base_url,
+        key_variable=settings.api_key_env,
+        call_timeout_seconds=settings.call_timeout_seconds,
+        window_tokens=settings.window_tokens,
+        max_connections=settings.max_connections,
+        transport=settings.transport,
+        observe=settings.observe,
+        bodies=settings.bodies,
+    )
+    return LLMMind(
+        model,
+        temperature=settings.temperature,
+        effort=settings.effort,
+        seed=settings.seed,
+        max_concurrent=model_name.provider.max_concurrent,
+    )

@@ -1,0 +1,123 @@
+"""The minds of an engine's runs: chosen when first needed, once, and measured together."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .. import llm_client
+from ..cast.thinking import MindSettings, build_mind
+from ..config import Config, build_candidate_cards, build_topics
+from ..domain.scene import Scene
+from ..llm.call_log import CallLog
+from ..llm.choice import ModelChoice, choose_model
+from ..llm.keys import read_environment
+from ..llm.logged import Bodies
+from ..mediator import Mediator
+from ..minds.base import Mind
+from ..minds.llm.foresight import Extent, foresee_window
+from ..population import Population
+
+
+class Minds:
+    """What people think with, and what candidates and mediator do.
+
+    Attributes:
+        given: a mind somebody put in place, for everybody; None: one is chosen.
+        calls: every call of a model, as measured.
+        bodies: where the whole texts of calls go; None: nowhere.
+        window_tokens: for Ollama, room for prompt and reply together.
+    """
+
+    def __init__(self, config: Config, *, argument: str | None = None, looks_for_keys: bool = True) -> None:
+        """Take what a choice depends on.
+
+        Args:
+            config: the settings; they may change until the first choice.
+            argument: the model a call or the command line names.
+            looks_for_keys: whether this is one of the doors whose callers rely on a key being found.
+        """
+        self.given: Mind | None = None
+        self.calls = CallLog()
+        self.bodies: Bodies | None = None
+        self.window_tokens: int | None = None
+        self._config = config
+        self._argument = argument
+        self._looks_for_keys = looks_for_keys
+        self._chosen: dict[str | None, tuple[Mind, ModelChoice]] = {}
+
+    def of_people(self) -> tuple[Mind, ModelChoice]:
+        """Return what people think with, and why.
+
+        Raises:
+            ConfigurationError: the model cannot be asked.
+        """
+        if self.given is not None:
+            return self.given, ModelChoice(self.given.name, "it was given")
+        return self._choose(self._argument or self._config.model)
+
+    def of_candidates(self) -> tuple[Mind, ModelChoice]:
+        """Return what candidates and mediator think with, and why.
+
+        Raises:
+            ConfigurationError: the model cannot be asked.
+        """
+        named = self._config.candidate_model
+        return self._choose(named) if named else self.of_people()
+
+    def _choose(self, named: str | None) -> tuple[Mind, ModelChoice]:
+        if named not in self._chosen:
+            environment = read_environment(os.environ)
+            argument = named if named == self._argument else None
+            choice = choose_model(argument, named, environment, looks_for_keys=self._looks_for_keys)
+            self._chosen[named] = (self._open(choice, environment), choice)
+        return self._chosen[named]
+
+    def _open(self, choice: ModelChoice, environment: Mapping[str, str]) -> Mind:
+        if self._looks_for_keys:
+            return llm_client.open_door(choice, self._settings(), environment)
+        llm_client.tell_choice(choice)
+        return build_mind(choice.name, self._settings(), environment)
+
+    def _settings(self) -> MindSettings:
+        config = self._config
+        return MindSettings(
+            base_url=config.base_url,
+            api_key_env=config.api_key_env,
+            temperature=config.temperature,
+            effort=config.effort,
+            seed=config.random_seed,
+            call_timeout_seconds=config.call_timeout_seconds,
+            window_tokens=self.window_tokens,
+            max_connections=config.max_concurrent,
+            observe=self.calls.note,
+            bodies=_Forwarded(self),
+        )
+
+
+def foresee_run(config: Config, population: Population, mediator: Mediator | None) -> int:
+    """Return the tokens that the longest prompt of a run and its reply can take together, on the long side."""
+    topics = tuple(mediator.topics) if mediator and mediator.topics else build_topics(config)
+    candidates = build_candidate_cards(config)
+    questions = len(topics) * config.questions_per_topic
+    extent = Extent(
+        statements=questions * config.turns_per_question * len(candidates),
+        questions=questions,
+        turns=2 * (config.num_rounds_mean + config.num_rounds_variance),
+        feed_size=config.feed_size,
+        memory_epochs=config.memory_epochs,
+        epochs=config.num_epochs,
+    )
+    scene = Scene(config.load_world_story(), topics, candidates)
+    return foresee_window(scene, [persona.person() for persona in population.personas], extent)
+
+
+class _Forwarded:
+    """Where whole texts go, wherever that is by the time there are some."""
+
+    def __init__(self, minds: Minds) -> None:
+        self._minds = minds
+
+    def write(self, text: str, /) -> Any:
+        """Write one line."""
+        if self._minds.bodies is not None:
+            self._minds.bodies.write(text)
