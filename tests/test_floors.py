@@ -18,8 +18,8 @@ FLOORS: Mapping[int, tuple[str, ...]] = {
     0: ("errors", "domain", "waiting"),
     1: ("llm", "runs", "voting"),
     2: ("minds",),
-    3: ("persona", "candidate", "mediator", "social_media", "conversation", "cast", "engine"),
-    4: ("game_engine", "population", "simulation", "config", "configuration", "llm_client", "scenario", "__init__"),
+    3: ("persona", "candidate", "mediator", "social_media", "conversation", "cast", "engine", "llm_client"),
+    4: ("game_engine", "population", "simulation", "config", "configuration", "scenario", "__init__"),
     5: ("report", "experiments", "testing"),
     6: ("cli", "__main__"),
 }

@@ -61,7 +61,7 @@ def metadata(**changes: Any) -> dict[str, Any]:
         "topics": [{"id": "rents", "title": "Rents"}],
         "candidates": [{"id": "noor", "name": NOOR}, {"id": "berg", "name": BERG}],
         "population": [{"id": who} for who in "abcde"],
-        "provenance": {"mind": "offline mind", "candidate_mind": "offline mind", "seed": 7},
+        "provenance": {"mind": "offline mind", "candidate_mind": "offline mind", "mind_because": "no model was named", "seed": 7},
         **changes,
     }
 
@@ -245,7 +245,7 @@ def test_the_tables_of_a_run_fit_80_columns_and_say_offline_mind(tmp_path: Path)
 
 def test_who_thinks_is_said_when_it_is_not_the_offline_mind_alone(tmp_path: Path) -> None:
     def head(mind: str, candidate_mind: str) -> str:
-        provenance = {"mind": mind, "candidate_mind": candidate_mind, "seed": 7}
+        provenance = {"mind": mind, "candidate_mind": candidate_mind, "mind_because": "it was named", "seed": 7}
         return build_tables(by_hand(tmp_path, metadata=metadata(provenance=provenance))).splitlines()[0]
 
     assert head("mine", "mine") == "Everybody thought with mine."
@@ -254,7 +254,7 @@ def test_who_thinks_is_said_when_it_is_not_the_offline_mind_alone(tmp_path: Path
 
 
 def test_tables_of_another_mind_do_not_say_offline_mind(tmp_path: Path) -> None:
-    provenance = {"mind": "mine", "candidate_mind": "mine", "seed": 7}
+    provenance = {"mind": "mine", "candidate_mind": "mine", "mind_because": "it was given", "seed": 7}
     assert "offline" not in build_tables(by_hand(tmp_path, metadata=metadata(provenance=provenance))).lower()
 
 
@@ -422,7 +422,7 @@ def test_hostile_names_are_shown_as_text(tmp_path: Path, name: str) -> None:
     changed = metadata(
         candidates=[{"id": "noor", "name": name}, {"id": "berg", "name": BERG}],
         topics=[{"id": "rents", "title": name}],
-        provenance={"mind": name, "candidate_mind": "offline mind", "seed": 7},
+        provenance={"mind": name, "candidate_mind": "offline mind", "mind_because": "no model was named", "seed": 7},
     )
     failures = [{**FAILURES[0], "reason": name, "step": name}]
     epochs = [{"epoch": 0, "failures": failures, "population_votes": []}]

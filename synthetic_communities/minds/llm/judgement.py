@@ -1,10 +1,9 @@
 """The one schema of judgements, and what its objects mean."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...domain.ballot import Choice
 from ...domain.belief import Belief, Opinion
@@ -20,28 +19,26 @@ NOBODY = "none"
 ABSTAIN = "abstain"
 
 
-class StatedOpinion(BaseModel):
+@dataclass(frozen=True, slots=True)
+class StatedOpinion:
     """One topic of a judgement."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     topic: str
     sentence: str
     stance: float
-    candidate: str | None = None
+    candidate: str | None
 
 
-class Judgement(BaseModel):
-    """Every field an act may fill; what an act is not about is null or left out."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Every field an act may fill; what an act is not about is None."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    opinions: list[StatedOpinion] | None = None
-    first_choice: str | None = None
-    vote: str | None = None
-    reason: str | None = None
-    thumbs_up: list[int] | None = None
-    thumbs_down: list[int] | None = None
+    opinions: tuple[StatedOpinion, ...]
+    first_choice: str | None
+    vote: str | None
+    reason: str | None
+    thumbs_up: list[int] | None
+    thumbs_down: list[int] | None
 
 
 def judgement_format(scene: Scene) -> ReplyFormat:
@@ -94,12 +91,38 @@ def read_judgement(text: str, view: PersonView) -> Opinion | Choice | Reactions:
 
 
 def _shape(data: Mapping[str, Any]) -> Judgement:
+    import pydantic  # late: it takes a fifth of a second, and only who asks a language model needs it
+
     try:
-        return Judgement.model_validate(data)
-    except ValidationError as error:
+        fields = _judgement_type().model_validate(data).model_dump()
+    except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UnreadableReplyError(f"{where}: {first['msg']}") from error
+    opinions = tuple(StatedOpinion(**opinion) for opinion in fields.pop("opinions") or ())
+    return Judgement(opinions, **fields)
+
+
+@lru_cache(maxsize=1)
+def _judgement_type() -> Any:
+    import pydantic  # late, as above
+
+    make: Any = pydantic.create_model  # its own annotations know no types that are made at run time
+    strict = pydantic.ConfigDict(extra="forbid", strict=True)
+    text, numbers = (str | None, None), (list[int] | None, None)
+    opinion = make(
+        "StatedOpinion", __config__=strict, topic=(str, ...), sentence=(str, ...), stance=(float, ...), candidate=text
+    )
+    return make(
+        "Judgement",
+        __config__=strict,
+        opinions=(list[opinion] | None, None),
+        first_choice=text,
+        vote=text,
+        reason=text,
+        thumbs_up=numbers,
+        thumbs_down=numbers,
+    )
 
 
 def _read_opinion(judgement: Judgement, view: PersonView) -> Opinion:
