@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -164,8 +165,9 @@ class GameEngine:
 
         note_stage()
         watcher = Watcher(self.config.num_epochs, self._follow)
-        self._simulation = Simulation(stage, Recorder(directory), watcher, at_opening_end=note_stage)
-        self.debate_transcripts = self._simulation.events.transcripts
+        self._simulation = Simulation(
+            stage, Recorder(directory), watcher, at_opening_end=note_stage, published=self.debate_transcripts
+        )
         await self._run_measured(self._simulation, directory, stage, watcher)
         return SimulationResult(directory)
 
@@ -180,6 +182,7 @@ class GameEngine:
             status = "interrupted"
             raise
         finally:
+            simulation.keep_ballots()
             seconds = time.perf_counter() - clock
             times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
             write_usage(directory, status, times, stage, watcher, self._minds.calls)
@@ -229,6 +232,9 @@ class GameEngine:
     def _set_stage(self) -> Stage:
         if self.mediator is None:
             self.mediator = Mediator("mediator", None, None, self.config.world_story)
+        if not (self.population.personas or self.candidates) and self.config.candidates:
+            missing = "the engine has neither people nor candidates, and the configuration names some"
+            warnings.warn(f"{missing}; GameEngine.from_config(...) takes them from there", stacklevel=2)
         refuse_problems(self.config, self.population, self.candidates, self.mediator)
         (mind, choice), (candidate_mind, candidate_choice) = self._choose_minds()
         stage = Stage(
@@ -272,16 +278,23 @@ def gather_people(config: Config) -> list[tuple[str, dict[str, Any]]]:
     problems = config.find_problems()
     people: list[tuple[str, dict[str, Any]]] = []
     size = config.population_size
-    try:
-        people = load_people(config.population_file, size, seed=config.random_seed) if _asks_for_people(size) else []
-    except ConfigurationError as error:
-        problems += [problem for problem in error.problems if problem not in problems]
-    if not problems and len(people) < size:
-        what = f"holds {len(people)} people, fewer than the population_size of {size}"
-        problems.append(Problem(str(config.population_file), what, "ask for fewer, or add people to the file"))
+    if _asks_for_people(size):
+        try:
+            people = load_people(config.population_file, size, seed=config.random_seed)
+        except ConfigurationError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+        else:
+            problems += _missing_people(config, len(people))
     if problems:
         raise ConfigurationError(problems)
     return people
+
+
+def _missing_people(config: Config, found: int) -> list[Problem]:
+    if found >= config.population_size:
+        return []
+    what = f"holds {found} people, fewer than the population_size of {config.population_size}"
+    return [Problem(str(config.population_file), what, "ask for fewer, or add people to the file")]
 
 
 def _asks_for_people(size: object) -> bool:

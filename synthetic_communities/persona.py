@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from .cast.arguments import check_share
 from .cast.attention import KNOWLEDGE, Attention
 from .cast.community import Community
 from .cast.member import Member
@@ -51,6 +52,14 @@ class ChatEntry:
     peer_id: str
     peer_name: str
     conversation: list[dict[str, Any]]
+
+    def remarks(self) -> Iterator[Remark]:
+        """Yield what was said, in order, the partner under its name."""
+        for message in self.conversation:
+            remark = message_remark(message)
+            is_named = remark.speaker_name not in ("", remark.speaker_id)
+            is_peer = remark.speaker_id == self.peer_id
+            yield remark.said_by(self.peer_id, self.peer_name) if is_peer and not is_named else remark
 
 
 class Persona(Member):
@@ -121,6 +130,7 @@ class Persona(Member):
         self, knowledge_category: str = "debate_knowledge", max_change_percentage: float = 0.5
     ) -> None:
         """As `update_beliefs`."""
+        check_share("max_change_percentage", max_change_percentage)
         occasion = self.calls.next(f"belief/{knowledge_category}")
         await self.learn(knowledge_category, occasion, max_change_percentage)
 
@@ -152,8 +162,9 @@ class Persona(Member):
 
     async def react_to_post_async(self, post: Any) -> str | None:
         """As `react_to_post`."""
-        shown = as_feed_post(post)
-        answer = await self.react((shown,), (shown.id,), self.calls.next("react"))
+        occasion, shown = self.calls.next("react"), as_feed_post(post)
+        shown = shown if shown.id else replace(shown, id=f"{occasion.key}/post")
+        answer = await self.react((shown,), (shown.id,), occasion)
         reactions = value_of(answer)
         return reactions.by_post.get(shown.id) if reactions else None
 
@@ -202,8 +213,6 @@ class Persona(Member):
         """
         if knowledge_category not in KNOWLEDGE:
             raise UsageError(f"{knowledge_category!r} is no knowledge; there are {', '.join(KNOWLEDGE)}")
-        if knowledge_category == "social_media_knowledge":
-            return any(self._new_posts())
         return bool(self._news(knowledge_category))
 
     async def form_opinion(self, occasion: Occasion) -> Outcome[tuple[BeliefChange, ...]]:
@@ -259,7 +268,7 @@ class Persona(Member):
         """Be shown a feed: what was not seen before becomes knowledge."""
         self._feed = feed
         self._reactions = Reactions({})
-        known = {post.get("id") for post in self.social_media_knowledge}
+        known = {as_feed_post(post).id for post in self.social_media_knowledge}
         self.social_media_knowledge += [post_row(post) for post in feed if post.id not in known]
 
     async def cast_ballot(self, candidates: tuple[CandidateCard, ...], occasion: Occasion) -> Ballot:
@@ -278,7 +287,7 @@ class Persona(Member):
             self.held_beliefs(),
             first_choice=self.first_choice(),
             heard=self._heard(),
-            conversation=self._conversation(),
+            conversation=self._talked(self._this_epoch("chats"))["conversation"],
             feed=self._feed,
         )
         self.memory.append(latest)
@@ -305,47 +314,41 @@ class Persona(Member):
         )
 
     def _life_view(self, view_type: type[V], occasion: Occasion, **seen: Any) -> V:
-        lived = {"conversation": self._conversation(), "feed": self._feed, **self._partner()}
-        return self._view(view_type, occasion, heard=self._heard(), **{**lived, **seen})
+        lived = {"heard": self._heard(), "feed": self._feed, **self._talked(self._this_epoch("chats"))}
+        return self._view(view_type, occasion, **{**lived, **seen})
 
     def _update_view(self, knowledge_category: str, occasion: Occasion) -> LifeView:
+        news = self._news(knowledge_category)
         if knowledge_category == "debate_knowledge":
-            return self._life_view(DebateUpdateView, occasion)
+            return self._life_view(DebateUpdateView, occasion, heard=tuple(map(as_remark, news)))
         if knowledge_category == "chats":
-            return self._life_view(ChatUpdateView, occasion)
-        news = tuple(self._new_posts())
-        shown = {post.id: post for post in (*self._feed, *news)}
-        return self._life_view(
-            SocialUpdateView,
-            occasion,
-            feed=tuple(shown.values()),
-            unseen=tuple(post.id for post in news),
-            reactions=self._reactions,
-        )
-
-    def _new_posts(self) -> Iterator[FeedPost]:
-        """Yield what was not learned from of what this epoch showed; what only earlier ones showed has gone by."""
-        came_now = {
-            post["id"] for post in self._attention.this_epoch("social_media_knowledge", self.social_media_knowledge)
-        }
-        shown_now = {post.id for post in self._feed}
-        for post in self._news("social_media_knowledge"):
-            if post["id"] in came_now or post["id"] in shown_now:
-                yield as_feed_post(post)
+            return self._life_view(ChatUpdateView, occasion, **self._talked(news))
+        posts = tuple(as_feed_post(post) for post in news)
+        shown = {post.id: post for post in (*self._feed, *posts)}
+        unseen = tuple(post.id for post in posts)
+        feed = tuple(shown.values())
+        return self._life_view(SocialUpdateView, occasion, feed=feed, unseen=unseen, reactions=self._reactions)
 
     def _news(self, knowledge_category: str) -> Sequence[Any]:
-        return self._attention.news(knowledge_category, getattr(self, knowledge_category))
+        """Return what came in this epoch and was not learned from; of posts, also old ones that are shown again."""
+        items = getattr(self, knowledge_category)
+        if knowledge_category != "social_media_knowledge":
+            return self._attention.news_of_epoch(knowledge_category, items)
+        came, shown = set(map(id, self._this_epoch(knowledge_category))), {post.id for post in self._feed}
+        unlearned = self._attention.news(knowledge_category, items)
+        return [post for post in unlearned if id(post) in came or as_feed_post(post).id in shown]
+
+    def _this_epoch(self, knowledge_category: str) -> Sequence[Any]:
+        return self._attention.this_epoch(knowledge_category, getattr(self, knowledge_category))
 
     def _heard(self) -> tuple[Remark, ...]:
-        return tuple(as_remark(text) for text in self._attention.this_epoch("debate_knowledge", self.debate_knowledge))
+        return tuple(map(as_remark, self._this_epoch("debate_knowledge")))
 
-    def _conversation(self) -> tuple[Remark, ...]:
-        chats = self._attention.this_epoch("chats", self.chats)
-        return tuple(message_remark(message) for chat in chats for message in chat.conversation)
-
-    def _partner(self) -> dict[str, str]:
-        chats = self._attention.this_epoch("chats", self.chats)
-        return {"peer_id": chats[-1].peer_id, "peer_name": chats[-1].peer_name} if chats else {}
+    def _talked(self, chats: Sequence[Any]) -> dict[str, Any]:
+        """Return what views show of conversations: the words, and the partner of the last."""
+        entries = [as_chat(chat) for chat in chats]
+        partner = {"peer_id": entries[-1].peer_id, "peer_name": entries[-1].peer_name} if entries else {}
+        return {"conversation": tuple(remark for entry in entries for remark in entry.remarks()), **partner}
 
     # Answers.
 
@@ -373,11 +376,25 @@ class Persona(Member):
         return [topic.id for topic in self.community.scene.topics]
 
 
+def as_chat(chat: Any) -> ChatEntry:
+    """Return a conversation as a `ChatEntry`, made from a mapping of its fields if it is one.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if isinstance(chat, ChatEntry):
+        return chat
+    if isinstance(chat, Mapping) and "conversation" in chat:
+        peer_id = str(chat.get("peer_id", ""))
+        return ChatEntry(peer_id, str(chat.get("peer_name") or peer_id), list(chat["conversation"]))
+    raise UsageError(f"{chat!r} is no conversation: put ChatEntry(peer_id, peer_name, conversation) into chats")
+
+
 def meet(community: Community, transcript: Any) -> Community:
     """Return the community, knowing the topic of a transcript and the candidates who spoke in it."""
     topic = getattr(transcript, "topic", None)
     cards = [
-        CandidateCard(statement.candidate_id, statement.candidate_name)
+        CandidateCard(statement.candidate_id, getattr(statement, "candidate_name", None) or statement.candidate_id)
         for statement in transcript.statements
         if getattr(statement, "candidate_id", None)
     ]

@@ -60,6 +60,7 @@ class Population:
         self.world_story = world_story
         self.ballots: tuple[Ballot, ...] = ()
         self._community = Community(scene=Scene(world_story or ""), mind=_mind_of(model), seed=seed)
+        self._platform = SocialMedia()
         self._calls: Counter[str] = Counter()
 
     def __repr__(self) -> str:
@@ -101,6 +102,8 @@ class Population:
         Raises:
             ConfigurationError: everything wrong in the file, with file and line.
         """
+        if limit is not None:
+            check_count("limit", limit, 0)
         people = load_people(file_path, limit, seed=self._community.seed)
         if limit is not None and len(people) < limit:
             warnings.warn(f"{file_path} holds {len(people)} people, fewer than the {limit} asked for", stacklevel=2)
@@ -269,7 +272,7 @@ class Population:
         """As `react_to_posts`."""
         check_share("reaction_probability", reaction_probability)
         call = self._next_call("react")
-        platform = social_media_platform if social_media_platform is not None else SocialMedia()
+        platform = social_media_platform if social_media_platform is not None else self._platform
         shown = platform.adopt_posts(posts)
         by_id = self.members()
 

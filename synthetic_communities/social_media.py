@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from .domain.debate import Topic
@@ -35,7 +36,8 @@ class Post:
 
     def to_string(self) -> str:
         """Return the post as a line of the feed."""
-        return f"{self.persona_id} [{self.likes} 👍 / {self.dislikes} 👎]: {self.content}"
+        text = " ".join(self.content.split())  # on one line, which no text can leave
+        return f"{self.persona_id} [{self.likes} 👍 / {self.dislikes} 👎]: {text}"
 
 
 class SocialMedia:
@@ -63,7 +65,7 @@ class SocialMedia:
         """
         new = as_post(post)
         if not new.id:
-            new.id = f"post-{len(self.posts) + 1}"
+            new.id = self._free_id()
         if self._find(new.id) is not None:
             raise UsageError(f"a post with id {new.id!r} is on this platform already; give every post its own id")
         self.posts.append(new)
@@ -121,6 +123,10 @@ class SocialMedia:
         counts = Counter(topic_id for post in self.posts for topic_id in self._topics_of(post))
         return sorted(counts, key=lambda topic_id: (-counts[topic_id], topic_id))
 
+    def _free_id(self) -> str:
+        taken = {post.id for post in self.posts}
+        return next(f"post-{n}" for n in count(len(self.posts) + 1) if f"post-{n}" not in taken)
+
     def _topics_of(self, post: Post) -> set[str]:
         stated = as_remark(post.content).stances
         if stated:
@@ -140,7 +146,9 @@ def as_post(post: Post | Mapping[str, Any]) -> Post:
     """
     if isinstance(post, Post):
         return post
-    missing = [key for key in ("persona_id", "content") if key not in post]
+    if not isinstance(post, Mapping):
+        raise UsageError(f"{post!r} is no post: pass a Post, or a mapping with persona_id and content")
+    missing = [key for key in ("persona_id", "content") if post.get(key) is None]
     if missing:
         raise UsageError(f"a post needs {' and '.join(missing)}; got {dict(post)!r}")
     counts = {key: int(post.get(key, 0)) for key in ("likes", "dislikes", "epoch")}

@@ -28,6 +28,10 @@ class Attention:
         """Return what in this list came in the epoch under way; outside a run, all of it."""
         return self._epoch_began[name].after(items)
 
+    def news_of_epoch(self, name: str, items: Sequence[Any]) -> Sequence[Any]:
+        """Return what came in the epoch under way and was not learned from yet: what went by unlearned is no news."""
+        return min(self.news(name, items), self.this_epoch(name, items), key=len)
+
     def begin_epoch(self, lists: Mapping[str, Sequence[Any]]) -> None:
         """Note that all there is now belongs to the past."""
         self._epoch_began = {name: Bookmark.at_end_of(items) for name, items in lists.items()}

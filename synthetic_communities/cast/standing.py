@@ -37,17 +37,31 @@ def build_cards(candidates: Iterable[Any]) -> tuple[CandidateCard, ...]:
     """
     cards = tuple(build_card(candidate) for candidate in candidates)
     ids, names = [card.id for card in cards], [card.name for card in cards]
-    for problem in (*find_repeated("candidates", "id", ids), *find_repeated("candidates", "name", names)):
+    for problem in find_confusions(ids, names):
         raise UsageError(str(problem))
     return cards
 
 
+def find_confusions(ids: Sequence[object], names: Sequence[object]) -> Iterator[Problem]:
+    """Yield what keeps candidates from being told apart: an id or a name of two, a name that is another's id."""
+    yield from find_repeated("candidates", "id", ids)
+    yield from find_repeated("candidates", "name", names)
+    for candidate_id, name in zip(ids, names, strict=True):
+        if name in ids and name != candidate_id:
+            yield Problem(f"candidate {candidate_id!r}", f"its name {name!r} is another's id", "give it another name")
+
+
 def find_id_problems(kind: str, ids: Sequence[object]) -> Iterator[Problem]:
     """Yield what is wrong with the ids of all of a kind: no text, empty, or given twice."""
+    yield from find_no_ids(kind, ids)
+    yield from find_repeated("people" if kind == "person" else f"{kind}s", "id", ids)
+
+
+def find_no_ids(kind: str, ids: Sequence[object]) -> Iterator[Problem]:
+    """Yield the ids that are none: no text, or empty."""
     for value in ids:
         if not isinstance(value, str) or not value.strip():
             yield Problem(f"{kind} {value!r}", "an id is a text that is not empty", "give it one")
-    yield from find_repeated("people" if kind == "person" else f"{kind}s", "id", ids)
 
 
 def find_repeated(kinds: str, what: str, values: Sequence[object]) -> Iterator[Problem]:

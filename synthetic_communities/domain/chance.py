@@ -29,7 +29,7 @@ class Chance:
 
     def stream(self, purpose: str) -> random.Random:
         """Return a new generator at the start of the stream named `purpose`."""
-        name = "\x1f".join((str(self.seed), str(self.epoch), purpose, self.who))
+        name = "\x1f".join((str(self.seed), str(self.epoch), purpose, str(self.who)))
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return random.Random(int.from_bytes(digest, "big"))
 

@@ -88,9 +88,9 @@ class Course:
     opening_opinions: bool = field(default=True, kw_only=True)
 
 
-def key_part(identifier: str) -> str:
+def key_part(identifier: object) -> str:
     """Return an id as it stands in a key: `/`, `+` and `%` escaped, so that no id can look like another's task."""
-    return identifier.replace("%", "%25").replace("/", "%2F").replace("+", "%2B")
+    return str(identifier).replace("%", "%25").replace("/", "%2F").replace("+", "%2B")
 
 
 def plan_run(course: Course) -> tuple[Task, ...]:

@@ -65,7 +65,8 @@ class _Run:
                 returned.set_result(None)
         while (task := self._ledger.take(acts_allowed=self._under_way < self._limit)) is not None:
             if (cause := self._ledger.missing_need(task)) is not None:
-                self._end(task, Skipped(cause))
+                was_asked = self._ledger.state(cause) != "not_asked"
+                self._end(task, Skipped(cause) if was_asked else NotAsked("there was nothing before it to go on from"))
             elif task.is_act:
                 self._under_way += 1
                 group.create_task(self._act(task, group))

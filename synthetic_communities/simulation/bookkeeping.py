@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from ..domain.ballot import Ballot
 from ..domain.belief_dict import voting_data
 from ..domain.outcome import Done, Outcome, Skipped, value_of
 from ..engine.ledger import Ledger, Task
@@ -42,6 +43,7 @@ class Bookkeeping:
         self._candidate_rows: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._votes: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._stances: defaultdict[int, dict[str, dict[str, float | None]]] = defaultdict(dict)
+        self._has_ballots = False
         self._by_step: dict[str, Callable[[Task, Outcome[Any]], None]] = {
             "opening_opinion": self._note_beliefs,
             "debate_update": self._note_beliefs,
@@ -122,7 +124,7 @@ class Bookkeeping:
             said = self._events.statements[place]
             where = (place.epoch, place.topic_index, place.question_index)
             transcript = self._stage.mediator.publish_debate_transcript(said, question.topic, question, *where)
-            self._events.transcripts.append(transcript)
+            self._events.publish(transcript)
 
     def _note_candidate(self, task: Task, outcome: Outcome[Any]) -> None:
         self._candidate_rows[task.epoch][task.about] = rows.candidate_row(self._candidates[task.about])
@@ -168,9 +170,16 @@ class Bookkeeping:
         self._recorder.write(epoch)
 
     def _write_ballots(self, task: Task, outcome: Outcome[Any]) -> None:
-        for who, persona in self._people.items():
-            ballot = self._events.ballots.get(who)
-            if ballot is not None:
-                source = persona.mind().source
-                self._add(BALLOTS, task, rows.ballot_row(ballot, source))
+        for who in self._events.ballots and self._people:
+            self._add(BALLOTS, task, self._ballot_row(who))
         self._recorder.write(task.epoch)
+        self._has_ballots = True
+
+    def keep_ballots(self) -> None:
+        """Write the ballots of a run that was broken off among them; who was not asked is recorded as not asked."""
+        if self._events.ballots and not self._has_ballots:
+            self._recorder.write_now(BALLOTS, [self._ballot_row(who) for who in self._people])
+
+    def _ballot_row(self, who: str) -> dict[str, Any]:
+        not_asked = Ballot(who, "not_asked", reason="the run was broken off")
+        return rows.ballot_row(self._events.ballots.get(who, not_asked), self._people[who].mind().source)

@@ -35,7 +35,9 @@ class Events:
         ballots: persona id to ballot.
     """
 
-    def __init__(self, course: Course, posts_beforehand: tuple[FeedPost, ...]) -> None:
+    def __init__(
+        self, course: Course, posts_beforehand: tuple[FeedPost, ...], published: list[DebateTranscript]
+    ) -> None:
         self.transcripts: list[DebateTranscript] = []
         self.questions: dict[QuestionPlace, Question] = {}
         self.statements: defaultdict[QuestionPlace, list[Any]] = defaultdict(list)
@@ -53,7 +55,13 @@ class Events:
         self.shown_to_posters: dict[tuple[int, str], tuple[FeedPost, ...]] = {}
         self.reactions: defaultdict[int, dict[str, Reactions]] = defaultdict(dict)
         self.ballots: dict[str, Ballot] = {}
+        self._published = published
         self._heard_up_to: dict[str, int] = {}
+
+    def publish(self, transcript: DebateTranscript) -> None:
+        """Add a transcript, and let those who follow the run from outside have it too."""
+        self.transcripts.append(transcript)
+        self._published.append(transcript)
 
     def transcripts_of(self, epoch: int) -> list[DebateTranscript]:
         """Return the transcripts of one epoch, in order."""

@@ -1,6 +1,7 @@
 """The files of a run beside its rows: who and what it was made of, its configuration, what was measured."""
 
 import platform
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -11,6 +12,7 @@ import yaml
 
 from ..candidate import Candidate
 from ..config import Config
+from ..errors import ConfigurationError
 from ..llm.call_log import CallLog, CallTotals
 from ..minds.llm.mind import LLMMind
 from ..minds.llm.rules import PROMPT_VERSION
@@ -56,11 +58,21 @@ def write_config(path: Path, config: Config, config_path: str | Path | None) -> 
     Raises:
         OSError: it cannot be written, or the file it came from cannot be read any more.
     """
-    if config_path is not None:
+    if config_path is not None and is_as_given(config, config_path):
         text = Path(config_path).read_text(encoding="utf-8")
     else:
         text = yaml.safe_dump(_writable_settings(config), allow_unicode=True, sort_keys=False)
     write_text(path / CONFIG, text)
+
+
+def is_as_given(config: Config, config_path: str | Path) -> bool:
+    """Say whether the file still says what is run: settings may have been changed since it was read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what reading it warns of was said when it was read first
+            return Config.from_yaml(config_path) == config
+    except ConfigurationError:
+        return False
 
 
 def write_usage(

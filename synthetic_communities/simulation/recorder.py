@@ -1,7 +1,7 @@
 """The record of a run: lines gathered by epoch in the order of the plan, written when the epoch has ended."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,14 @@ class Recorder:
         """Keep a row for a file; rows of one task, at one `place` in the plan, stay in the order added."""
         lines = self._lines[epoch][file]
         lines.append((place, len(lines), encode(row)))
+
+    def write_now(self, file: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows to a file at once, in the order given.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        append_lines(self._directory / file, map(encode, rows))
 
     def write(self, epoch: int) -> None:
         """Append the lines of an epoch that has ended to their files.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..cast.sessions import held_open
+from ..domain.debate import DebateTranscript
 from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
@@ -26,7 +27,13 @@ class Simulation:
     """
 
     def __init__(
-        self, stage: Stage, recorder: Recorder, watcher: Watcher, *, at_opening_end: Callable[[], None]
+        self,
+        stage: Stage,
+        recorder: Recorder,
+        watcher: Watcher,
+        *,
+        published: list[DebateTranscript],
+        at_opening_end: Callable[[], None],
     ) -> None:
         """Plan a run.
 
@@ -34,10 +41,12 @@ class Simulation:
             stage: what it is made of.
             recorder: where the record goes.
             watcher: who counts and times.
+            published: where transcripts are added as they are published, for those who follow from outside.
             at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
         """
         course = stage.course()
-        self.events = Events(course, tuple(as_feed_post(post) for post in stage.social_media.posts))
+        posts = tuple(as_feed_post(post) for post in stage.social_media.posts)
+        self.events = Events(course, posts, published)
         self._stage = stage
         self._limit = stage.limit()
         self._ledger = Ledger(plan_run(course))
@@ -55,6 +64,10 @@ class Simulation:
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
                 await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
+
+    def keep_ballots(self) -> None:
+        """Write the ballots of a run that was broken off among them: who was not asked any more is recorded as that."""
+        self._bookkeeping.keep_ballots()
 
     async def _perform(self, task: Task) -> Outcome[Any]:
         self._watcher.start(task)

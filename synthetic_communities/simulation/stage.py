@@ -1,12 +1,13 @@
 """Everything one run is made of, gathered and checked before the first act."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..candidate import Candidate
 from ..cast.community import Community
 from ..cast.member import Member
-from ..cast.standing import build_cards, find_id_problems, find_repeated
+from ..cast.standing import build_cards, find_confusions, find_id_problems, find_no_ids
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.chance import Chance
 from ..domain.debate import Topic
@@ -94,13 +95,21 @@ def set_stage(stage: Stage) -> None:
     if not stage.mediator.topics:
         stage.mediator.topics = list(build_topics(config))
     declare_positions(stage.candidates, build_candidate_cards(config), stage.mediator.topics)
-    scene = Scene(config.load_world_story(), tuple(stage.mediator.topics), build_cards(stage.candidates))
+    scene = Scene(find_world_story(stage), tuple(stage.mediator.topics), build_cards(stage.candidates))
     community = replace(build_community(config, scene, stage.mind), max_concurrent=stage.limit())
     stage.population.community = community
     stage.social_media.topics = tuple(stage.mediator.topics)
     stage.mediator.community = replace(community, mind=stage.candidate_mind)
     for candidate in stage.candidates:
         candidate.community = stage.mediator.community
+
+
+def find_world_story(stage: Stage) -> str:
+    """Return the world in words: the configuration's, else the first that anybody on the stage was made with."""
+    told = [candidate.world_story for candidate in stage.candidates]
+    told += [stage.mediator.state.world_context, *(persona.world_story for persona in stage.population.personas)]
+    stories = (stage.config.load_world_story(), stage.population.world_story, *told)
+    return next((story for story in stories if story), "")
 
 
 def build_community(config: Config, scene: Scene, mind: Mind | None) -> Community:
@@ -128,9 +137,9 @@ def refuse_problems(
     problems = [
         *config.find_problems(check_files=False),
         *find_id_problems("person", [persona.id for persona in personas]),
-        *find_id_problems("candidate", [candidate.id for candidate in candidates]),
+        *find_confusions([candidate.id for candidate in candidates], [candidate.name for candidate in candidates]),
+        *find_no_ids("candidate", [candidate.id for candidate in candidates]),
         *find_id_problems("topic", [topic.id for topic in topics]),
-        *find_repeated("candidates", "name", [candidate.name for candidate in candidates]),
         *(problem for persona in personas for problem in _attribute_problems(persona)),
         *(problem for member in (*personas, *candidates, mediator) for problem in _mind_problems(member)),
     ]
@@ -161,8 +170,11 @@ def word_position(topic: Topic, stance: float) -> Remark:
 def _attribute_problems(persona: Persona) -> Iterator[Problem]:
     try:
         persona.person()
+        json.dumps(persona.features, allow_nan=False)
     except ConfigurationError as error:
         yield from error.problems
+    except (TypeError, ValueError) as error:
+        yield Problem(f"person {persona.id}", f"its attributes cannot be recorded: {error}", "use what JSON has")
 
 
 def _mind_problems(member: Member) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import GenericAlias
 from typing import Any
 
 from ...domain.ballot import Choice
@@ -116,7 +117,7 @@ def _judgement_type() -> Any:
     return make(
         "Judgement",
         __config__=strict,
-        opinions=(list[opinion] | None, None),
+        opinions=(GenericAlias(list, opinion) | None, None),
         first_choice=text,
         vote=text,
         reason=text,

@@ -44,12 +44,12 @@ def own_stance(view: CandidateView, topic_id: str) -> float:
 def measure_distances(view: PersonView, stances: Mapping[str, float]) -> tuple[Distance, ...]:
     """Return the distance of every candidate standing to a person of these stances, nearest first.
 
-    Ties stay in the scene's order. Without stances there is nothing to tell candidates apart by: the result is empty.
+    Ties stand in the order in which this person is shown the candidates, which is drawn. Without stances there is
+    nothing to tell candidates apart by: the result is empty.
     """
     if not stances:
         return ()
-    shown = {card.id for card in view.candidates}
-    standing = [card for card in view.scene.candidates if not shown or card.id in shown]
+    standing = view.candidates or view.scene.candidates
     distances = (Distance(card, _mean_square(view.scene, card.id, stances)) for card in standing)
     return tuple(sorted(distances, key=lambda distance: distance.squared))
 

@@ -55,10 +55,10 @@ def sayings_in_debate(view: DebateUpdateView, temper: Temper) -> tuple[Saying, .
 
 
 def sayings_in_chat(view: ChatUpdateView) -> tuple[Saying, ...]:
-    """Return what the partner said in the conversation."""
+    """Return what the partner said in the conversation; outside a run there may have been several."""
     partner = view.peer_name or view.peer_id
     return tuple(
-        Saying(view.peer_id, partner or remark.speaker_name or SOMEBODY, remark.stances)
+        Saying(remark.speaker_id or view.peer_id, remark.speaker_name or partner or SOMEBODY, remark.stances)
         for remark in view.conversation
         if remark.speaker_id != view.person.id
     )

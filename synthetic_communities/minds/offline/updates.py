@@ -67,10 +67,13 @@ def average_in(own: float, sources: Sequence[Source], temper: Temper) -> Influen
 
 
 def meet(own: float, sources: Sequence[Source], temper: Temper) -> Influence:
-    """Apply the pair rule to the one partner of a conversation."""
-    (partner,) = sources
-    moved = approach(own, partner.stance, temper.bound, temper.chat_step)
-    return Influence(moved, (moved - own,))
+    """Apply the pair rule to the partner of a conversation, or to one partner after another if there were several."""
+    pulls, moved = [], own
+    for partner in sources:
+        step = approach(moved, partner.stance, temper.bound, temper.chat_step) - moved
+        pulls.append(step)
+        moved += step
+    return Influence(moved, tuple(pulls))
 
 
 def _update(view: PersonView, temper: Temper, sayings: Sequence[Saying], verb: str, rule: Rule) -> Done[Opinion]:

@@ -4,7 +4,6 @@ No word is chosen by an attribute or by chance. A reader who adds up the numbers
 """
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from ...domain.remark import Remark
 from .priors import Holding, Prior
@@ -14,7 +13,7 @@ from .sources import Source
 SOURCE = "template"
 """What the record says of these texts."""
 
-_NOWHERE: Mapping[str, float] = MappingProxyType({})
+_NOWHERE: Mapping[str, float] = {}
 
 
 def make_remark(sentences: Iterable[str], stances: Mapping[str, float] = _NOWHERE) -> Remark:
