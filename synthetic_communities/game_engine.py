@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from .candidate import Candidate
 from .config import Config, build_topics
-from .configuration.people_file import load_people
+from .configuration.people_file import find_people_problems, load_people
 from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
@@ -80,7 +80,7 @@ class GameEngine:
                 asked for among them.
         """
         path = None if isinstance(path_or_config, Config) else path_or_config
-        config = path_or_config if isinstance(path_or_config, Config) else Config.from_yaml(path_or_config)
+        config = path_or_config if isinstance(path_or_config, Config) else load_config(path_or_config)
         argument = model if isinstance(model, str) else None
         config = config.changed(model=argument) if argument is not None else config
         engine = cls(config, path)
@@ -266,6 +266,19 @@ class GameEngine:
         """Return what a ballot depends on, to tell whether it has changed since."""
         people = [f"{id(p)} {p.id} {p.features!r} {p.beliefs!r}" for p in self.population.personas]
         return people + [f"{id(c)} {c.id} {c.name} {c.character}" for c in self.candidates]
+
+
+def load_config(path: str | Path) -> Config:
+    """Return the configuration in a file.
+
+    Raises:
+        ConfigurationError: everything wrong with the file, and with the people file it names.
+    """
+    try:
+        return Config.from_yaml(path)
+    except ConfigurationError as error:
+        others = [problem for problem in find_people_problems(Path(path)) if problem not in error.problems]
+        raise ConfigurationError([*error.problems, *others]) from error
 
 
 def gather_people(config: Config) -> list[tuple[str, dict[str, Any]]]:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import Config
 from ..errors import ConfigurationError, Problem
-from ..game_engine import GameEngine
+from ..game_engine import GameEngine, load_config
 
 OPTIONS = {
     "model": "--model",
@@ -26,7 +25,7 @@ def load_engine(path: Path, changes: Mapping[str, int | str]) -> GameEngine:
         ConfigurationError: everything wrong with the file, the files it names, and the changes, which are named by
             their options; or there is nothing to run.
     """
-    config = Config.from_yaml(path).changed(**changes)
+    config = load_config(path).changed(**changes)
     try:
         engine = GameEngine.from_config(config, model=config.model if "model" in changes else None)
     except ConfigurationError as error:

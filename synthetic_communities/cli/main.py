@@ -1,5 +1,6 @@
 """The command `synthetic-communities`: its commands and their options."""
 
+import os
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +19,11 @@ MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PRO
 EXIT_STATUS = """\b
 Exit status: 0 done; 1 nothing could be counted, or the run failed;
 2 wrong usage or configuration; 130 interrupted."""
+
+
+def typed_command(context: click.Context) -> str:
+    """Return what was typed to start this program: what a script that wraps it says, else its own name."""
+    return os.environ.get("SYNTHETIC_COMMUNITIES_COMMAND") or context.find_root().command_path
 
 
 @click.group(cls=Program, invoke_without_command=True, epilog=EXIT_STATUS)
@@ -74,7 +80,7 @@ def run(
     stated = {name: value for name, value in changes.items() if value is not None}
     engine = load_engine(config or BUNDLED_FILE, stated)
     engine.log_bodies(log_bodies)
-    context.exit(run_community(engine, output, verbosity=verbose, command=context.find_root().command_path))
+    context.exit(run_community(engine, output, verbosity=verbose, command=typed_command(context)))
 
 
 @program.command()
@@ -101,7 +107,7 @@ def show(directory: Path) -> None:
 def init(context: click.Context, directory: Path) -> None:
     """Put the bundled scenario into DIR, as files to edit."""
     written = write_scenario(directory)
-    click.echo(describe_next_steps(written, context.find_root().command_path))
+    click.echo(describe_next_steps(written, typed_command(context)))
 
 
 def main() -> None:

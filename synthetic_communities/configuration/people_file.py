@@ -15,7 +15,8 @@ from ..errors import ConfigurationError, Problem, UsageError
 from .checks import find_label_problem
 from .json_lines import LineError, parse_line
 from .places import Place, shorten_problems, spell_value
-from .text_files import find_file_problem
+from .text_files import find_file, find_file_problem
+from .yaml_files import load_yaml
 
 MAX_LINE_BYTES = 1_000_000
 """The longest line that is read."""
@@ -42,6 +43,23 @@ def load_people(
     if limit is None or limit >= len(people):
         return people
     return [people[place] for place in draw_sample(len(people), limit, seed)]
+
+
+def find_people_problems(config_file: Path) -> list[Problem]:
+    """Return what is wrong with the people file that a configuration names, where the configuration itself is refused.
+
+    Of a configuration that cannot be read at all, or names no such file, nothing is known, and nothing is returned.
+    """
+    try:
+        name = load_yaml(config_file).data.get("population_file")
+    except ConfigurationError:
+        return []
+    found = find_file(name, (config_file.parent, Path())) if isinstance(name, str) else None
+    try:
+        load_people(found.path) if found else None
+    except ConfigurationError as error:
+        return list(error.problems)
+    return []
 
 
 def _load_everybody(path: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from ..errors import ConfigurationError, Problem
 
@@ -68,6 +67,8 @@ def find_proxy(base_url: str) -> str | None:
         ConfigurationError: it names one that aiohttp cannot talk to; the message does not show it, as it may hold a
             password.
     """
+    from urllib.request import getproxies, proxy_bypass  # late: it brings all of `http` and `email` along
+
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if host in _OWN_MACHINE or proxy_bypass(host):

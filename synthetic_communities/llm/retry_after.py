@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 
@@ -33,6 +32,8 @@ def _number(text: str | None, unit: float) -> float | None:
 
 
 def _until(text: str | None, now: float) -> float | None:
+    from email.utils import parsedate_to_datetime  # late: it brings all of `email` along, and few servers send dates
+
     try:
         when = parsedate_to_datetime(text or "")
         # A date without a zone is in Greenwich time, as all dates in HTTP are.

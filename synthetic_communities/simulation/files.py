@@ -4,7 +4,6 @@ import platform
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +147,8 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 
 
 def _provenance(stage: Stage) -> dict[str, Any]:
+    from importlib.metadata import version  # late: it brings all of `email` along
+
     return {
         "package": version("synthetic-communities"),
         "python": ".".join(platform.python_version_tuple()[:2]),
