@@ -185,7 +185,7 @@ class GameEngine:
             simulation.keep_ballots()
             seconds = time.perf_counter() - clock
             times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
-            write_usage(directory, status, times, stage, watcher, self._minds.calls)
+            write_usage(directory, status, times, stage, watcher, self._minds.measured(stage.minds()))
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch

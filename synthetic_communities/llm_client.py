@@ -18,6 +18,7 @@ from .errors import ConfigurationError, NoAnswerError, Problem
 from .llm.choice import OFFLINE, ModelChoice, choose_model
 from .llm.failures import CallError
 from .llm.keys import read_environment
+from .llm.logged import Logged
 from .llm.model import Call, Model, ModelReply, ModelRequest
 from .llm.naming import parse_model_name
 from .minds.base import Mind
@@ -40,7 +41,7 @@ class LLMClient(LLMMind):
         self._settings = settings
         inner = build_llm_mind(model, api_key, settings)
         super().__init__(
-            _LookedUpLate(self, inner.name, inner.model_asked),
+            _LookedUpLate(self, inner.name, inner.model_asked, settings),
             temperature=settings.temperature,
             effort=settings.effort,
             seed=settings.seed,
@@ -152,7 +153,7 @@ def open_door(choice: ModelChoice, settings: MindSettings, environment: Mapping[
     client: Any = create_client(environment[choice.key_variable], model=choice.name)
     if isinstance(client, LLMClient):
         return client.asked_with(settings)
-    return LLMMind(_LookedUpLate(client, choice.name, None))  # whatever a script put in place of `create_client` made
+    return LLMMind(_LookedUpLate(client, choice.name, None, settings))  # whatever a script put in place of `create_client` made
 
 
 _told: set[str] = set()
@@ -170,10 +171,10 @@ def tell_choice(choice: ModelChoice) -> None:
 class _LookedUpLate:
     """The model of a client, asked through `generate_response_async` or `generate_response` if they were replaced."""
 
-    def __init__(self, client: object, name: str, inner: Model | None) -> None:
+    def __init__(self, client: object, name: str, inner: Model | None, settings: MindSettings) -> None:
         self.name = name
         self.inner = inner
-        self._client = client
+        self._replacement = Logged(_Replacement(client, name), settings.observe, bodies=settings.bodies)
 
     async def __aenter__(self) -> Self:
         if self.inner is not None:
@@ -186,18 +187,34 @@ class _LookedUpLate:
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
         """Return the reply, of the model or of what a script put in its place."""
-        arguments: Any = self._arguments(request)
+        is_replaced = generate_response is not _OWN_SYNC or generate_response_async is not _OWN_ASYNC
+        if is_replaced or self.inner is None:
+            return await self._replacement.reply(request, call)
+        return await self.inner.reply(request, call)
+
+
+class _Replacement:
+    """What a script put in the place of a function or of the client, as a model."""
+
+    def __init__(self, client: object, name: str) -> None:
+        self.name = name
+        self._client = client
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Leave everything as it is: nothing was opened."""
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Return what the function says, the synchronous one in a thread of its own."""
+        system, prompt = "\n\n".join(request.system), "\n\n".join(request.user)
+        arguments: Any = (self._client, prompt, system, request.temperature, request.max_output_tokens)
         if generate_response is not _OWN_SYNC:
             text = await asyncio.to_thread(generate_response, *arguments)
-        elif generate_response_async is not _OWN_ASYNC or self.inner is None:
-            text = await generate_response_async(*arguments)
         else:
-            return await self.inner.reply(request, call)
+            text = await generate_response_async(*arguments)
         return ModelReply(text, stop="end", model=self.name)
-
-    def _arguments(self, request: ModelRequest) -> tuple[Any, ...]:
-        system, prompt = "\n\n".join(request.system), "\n\n".join(request.user)
-        return (self._client, prompt, system, request.temperature, request.max_output_tokens)
 
 
 def _inner(client: LLMClient) -> Model:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,15 @@ import pytest
 from click.testing import CliRunner
 
 from synthetic_communities.benchmark.command import benchmark, run_benchmark
-from synthetic_communities.benchmark.legs import Asked, Leg, Result, find_faults, measure_overhead, measure_speed_up
+from synthetic_communities.benchmark.legs import (
+    Asked,
+    Leg,
+    Pair,
+    Result,
+    find_faults,
+    measure_overhead,
+    measure_speed_up,
+)
 from synthetic_communities.benchmark.measuring import measure_twice_if_missed, run_plan
 from synthetic_communities.benchmark.plans import FULL, QUICK, Plan, Reach
 from synthetic_communities.benchmark.report import build_json, build_table
@@ -38,20 +46,22 @@ def make_leg(kind: Any, limit: int, seconds: float, people: int = 6, **changes: 
     return replace(leg, **changes)
 
 
-def make_result(**changes: Any) -> Result:
-    legs: dict[str, Any] = {
-        "sequential": make_leg("sequential", 1, 0.18, people=3),
-        "parallel": (make_leg("parallel", 2, 0.18), make_leg("parallel", 6, 0.06)),
-        "bare": (make_leg("bare client", 2, 0.17), make_leg("bare client", 6, 0.057)),
-    }
-    return Result(TINY, **{**legs, **changes})
+def make_pair(limit: int, seconds: float, **changes: Any) -> Pair:
+    return Pair(make_leg("parallel", limit, seconds, **changes), make_leg("bare client", limit, 0.95 * seconds))
+
+
+def make_result(*pairs: Pair, plan: Plan = TINY) -> Result:
+    sequential = make_leg("sequential", 1, 0.18, people=3)
+    return Result(plan, sequential=sequential, pairs=pairs or (make_pair(2, 0.18), make_pair(6, 0.06)))
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    """Return what a tiny run measures."""
+    return run_plan(TINY, lambda line: None)
 
 
 class TestMeasuring:
-    @pytest.fixture(scope="class")
-    def result(self) -> Result:
-        return run_plan(TINY, lambda line: None)
-
     def test_everybody_is_asked_once_and_believes_the_same_at_every_limit(self, result: Result) -> None:
         assert find_faults(result) == []
         assert [len(leg.beliefs) for leg in result.legs] == [3, 6, 0, 6, 0]
@@ -63,7 +73,9 @@ class TestMeasuring:
         assert kinds == [("sequential", 3, 1), ("parallel", 6, 2), bare[0], ("parallel", 6, 6), bare[1]]
 
     def test_the_bare_client_makes_the_very_same_requests(self, result: Result) -> None:
-        assert {leg.asked.bytes_in for leg in (*result.parallel, *result.bare)} == {result.parallel[0].asked.bytes_in}
+        assert {leg.asked.bytes_in for pair in result.pairs for leg in (pair.parallel, pair.bare)} == {
+            result.parallel[0].asked.bytes_in
+        }
         assert result.parallel[0].asked.bytes_in > 6 * 5_000
 
     def test_no_leg_is_faster_than_its_replies(self, result: Result) -> None:
@@ -72,13 +84,15 @@ class TestMeasuring:
 
 class TestSecondTry:
     @pytest.mark.parametrize(("seconds", "kept", "other"), [([0.1], 0.1, None), ([9, 0.1], 0.1, 9), ([8, 9], 8, 9)])
-    def test_a_leg_that_missed_is_measured_once_more(self, seconds: list[float], kept: float, other: float | None) -> None:
+    def test_a_leg_that_missed_is_measured_once_more(
+        self, seconds: list[float], kept: float, other: float | None
+    ) -> None:
         plan = replace(TINY, reaches=(Reach("overhead", 6, 0.2),))
-        tries, told = iter(seconds), []
-        leg = measure_twice_if_missed(
-            lambda: make_leg("parallel", 6, next(tries)), make_result().sequential, plan, told.append
-        )
-        assert (leg.seconds, leg.other_try_seconds) == (kept, other)
+        tries: Iterator[float] = iter(seconds)
+        told: list[str] = []
+        pair = measure_twice_if_missed(lambda: make_pair(6, next(tries)), make_result().sequential, plan, told.append)
+        assert pair.parallel.seconds == kept
+        assert (pair.other_try and pair.other_try.parallel.seconds) == other
         assert next(tries, None) is None
         assert len(told) == len(seconds) - 1
 
@@ -96,7 +110,7 @@ class TestJudging:
 
     def test_reaches_bind_at_their_own_limit_and_bind_no_bare_client(self) -> None:
         plan = replace(TINY, reaches=(IMPOSSIBLE,))
-        (fault,) = find_faults(replace(make_result(), plan=plan))
+        (fault,) = find_faults(make_result(plan=plan))
         assert fault == "limit 6: speed-up of 6.000 misses >= 1e+06x"
 
     @pytest.mark.parametrize(
@@ -110,8 +124,7 @@ class TestJudging:
         ],
     )
     def test_whatever_must_not_be_is_said(self, changes: dict[str, Any], said: str) -> None:
-        parallel = (make_leg("parallel", 2, 0.18), make_leg("parallel", 6, 0.06, **changes))
-        (fault,) = find_faults(make_result(parallel=parallel))
+        (fault,) = find_faults(make_result(make_pair(2, 0.18), make_pair(6, 0.06, **changes)))
         assert said in fault
 
     def test_the_reaches_are_those_promised(self) -> None:
@@ -130,19 +143,21 @@ class TestReport:
         assert rows[-1].startswith("Everyone was asked once")
 
     def test_what_was_missed_and_what_was_measured_twice_stands_in_it(self) -> None:
-        parallel = (make_leg("parallel", 2, 0.18), make_leg("parallel", 6, 0.06, other_try_seconds=0.07))
-        result = replace(make_result(parallel=parallel), plan=replace(TINY, reaches=(IMPOSSIBLE,)))
+        pair = replace(make_pair(6, 0.06), other_try=make_pair(6, 0.08))
+        result = make_result(make_pair(2, 0.18), pair, plan=replace(TINY, reaches=(IMPOSSIBLE,)))
         table = build_table(result, MACHINE)
         assert ">= 1e+06x MISSED" in table
-        assert "Limit 6 was measured twice, as the first try missed; the other took 0.070 s." in table
+        assert "in the other it took 0.080 s, the bare client 0.076 s." in table
         assert "MISSED: limit 6" in table.splitlines()[-1]
 
     def test_json_holds_every_leg_and_the_machine(self) -> None:
         told = json.loads(json.dumps(build_json(make_result(), MACHINE, "2026-11-23T00:00:00+00:00")))
         assert told["machine"] == MACHINE
         assert told["passed"] is True
-        assert [leg["kind"] for leg in told["legs"]] == ["sequential", *["parallel", "bare client"] * 2]
-        assert told["legs"][3]["share_of_bare_client"] == pytest.approx(0.95)
+        assert [pair["limit"] for pair in told["pairs"]] == [2, 6]
+        assert told["pairs"][1]["share_of_bare_client"] == pytest.approx(0.95)
+        assert told["pairs"][1]["parallel"]["compared_to"] == "sequential x 2"
+        assert told["sequential"]["people"] == 3
 
 
 class TestCommand:
@@ -155,7 +170,7 @@ class TestCommand:
         assert "MISSED: limit 3" in printed.out
         assert "measured once more" in printed.err
         told = json.loads((tmp_path / "told.json").read_text("utf-8"))
-        assert (told["passed"], len(told["legs"])) == (False, 3)
+        assert (told["passed"], told["pairs"][0]["other_try"] is None) == (False, False)
         assert {"platform", "processors", "python", "packages"} <= set(told["machine"])
         assert told["machine"]["packages"]["aiohttp"]
 

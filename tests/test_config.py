@@ -414,12 +414,17 @@ class TestValues:
 
 
 class TestModels:
-    def test_offline_is_all_there_is(self) -> None:
+    def test_a_name_names_offline_or_a_provider_and_a_model(self) -> None:
+        known = (
+            "offline, anthropic:MODEL, openai:MODEL, gemini:MODEL, openrouter:MODEL, vllm:MODEL, lmstudio:MODEL, "
+            "llamacpp:MODEL, openai-compatible:MODEL, ollama:MODEL"
+        )
         assert found_in(made(model="gpt-5", candidate_model="Offline", base_url="http://localhost")) == [
-            "model: there is no model 'gpt-5' in this version; write one of offline, or leave model out",
-            "candidate_model: there is no model 'Offline' in this version; "
-            "write one of offline, or leave candidate_model out",
+            f"model: 'gpt-5' names no provider; write one of {known}",
+            f"candidate_model: 'Offline' names no provider; write one of {known}",
         ]
+        assert found_in(made(model="openai")) == ["model: 'openai' names no model; write openai:MODEL"]
+        assert found_in(made(model="anthropic", candidate_model="ollama:llama3.2:3b")) == []
 
     @pytest.mark.parametrize("model", [None, "offline"])
     def test_it_takes_no_settings_of_language_models(self, model: str | None) -> None:

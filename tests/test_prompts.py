@@ -300,7 +300,7 @@ def test_words_of_degrees_cover_their_range_and_rise(degrees: tuple[tuple[float,
 # Candidates' letters.
 
 
-@pytest.mark.parametrize("kind", JUDGING, ids=file_name)
+@pytest.mark.parametrize("kind", [kind for kind in JUDGING if kind.shows_candidates], ids=file_name)
 def test_letters_follow_the_order_shown(kind: type[PersonView]) -> None:
     view = make_view(kind)
     asked, turned = build_user(view)[-1], build_user(replace(view, candidates=view.candidates[::-1]))[-1]

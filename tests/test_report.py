@@ -61,7 +61,12 @@ def metadata(**changes: Any) -> dict[str, Any]:
         "topics": [{"id": "rents", "title": "Rents"}],
         "candidates": [{"id": "noor", "name": NOOR}, {"id": "berg", "name": BERG}],
         "population": [{"id": who} for who in "abcde"],
-        "provenance": {"mind": "offline mind", "candidate_mind": "offline mind", "mind_because": "no model was named", "seed": 7},
+        "provenance": {
+            "mind": "offline mind",
+            "candidate_mind": "offline mind",
+            "mind_because": "no model was named",
+            "seed": 7,
+        },
         **changes,
     }
 
@@ -216,6 +221,7 @@ def test_acts_of_a_run_that_has_not_ended_are_not_counted(tmp_path: Path) -> Non
 def test_the_tables_of_a_run_fit_80_columns_and_say_offline_mind(tmp_path: Path) -> None:
     assert build_tables(by_hand(tmp_path)).splitlines() == [
         "Offline mind: no model was asked, nothing was spent; its words are templates.",
+        "because no model was named",
         "5 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
         "",
         "Vote                   first choice",
@@ -236,8 +242,7 @@ def test_the_tables_of_a_run_fit_80_columns_and_say_offline_mind(tmp_path: Path)
         "",
         "Without an answer (offline mind)",
         "  chat turns: 2 failed, 1 skipped (mostly timeout)",
-        "  ballots: 1 failed, 1 unreadable (mostly timeout)",
-        "  posts: 1 refused",
+        "  3 acts of 2 other kinds",
         "20 acts in 1.2 s, 0 model calls: 8 done, 6 not asked,",
         "3 failed, 1 refused, 1 unreadable, 1 skipped.",
     ]
@@ -246,10 +251,13 @@ def test_the_tables_of_a_run_fit_80_columns_and_say_offline_mind(tmp_path: Path)
 def test_who_thinks_is_said_when_it_is_not_the_offline_mind_alone(tmp_path: Path) -> None:
     def head(mind: str, candidate_mind: str) -> str:
         provenance = {"mind": mind, "candidate_mind": candidate_mind, "mind_because": "it was named", "seed": 7}
-        return build_tables(by_hand(tmp_path, metadata=metadata(provenance=provenance))).splitlines()[0]
+        return " ".join(build_tables(by_hand(tmp_path, metadata=metadata(provenance=provenance))).splitlines()[:2])
 
-    assert head("mine", "mine") == "Everybody thought with mine."
-    assert head("offline mind", "mine") == "People thought with the offline mind, candidates and mediator with mine."
+    assert head("mine", "mine") == "Everybody thought with mine, because it was named"
+    assert (
+        head("offline mind", "mine")
+        == "People thought with the offline mind, candidates and mediator with mine, because it was named"
+    )
     assert "Vote (offline mind)" not in head("mine", "offline mind")
 
 
@@ -282,7 +290,7 @@ def test_a_partial_run_says_so_and_shows_what_there_is(tmp_path: Path, status: s
 
     lines = build_tables(record).splitlines()
 
-    assert lines[1] == f"Partial ({why}): 1 of 2 epochs ended, no ballot was held."
+    assert lines[2] == f"Partial ({why}): 1 of 2 epochs ended, no ballot was held."
     assert "Johan Berg             2       2         -" in lines
     assert "people                 5       5" in lines
     assert not [line for line in lines if line.startswith("abstained")]
@@ -294,6 +302,7 @@ def test_a_run_that_has_only_begun_shows_what_it_is_made_of(tmp_path: Path) -> N
 
     assert build_tables(record).splitlines() == [
         "Offline mind: no model was asked, nothing was spent; its words are templates.",
+        "because no model was named",
         "Partial (still running, or killed): 0 of 2 epochs ended, no ballot was held.",
         "5 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
         "",

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .. import llm_client
+import synthetic_communities.llm_client as llm_client
+
 from ..domain.chance import Chance
 from ..domain.scene import Scene
 from ..errors import UsageError

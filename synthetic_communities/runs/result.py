@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..domain.ballot import Ballot, VoteCounts
+from ..domain.ballot import MISSING_STATUSES, Ballot, VoteCounts
 from ..errors import RecordError
 from . import directory
 from .reading import read_json, read_lines, read_metadata
@@ -84,6 +84,21 @@ class SimulationResult:
             return None
         names = [candidate["name"] for candidate in self.metadata["candidates"]]
         return VoteCounts(names, [_ballot(row) for row in self.ballots])
+
+    def summary(self) -> str:
+        """Return in a few lines who thought and why, how far the run came, and how people voted."""
+        provenance = self.metadata["provenance"]
+        minds = [provenance["mind"], provenance["candidate_mind"]]
+        thought = minds[0] if minds[0] == minds[1] else f"{minds[0]}; candidates and mediator: {minds[1]}"
+        lines = [f"Thinking: {thought}, because {provenance['mind_because']}."]
+        extent = "complete" if self.is_complete else "partial"
+        lines.append(f"{len(self.metadata['population'])} people, {len(self.epochs)} epochs ended, {extent}.")
+        if self.votes is not None:
+            missing = {name: getattr(self.votes, name) for name in MISSING_STATUSES}
+            counts: dict[str, int] = {**self.votes}
+            counts.update((name, count) for name, count in missing.items() if count)
+            lines.append("Ballots: " + ", ".join(f"{name} {count}" for name, count in counts.items()) + ".")
+        return "\n".join(lines)
 
     def _rows(self, file: str) -> list[dict[str, Any]]:
         return read_lines(self.path / file)

@@ -13,9 +13,7 @@ from ..candidate import Candidate
 from ..config import Config
 from ..errors import ConfigurationError
 from ..llm.call_log import CallLog, CallTotals
-from ..minds.llm.mind import LLMMind
 from ..minds.llm.rules import PROMPT_VERSION
-from ..minds.offline.mind import OfflineMind
 from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
 from .labels import mind_labels
@@ -75,9 +73,9 @@ def is_as_given(config: Config, config_path: str | Path) -> bool:
 
 
 def write_usage(
-    path: Path, status: str, times: Mapping[str, Any], stage: Stage, watcher: Watcher, calls: CallLog
+    path: Path, status: str, times: Mapping[str, Any], stage: Stage, watcher: Watcher, calls: CallLog | None
 ) -> None:
-    """Write what was measured.
+    """Write what was measured; `calls` is None where it is not known how many a mind made.
 
     Raises:
         OSError: it cannot be written.
@@ -89,7 +87,7 @@ def write_usage(
         "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": stage.limit()},
         "peak_in_flight": watcher.peak_in_flight,
         **mind_labels(stage),
-        **_calls(stage, calls),
+        **_calls(calls),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
         "acts": {
             step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
@@ -99,11 +97,11 @@ def write_usage(
     write_json(path / USAGE, usage)
 
 
-def _calls(stage: Stage, calls: CallLog) -> dict[str, Any]:
-    """Return what calls of models took; how many a user's own mind made is not known."""
-    totals = calls.totals()
-    if any(not isinstance(mind, (OfflineMind, LLMMind)) for mind in stage.minds()):
+def _calls(calls: CallLog | None) -> dict[str, Any]:
+    """Return what calls of models took, if that is known."""
+    if calls is None:
         return {"model_calls": None}
+    totals = calls.totals()
     by_act = {act: _totals(of_act) for act, of_act in calls.totals_by_act().items()}
     return {"model_calls": totals.calls, "calls": _totals(totals), "calls_by_act": by_act}
 

@@ -1,10 +1,11 @@
 """The minds of an engine's runs: chosen when first needed, once, and measured together."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .. import llm_client
+import synthetic_communities.llm_client as llm_client
+
 from ..cast.thinking import MindSettings, build_mind
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.scene import Scene
@@ -15,6 +16,7 @@ from ..llm.logged import Bodies
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.foresight import Extent, foresee_window
+from ..minds.offline.mind import OfflineMind
 from ..population import Population
 
 
@@ -63,6 +65,12 @@ class Minds:
         """
         named = self._config.candidate_model
         return self._choose(named) if named else self.of_people()
+
+    def measured(self, minds: Iterable[Mind]) -> CallLog | None:
+        """Return the calls of these minds; None if one of them was not opened here, and calls what it likes."""
+        own = {id(mind) for mind, _ in self._chosen.values()}
+        is_known = all(isinstance(mind, OfflineMind) or id(mind) in own for mind in minds)
+        return self.calls if is_known else None
 
     def _choose(self, named: str | None) -> tuple[Mind, ModelChoice]:
         if named not in self._chosen:
