@@ -153,19 +153,20 @@ def open_door(choice: ModelChoice, settings: MindSettings, environment: Mapping[
     client: Any = create_client(environment[choice.key_variable], model=choice.name)
     if isinstance(client, LLMClient):
         return client.asked_with(settings)
-    return LLMMind(_LookedUpLate(client, choice.name, None, settings))  # whatever a script put in place of `create_client` made
+    # Otherwise it is whatever a script put in the place of `create_client` made.
+    return LLMMind(_LookedUpLate(client, choice.name, None, settings))
 
 
-_told: set[str] = set()
+_told: set[ModelChoice] = set()
 
 
 def tell_choice(choice: ModelChoice) -> None:
     """Say on stderr, once a process, which model is asked and why; warn if one was looked for and none found."""
     if choice.is_fallback:
         warnings.warn(f"running offline, because {choice.reason}; the words are templates, no model's", stacklevel=4)
-    elif choice.name != OFFLINE and str(choice) not in _told:
-        _told.add(str(choice))
-        print(f"synthetic_communities: {choice}", file=sys.stderr)  # noqa: T201
+    elif choice.name != OFFLINE and choice not in _told:
+        _told.add(choice)
+        print(f"synthetic_communities: {parse_model_name(choice.name)}, because {choice.reason}", file=sys.stderr)  # noqa: T201
 
 
 class _LookedUpLate:

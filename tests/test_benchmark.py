@@ -148,6 +148,7 @@ class TestReport:
         table = build_table(result, MACHINE)
         assert ">= 1e+06x MISSED" in table
         assert "in the other it took 0.080 s, the bare client 0.076 s." in table
+        assert "At limit 6 the bare client misses it too" in table
         assert "MISSED: limit 6" in table.splitlines()[-1]
 
     def test_json_holds_every_leg_and_the_machine(self) -> None:

@@ -28,7 +28,8 @@ def build_httpx_transport(base_url: str, max_connections: int) -> "httpx.AsyncBa
     from httpx_aiohttp import AiohttpTransport
 
     proxy = find_proxy(base_url)
-    transport = AiohttpTransport(proxy=httpx.Proxy(proxy) if proxy else None)
+    verify = _is_encrypted(base_url, proxy)
+    transport = AiohttpTransport(verify=verify, proxy=httpx.Proxy(proxy) if proxy else None)
     transport.client = lambda: _open_session(transport.ssl_context, max_connections)
     return transport
 
@@ -44,9 +45,15 @@ def build_httpx2_transport(base_url: str, max_connections: int) -> "httpx2.Async
     from httpx_aiohttp.httpx2 import AiohttpTransport
 
     proxy = find_proxy(base_url)
-    transport = AiohttpTransport(proxy=httpx2.Proxy(proxy) if proxy else None)
+    verify = _is_encrypted(base_url, proxy)
+    transport = AiohttpTransport(verify=verify, proxy=httpx2.Proxy(proxy) if proxy else None)
     transport.client = lambda: _open_session(transport.ssl_context, max_connections)
     return transport
+
+
+def _is_encrypted(base_url: str, proxy: str | None) -> bool:
+    """Say whether certificates will be asked for: loading them takes longer than a call where nothing is encrypted."""
+    return proxy is not None or not base_url.startswith("http://")
 
 
 def _open_session(ssl_context: "ssl.SSLContext", max_connections: int) -> "aiohttp.ClientSession":

@@ -21,4 +21,6 @@ def one_line(text: object) -> str:
 
 def clean(line: str) -> str:
     """Return a line without control characters, marks of direction among them, and half surrogate pairs."""
+    if line.isascii() and line.isprintable():  # most lines are, and looking at every mark of a prompt takes its time
+        return line
     return "".join(mark for mark in line if mark == "\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))

@@ -1,0 +1,1 @@
+"""The benchmark: what a belief update takes, one by one and side by side, and beside the bare client."""
