@@ -4,6 +4,7 @@
     |-- UsageError            a call that cannot mean anything, or not here
     |-- ConfigurationError    everything wrong with a configuration or its people, at once
     |-- NoAnswerError         a verb called by hand that owes a value, and whose mind gave none
+    |-- ModelUnavailableError no call of a model can succeed (in `llm.failures`)
     `-- RecordError           a run directory that cannot be read
 
 Inside a run, what goes wrong with one act of one agent is not an error but a value: see `domain.outcome`.

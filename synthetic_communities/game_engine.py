@@ -86,7 +86,7 @@ class GameEngine:
         engine = cls(config, path)
         engine._minds = Minds(config, argument=argument, looks_for_keys=False)
         engine.llm_client = None if isinstance(model, str) else model
-        people, story = gather_people(config), config.load_world_story() or None
+        people, story = gather_people(config, engine.expected_model()), config.load_world_story() or None
         engine.population.world_story = story
         for persona_id, data in people:
             engine.population.add_persona(Persona(persona_id, data, story))
@@ -118,8 +118,18 @@ class GameEngine:
             raise UsageError(
                 f"{llm_client!r} is no mind: set llm_client to a client, or to an object with `answer(view)`"
             )
+        if self._population.community.mind is self._minds.given:
+            self._population.community = replace(self._population.community, mind=None)
         self._minds.given = llm_client
         self.population = self._population
+
+    def expected_model(self) -> str:
+        """Return the name of what people will think with: `offline`, or `provider:model`.
+
+        Raises:
+            ConfigurationError: nothing is found, and `SYNTHETIC_COMMUNITIES_REQUIRE_LLM` is set.
+        """
+        return self._minds.expected_name()
 
     def log_bodies(self, file: Bodies | None) -> None:
         """Write the whole texts of every call of a model to `file`, a line of JSON each; None: nowhere."""
@@ -235,7 +245,8 @@ class GameEngine:
         if not (self.population.personas or self.candidates) and self.config.candidates:
             missing = "the engine has neither people nor candidates, and the configuration names some"
             warnings.warn(f"{missing}; GameEngine.from_config(...) takes them from there", stacklevel=2)
-        refuse_problems(self.config, self.population, self.candidates, self.mediator)
+        unnamed = self._minds.expected_name()
+        refuse_problems(self.config, self.population, self.candidates, self.mediator, unnamed)
         (mind, choice), (candidate_mind, candidate_choice) = self._choose_minds()
         stage = Stage(
             self.config,
@@ -281,14 +292,14 @@ def load_config(path: str | Path) -> Config:
         raise ConfigurationError([*error.problems, *others]) from error
 
 
-def gather_people(config: Config) -> list[tuple[str, dict[str, Any]]]:
+def gather_people(config: Config, unnamed_model: str) -> list[tuple[str, dict[str, Any]]]:
     """Return the people a configuration asks for, a sample in the order of their file.
 
     Raises:
         ConfigurationError: everything wrong with the configuration and the files it names, fewer people than asked
             for among them.
     """
-    problems = config.find_problems()
+    problems = config.find_problems(unnamed_model=unnamed_model)
     people: list[tuple[str, dict[str, Any]]] = []
     size = config.population_size
     if _asks_for_people(size):

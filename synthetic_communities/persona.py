@@ -1,5 +1,6 @@
 """A persona: who somebody is, what they heard, what they believe, and the acts they can be asked for."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from .cast.community import Community
 from .cast.member import Member
 from .cast.occasion import Occasion
 from .cast.remarks import message_remark, remarks_of
-from .cast.standing import build_card
+from .cast.standing import build_cards
 from .domain.ballot import Ballot, build_ballot
 from .domain.belief import Belief, BeliefChange, Opinion, change_beliefs, keep_beliefs
 from .domain.belief_dict import OVERALL, read_beliefs, write_belief
@@ -35,6 +36,8 @@ from .minds.views import (
     SocialUpdateView,
 )
 from .social_media import Post, as_feed_post, post_row
+
+logger = logging.getLogger("synthetic_communities.beliefs")
 
 V = TypeVar("V", bound=PersonView)
 
@@ -174,8 +177,7 @@ class Persona(Member):
 
     async def vote_async(self, candidates: Iterable[Any]) -> str | None:
         """As `vote`."""
-        cards = tuple(build_card(candidate) for candidate in candidates)
-        return (await self.cast_ballot(cards, self.calls.next("ballot"))).candidate_name
+        return (await self.cast_ballot(build_cards(candidates), self.calls.next("ballot"))).candidate_name
 
     # What a population and a run build on: the same acts, told when they take place, answering with values.
 
@@ -218,7 +220,7 @@ class Persona(Member):
     async def form_opinion(self, occasion: Occasion) -> Outcome[tuple[BeliefChange, ...]]:
         """State the opinion everything starts from."""
         answer = await self.ask_mind("opening_opinion", self._view(OpeningView, occasion))
-        return self._take_over(answer, 1.0)
+        return self._take_over(answer, 1.0, occasion)
 
     async def learn(
         self, knowledge_category: str, occasion: Occasion, max_change_share: float
@@ -232,7 +234,7 @@ class Persona(Member):
         answer = await self.ask_mind("update_beliefs", view)
         if isinstance(answer, Done):
             self._attention.note_learned(knowledge_category, getattr(self, knowledge_category))
-        return self._take_over(answer, max_change_share)
+        return self._take_over(answer, max_change_share, occasion)
 
     async def speak(self, said: Sequence[Remark], peer_id: str, peer_name: str, occasion: Occasion) -> Outcome[Remark]:
         """Say the next thing in a conversation."""
@@ -352,11 +354,15 @@ class Persona(Member):
 
     # Answers.
 
-    def _take_over(self, answer: Answer[Opinion], max_change_share: float) -> Outcome[tuple[BeliefChange, ...]]:
+    def _take_over(
+        self, answer: Answer[Opinion], max_change_share: float, occasion: Occasion
+    ) -> Outcome[tuple[BeliefChange, ...]]:
         if not isinstance(answer, Done):
             return answer
         changes = change_beliefs(self._topic_ids(), self.held_beliefs(), answer.value.beliefs, max_change_share)
         self._apply(changes, answer.value.first_choice)
+        for change in changes:
+            logger.debug("%s %s: %s before, %s after", occasion.key, change.topic_id, change.before, change.after)
         return Done(changes)
 
     def _apply(self, changes: Iterable[BeliefChange], first_choice: str | None) -> None:

@@ -311,7 +311,7 @@ class Population:
         async def vote(task: Task) -> Outcome[Ballot]:
             return Done(await by_id[task.about].cast_ballot(cards, Occasion(task.key, call)))
 
-        outcomes = await self._side_by_side("ballot", by_id, vote)
+        outcomes = await self._side_by_side(f"call{call}/ballot", by_id, vote)
         self.ballots = tuple(outcome.value for outcome in outcomes if isinstance(outcome, Done))
         return VoteCounts([card.name for card in cards], self.ballots)
 

@@ -190,11 +190,25 @@ def test_verbose_tells_of_every_act(place: Path, flag: str, lines_per_act: int) 
     done = sum(number for status, number in statuses if status == "done")
     others = sum(number for status, number in statuses if status != "done")
 
-    lines = result.stderr.splitlines()
+    lines = [line for line in result.stderr.splitlines() if not re.search(r" before, \S+ after$", line)]
 
     assert len(lines) == done * lines_per_act + others * min(lines_per_act, 2)
     assert any(re.fullmatch(r"ballot/p\d+ done", line) for line in lines)
     assert not logging.getLogger("synthetic_communities").handlers
+
+
+def test_very_verbose_tells_every_belief_before_and_after(place: Path) -> None:
+    result = call("run", *SMALL, "-vv")
+    rows = [row for row in SimulationResult(run_path(result.stdout)).beliefs if row["status"] == "done"]
+
+    told = re.findall(r"^\S+ \S+: \S+ before, \S+ after$", result.stderr, re.M)
+
+    assert len(told) == len(rows) > 0
+
+
+def test_the_texts_of_calls_go_nowhere_where_no_model_is_asked(place: Path) -> None:
+    assert call("run", *SMALL, "--log-bodies", "bodies.jsonl").exit_code == 0
+    assert not Path("bodies.jsonl").exists()
 
 
 def test_log_lines_hold_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:

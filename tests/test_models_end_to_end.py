@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from synthetic_communities.cast.asking import ask
 from synthetic_communities.cast.sessions import held_open
 from synthetic_communities.cast.thinking import MindSettings, build_llm_mind
 from synthetic_communities.domain.outcome import Done, Failed, Outcome, Refused, Unreadable
+from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.call_log import CallLog
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.llm.rules import PROMPT_VERSION
@@ -93,31 +95,50 @@ def ask_all(mind: LLMMind, views: list[View]) -> list[Outcome[Any]]:
 # A run in which nothing goes wrong.
 
 
-@protocols
-def test_every_act_is_answered_by_the_model(server: LoopbackServer, tmp_path: Path, protocol: str) -> None:
-    engine = make_engine(server, MODELS[protocol])
-    server.reset()
-    result = run_engine(engine, tmp_path)
-    usage, stats = read_usage(engine), server.stats()
+@dataclass(frozen=True)
+class Run:
+    """A run over one protocol, and what the server counted of it."""
 
-    assert result.is_complete
-    assert result.failures == []
-    statuses = {step: act["statuses"] for step, act in usage["acts"].items()}
+    protocol: str
+    engine: GameEngine
+    result: SimulationResult
+    stats: Mapping[str, Any]
+
+    @property
+    def usage(self) -> Any:
+        return read_usage(self.engine)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        assert self.engine.simulation_dir is not None
+        text = (self.engine.simulation_dir / name).read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def run(server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Run:
+    """A run over each protocol."""
+    with pytest.MonkeyPatch.context() as patched:
+        set_keys(patched)
+        engine = make_engine(server, MODELS[request.param])
+        server.reset()
+        result = run_engine(engine, tmp_path_factory.mktemp(request.param))
+    return Run(request.param, engine, result, server.stats())
+
+
+def test_every_act_is_answered_by_the_model(run: Run) -> None:
+    assert run.result.is_complete
+    assert run.result.failures == []
+    statuses = {step: act["statuses"] for step, act in run.usage["acts"].items()}
     assert set(statuses) == set(STEPS.values())
     assert all(set(counts) <= {"done", "not_asked"} for counts in statuses.values()), statuses
     done = {step: counts["done"] for step, counts in statuses.items()}
-    assert usage["model_calls"] == sum(done.values()) == stats["calls"]
-    assert {STEPS[act]: totals["calls"] for act, totals in usage["calls_by_act"].items()} == done
+    assert run.usage["model_calls"] == sum(done.values()) == run.stats["calls"]
+    assert {STEPS[act]: totals["calls"] for act, totals in run.usage["calls_by_act"].items()} == done
 
 
-@protocols
-def test_what_calls_took_stands_in_the_usage(server: LoopbackServer, tmp_path: Path, protocol: str) -> None:
-    engine = make_engine(server, MODELS[protocol])
-    server.reset()
-    run_engine(engine, tmp_path)
-    usage, stats = read_usage(engine), server.stats()
-
-    name = MODELS[protocol].partition(":")[2]
+def test_what_calls_took_stands_in_the_usage(run: Run) -> None:
+    usage, stats = run.usage, run.stats
+    name = MODELS[run.protocol].partition(":")[2]
     assert usage["calls"]["models"] == {name: usage["model_calls"]}
     assert usage["calls"]["outcomes"] == {"end": usage["model_calls"]}
     assert usage["calls"]["uncounted"] == 0
@@ -130,22 +151,13 @@ def test_what_calls_took_stands_in_the_usage(server: LoopbackServer, tmp_path: P
     assert 0 < usage["calls"]["peak_in_flight"] <= usage["peak_in_flight"] <= usage["limits"]["max_concurrent"]
 
 
-@protocols
-def test_texts_are_recorded_as_a_models(server: LoopbackServer, tmp_path: Path, protocol: str) -> None:
-    engine = make_engine(server, MODELS[protocol])
-    run_engine(engine, tmp_path)
-    assert engine.simulation_dir is not None
-
-    def rows(name: str) -> list[dict[str, Any]]:
-        assert engine.simulation_dir is not None
-        return [json.loads(line) for line in (engine.simulation_dir / name).read_text(encoding="utf-8").splitlines()]
-
-    epochs = rows("epochs.jsonl")
+def test_texts_are_recorded_as_a_models(run: Run) -> None:
+    epochs = run.rows("epochs.jsonl")
     debates = [debate for epoch in epochs for debate in epoch["debates"]]
     texts = [debate["question"] for debate in debates]
     texts += [statement for debate in debates for statement in debate["statements"]]
     texts += [post for epoch in epochs for post in epoch["newsfeed"]["posts"]]
-    texts += rows("conversations.jsonl") + rows("beliefs.jsonl") + rows("ballots.jsonl")
+    texts += run.rows("conversations.jsonl") + run.rows("beliefs.jsonl") + run.rows("ballots.jsonl")
     assert {text["source"] for text in texts} == {"model"}
     kept = [candidate["sources"] for epoch in epochs for candidate in epoch["candidates"]]
     assert {source for sources in kept for source in sources["policy_positions"].values()} == {"model"}
@@ -153,24 +165,30 @@ def test_texts_are_recorded_as_a_models(server: LoopbackServer, tmp_path: Path, 
     assert all(candidate["stances"].keys() == {"t0", "t1"} for epoch in epochs for candidate in epoch["candidates"])
 
 
-@protocols
-def test_who_thought_and_why_stands_in_the_metadata(server: LoopbackServer, tmp_path: Path, protocol: str) -> None:
-    engine = make_engine(server, MODELS[protocol])
-    run_engine(engine, tmp_path)
-    provenance = read_metadata(engine)["provenance"]
-
-    assert (provenance["mind"], provenance["candidate_mind"]) == (MODELS[protocol], MODELS[protocol])
+def test_who_thought_and_why_stands_in_the_metadata(run: Run) -> None:
+    provenance = read_metadata(run.engine)["provenance"]
+    assert (provenance["mind"], provenance["candidate_mind"]) == (MODELS[run.protocol], MODELS[run.protocol])
     assert provenance["mind_because"] == provenance["candidate_mind_because"] == "the configuration names it"
     assert provenance["prompt_version"] == PROMPT_VERSION
-    assert read_metadata(engine)["candidates"][0]["initial_stances"].keys() == {"t0", "t1"}
+    assert read_metadata(run.engine)["candidates"][0]["initial_stances"].keys() == {"t0", "t1"}
 
 
-@protocols
-def test_no_key_enters_the_record(server: LoopbackServer, tmp_path: Path, protocol: str) -> None:
-    run_engine(make_engine(server, MODELS[protocol]), tmp_path)
-    written = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()]
+def test_no_key_enters_the_record(run: Run) -> None:
+    assert run.engine.simulation_dir is not None
+    written = [path.read_text(encoding="utf-8") for path in run.engine.simulation_dir.iterdir()]
     assert len(written) >= 8
     assert not [text for text in written if any(key in text for key in KEYS.values())]
+
+
+def test_the_asynchronous_twin_of_a_run_leaves_the_same_record(
+    server: LoopbackServer, run: Run, tmp_path: Path
+) -> None:
+    twin = make_engine(server, MODELS[run.protocol])
+    twin.initialize_simulation_output(tmp_path)
+    asyncio.run(twin.run_async())
+    assert run.engine.simulation_dir is not None
+    assert twin.simulation_dir is not None
+    assert read_record(run.engine.simulation_dir) == read_record(twin.simulation_dir)
 
 
 def test_candidates_may_ask_another_model_than_people(server: LoopbackServer, tmp_path: Path) -> None:
@@ -237,17 +255,6 @@ def test_verbs_and_their_twins_agree(server: LoopbackServer, tmp_path: Path, pro
     assert lived == asyncio.run(live_async(twin))
     assert lived[1]
     assert lived[2]["total_reactions"] > 0
-
-
-@protocols
-def test_a_run_and_its_twin_agree(server: LoopbackServer, tmp_path: Path, protocol: str) -> None:
-    sync, twin = (make_engine(server, MODELS[protocol]) for _ in range(2))
-    run_engine(sync, tmp_path / "sync")
-    twin.initialize_simulation_output(tmp_path / "twin")
-    asyncio.run(twin.run_async())
-    assert sync.simulation_dir
-    assert twin.simulation_dir
-    assert read_record(sync.simulation_dir) == read_record(twin.simulation_dir)
 
 
 # What goes wrong, act by act.

@@ -55,7 +55,7 @@ def forecast_lines(steps: Sequence[StepForecast]) -> list[str]:
 
 def describe_calls(engine: GameEngine) -> str:
     """Return how many calls to models a run will make."""
-    models = {"model": engine.config.model, "candidate_model": engine.config.candidate_model}
+    models = {"model": engine.expected_model(), "candidate_model": engine.config.candidate_model}
     if are_offline(models):
         return "Model calls: 0. The offline mind asks no model and spends nothing."
     return "Model calls: at most one for each act, and more where one has to be tried again."

@@ -10,9 +10,10 @@ from ..cast.thinking import MindSettings, build_mind
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.scene import Scene
 from ..llm.call_log import CallLog
-from ..llm.choice import ModelChoice, choose_model
+from ..llm.choice import OFFLINE, ModelChoice, choose_model
 from ..llm.keys import read_environment
 from ..llm.logged import Bodies
+from ..llm.stack import MAX_CONNECTIONS
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.foresight import Extent, foresee_window
@@ -72,6 +73,18 @@ class Minds:
         is_known = all(isinstance(mind, OfflineMind) or id(mind) in own for mind in minds)
         return self.calls if is_known else None
 
+    def expected_name(self) -> str:
+        """Return the name of what people will think with, without making it.
+
+        Raises:
+            ConfigurationError: nothing is found, and something must be.
+        """
+        if self.given is not None:
+            return OFFLINE  # a mind somebody put there takes no settings of models, as the offline one
+        named = self._argument or self._config.model
+        environment = read_environment(os.environ)
+        return choose_model(self._argument, named, environment, looks_for_keys=self._looks_for_keys).name
+
     def _choose(self, named: str | None) -> tuple[Mind, ModelChoice]:
         if named not in self._chosen:
             environment = read_environment(os.environ)
@@ -96,7 +109,8 @@ class Minds:
             seed=config.random_seed,
             call_timeout_seconds=config.call_timeout_seconds,
             window_tokens=self.window_tokens,
-            max_connections=config.max_concurrent,
+            # A verb called by hand may be told to ask more people at once than the configuration says.
+            max_connections=max(MAX_CONNECTIONS, config.max_concurrent),
             observe=self.calls.note,
             bodies=_Forwarded(self),
         )

@@ -126,7 +126,7 @@ def build_community(config: Config, scene: Scene, mind: Mind | None) -> Communit
 
 
 def refuse_problems(
-    config: Config, population: Population, candidates: Sequence[Candidate], mediator: Mediator
+    config: Config, population: Population, candidates: Sequence[Candidate], mediator: Mediator, unnamed_model: str
 ) -> None:
     """Refuse settings, people and candidates that cannot be run.
 
@@ -135,7 +135,7 @@ def refuse_problems(
     """
     personas, topics = population.personas, mediator.topics
     problems = [
-        *config.find_problems(check_files=False),
+        *config.find_problems(check_files=False, unnamed_model=unnamed_model),
         *find_id_problems("person", [persona.id for persona in personas]),
         *find_confusions([candidate.id for candidate in candidates], [candidate.name for candidate in candidates]),
         *find_no_ids("candidate", [candidate.id for candidate in candidates]),

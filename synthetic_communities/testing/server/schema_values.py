@@ -126,7 +126,7 @@ class _Builder:
 
     def _objects(self, item: Schema, node: Schema, depth: int) -> list[Any]:
         properties = {name: self._peek(each, depth) for name, each in item.get("properties", {}).items()}
-        covered = next((name for name, each in properties.items() if len(_choices(each)) > 1), None)
+        covered = next((name for name, each in properties.items() if _choices(each)), None)
         if covered is None or depth > _SHALLOW:
             length = self._length(node, 2, 3, depth)
             return [self._object(item, depth + 1, _numbered(properties, place)) for place in range(length)]
