@@ -20,7 +20,7 @@ from .llm.failures import CallError
 from .llm.keys import read_environment
 from .llm.logged import Logged
 from .llm.model import Call, Model, ModelReply, ModelRequest
-from .llm.naming import parse_model_name
+from .llm.naming import PROVIDERS, parse_model_name
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 
@@ -52,11 +52,21 @@ class LLMClient(LLMMind):
         return f"LLMClient({self.model!r})"
 
     def asking(self, model: str | None) -> Self:
-        """Return a client of the same provider and key that asks another of its models; None: this client."""
+        """Return a client of the same provider and key that asks another of its models; None: this client.
+
+        Raises:
+            ConfigurationError: the model is another provider's, to whom this key does not belong.
+        """
         if model is None:
             return self
         provider = parse_model_name(self.model).provider.name
-        return type(self)(self._api_key, model if ":" in model else f"{provider}:{model}", self._settings)
+        named, _, _ = model.partition(":")
+        if named not in PROVIDERS:  # names of models may hold a colon, as in llama3.2:3b
+            return type(self)(self._api_key, f"{provider}:{model}", self._settings)
+        if named != provider:
+            what = f"{model!r} is another provider's, and the client's key is for {provider}"
+            raise ConfigurationError([Problem("model", what, "make a client of its own for it, with its key")])
+        return type(self)(self._api_key, model, self._settings)
 
     def asked_with(self, settings: MindSettings) -> Self:
         """Return a client of the same model and key that is asked with these settings."""
@@ -99,7 +109,7 @@ def generate_response(
 
     Raises:
         NoAnswerError: there is no reply, or one that was refused or cut off; its `outcome` says why.
-        ConfigurationError: a temperature where the provider takes none.
+        ConfigurationError: a temperature where the provider takes none, or a model of another provider.
         ModelUnavailableError: no call can succeed.
     """
     return run_sync(generate_response_async(client, prompt, system_instruction, temperature, max_output_tokens, model))

@@ -23,7 +23,7 @@ FLOORS: Mapping[int, tuple[str, ...]] = {
     5: ("report", "experiments", "testing", "benchmark"),
     6: ("cli", "__main__"),
 }
-"""Imports point down or sideways. `testing` sees everything but `cli`, and nobody but `cli` and `benchmark` sees `testing`."""
+"""Imports point down or sideways. `testing` sees everything but `cli`; only `cli` and `benchmark` see `testing`."""
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
     "errors": (),

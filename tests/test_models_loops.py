@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,8 +138,9 @@ def test_verbs_and_runs_one_after_the_other_leave_nothing_behind(
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "nothing left\n"), done.stderr
-    told = [line for line in done.stderr.splitlines() if "because the configuration names it" not in line]
-    assert told == []
+    # Under -X dev a loop tells of what takes it long: here, importing the client when a model is first opened.
+    usual = re.compile(r"synthetic_communities: .* because the configuration names it|Executing <.* seconds")
+    assert [line for line in done.stderr.splitlines() if not usual.fullmatch(line)] == []
 
 
 @protocols
@@ -255,7 +257,7 @@ def test_a_mind_that_calls_a_synchronous_verb_is_told_what_to_await(server: Loop
             return Done(other.chat_with_peers([], "x"))
 
     persona.llm_client = Nested(open_mind(server, "openai").model_asked)
-    with pytest.raises(UsageError, match="await Persona.chat_with_peers_async"):
+    with pytest.raises(UsageError, match=r"await Persona\.chat_with_peers_async"):
         persona.create_social_media_post([])
 
 

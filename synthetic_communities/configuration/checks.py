@@ -24,7 +24,7 @@ _KIND_TYPES: Mapping[Kind, tuple[type, ...]] = {
 }
 
 _MANY = 10
-_TAKES_NONE = "remove it, or name a model that takes it"
+TAKES_NONE = "remove it, or name a model that takes it"
 
 
 def find_setting_problem(setting: Setting, value: object, place: Place) -> Problem | None:
@@ -101,7 +101,7 @@ def find_model_problems(values: Mapping[str, object], places: Places) -> list[Pr
         return problems
     given = [setting.name for setting in SETTINGS if setting.models_only and values[setting.name] is not None]
     return problems + [
-        Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", _TAKES_NONE) for name in given
+        Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", TAKES_NONE) for name in given
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from ..errors import ConfigurationError, Problem
-from .checks import find_model_problems, find_setting_problem, find_unknown_keys
+from .checks import TAKES_NONE, find_model_problems, find_setting_problem, find_unknown_keys
 from .entries import find_entry_problems
 from .places import Path, Places, Spot, shorten_problems, spell_value
 from .settings import SETTINGS
@@ -71,7 +71,8 @@ def load_settings(path: FilePath, folders: Sequence[FilePath], defaults: Mapping
     problems = [*document.problems, *find_unknown_keys(document.data, names, places)]
     missing = [name for name in names if name not in values]
     problems += [Problem(places.at(name).where, "is missing", "add it") for name in missing]
-    problems += find_value_problems(values, places)
+    # What only models take is looked at when a run starts: who thinks may be named by an option or the environment.
+    problems += [problem for problem in find_value_problems(values, places) if problem.remedy != TAKES_NONE]
     search = _FileSearch(values, stated, folders, places)
     search.find_files()
     problems += search.problems
