@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from synthetic_communities.domain.ballot import Choice
 from synthetic_communities.domain.belief import Opinion
 from synthetic_communities.domain.debate import Topic
 from synthetic_communities.domain.feed import Reactions
-from synthetic_communities.domain.outcome import Done, Failed, Refused, Unreadable
+from synthetic_communities.domain.outcome import Done, Failed, NotAsked, Refused, Unreadable
 from synthetic_communities.domain.remark import Remark
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest
@@ -94,6 +95,14 @@ def test_what_the_answers_are() -> None:
     opinion = ask(views.OpeningView, JUDGEMENT)[0].value
     assert isinstance(opinion, Opinion)
     assert [(belief.topic_id, belief.stance, belief.vote) for belief in opinion.beliefs] == [("rents", 0.5, "c0")]
+
+
+def test_nobody_is_asked_for_an_opinion_on_nothing() -> None:
+    view = make_view(views.OpeningView)
+    model = ScriptedModel([])
+    answer = asyncio.run(LLMMind(model).answer(replace(view, scene=replace(view.scene, topics=()))))
+    assert isinstance(answer, NotAsked)
+    assert model.calls == []
 
 
 @pytest.mark.parametrize("kind", SPEAKING, ids=lambda kind: kind.act)

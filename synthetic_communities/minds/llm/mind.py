@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from ...domain.outcome import Answer, Done, Failed, Refused, Unreadable
+from ...domain.belief import Opinion
+from ...domain.outcome import Answer, Done, Failed, NotAsked, Refused, Unreadable
 from ...domain.remark import Remark
 from ...llm.failures import CallError
 from ...llm.model import Call, Model, ModelReply, ModelRequest
@@ -106,6 +107,8 @@ class LLMMind:
 
     async def answer(self, view: View) -> Answer[Any]:
         """Return what the model answers to a view; see `Mind.answer`."""
+        if view.expects is Opinion and not view.scene.topics:
+            return NotAsked("no topic to have an opinion on")
         request = self.build_request(view)
         try:
             reply = await self.model_asked.reply(request, Call(view.key, view.act, 1))
