@@ -1,11 +1,18 @@
 """What every test stands on: no key and no model from outside, and no network but this machine's own."""
 
 import ipaddress
+import os
 import socket
 import sys
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# Where a change is judged, the same examples for everybody; elsewhere new ones every time.
+settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("repeatable")
 
 KEYS = ("GEMINI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "ANTHROPIC_BASE_URL")
 

@@ -47,13 +47,17 @@ def make_population(server: LoopbackServer, limit: int, model: str = MODELS["ope
     population = Population("A town.", model=open_mind(server, model))
     for number in range(PEOPLE):
         population.add_persona(Persona(f"p{number}", make_attributes(number)))
-    statement = CandidateStatement("c0", "Aisha Noor", "Rents must fall.", QUESTION)
-    population.consume_debate_content(DebateTranscript([statement], "mediator", 0, 0, 0, TOPIC, QUESTION))
+    population.consume_debate_content(make_transcript())
     said = [{"speaker_id": "x", "message": "Rents are high."}]
     for persona in population.personas:
         persona.chats.append(ChatEntry("x", "Xaver", said))
         persona.social_media_knowledge.append({"id": "n1", "persona_id": "x", "content": "Rents are high."})
     return with_limit(population, limit)
+
+
+def make_transcript() -> DebateTranscript:
+    statement = CandidateStatement("c0", "Aisha Noor", "Rents must fall.", QUESTION)
+    return DebateTranscript([statement], "mediator", 0, 0, 0, TOPIC, QUESTION)
 
 
 def with_limit(population: Population, limit: int) -> Population:
@@ -181,9 +185,8 @@ def test_the_general_default_holds_where_a_hosted_model_is_asked(quick_server: L
 def test_a_verb_may_have_more_in_flight_than_the_configuration_says(server: LoopbackServer) -> None:
     engine = make_engine(server, MODELS["openai"], people=8, num_epochs=1, max_concurrent=3)
     server.reset()
-    for persona in engine.population.personas:
-        persona.chats.append(ChatEntry("x", "Xaver", [{"speaker_id": "x", "message": "Rents are high."}]))
-    engine.population.update_beliefs_from_chat(max_concurrent=100)
+    engine.population.consume_debate_content(make_transcript())
+    engine.population.update_beliefs_from_debate(max_concurrent=100)
     assert server.stats()["peak_in_flight"] == 8
     server.reset()
     engine.population.conduct_vote(["Aisha Noor", "Johan Berg"])

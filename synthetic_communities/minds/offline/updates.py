@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ...domain.belief import Belief, Opinion
 from ...domain.outcome import Done
@@ -21,10 +22,12 @@ class Influence:
     Attributes:
         moved: the opinion after all of them.
         pulls: what each of them moved, in their order; they add up to the way from the old opinion to `moved`.
+        stood: the opinion each of them met.
     """
 
     moved: float
     pulls: tuple[float, ...]
+    stood: tuple[float, ...]
 
 
 Rule = Callable[[float, Sequence[Source], Temper], Influence]
@@ -61,19 +64,17 @@ def average_in(own: float, sources: Sequence[Source], temper: Temper) -> Influen
     """Apply the bounded mean to all sources at once."""
     stances = [source.stance for source in sources]
     weights = [source.weight for source in sources]
-    return Influence(
-        bounded_mean(own, stances, weights, temper.bound), bounded_pulls(own, stances, weights, temper.bound)
-    )
+    pulls = bounded_pulls(own, stances, weights, temper.bound)
+    return Influence(bounded_mean(own, stances, weights, temper.bound), pulls, (own,) * len(pulls))
 
 
 def meet(own: float, sources: Sequence[Source], temper: Temper) -> Influence:
     """Apply the pair rule to the partner of a conversation, or to one partner after another if there were several."""
-    pulls, moved = [], own
+    stood = [own]
     for partner in sources:
-        step = approach(moved, partner.stance, temper.bound, temper.chat_step) - moved
-        pulls.append(step)
-        moved += step
-    return Influence(moved, tuple(pulls))
+        stood.append(approach(stood[-1], partner.stance, temper.bound, temper.chat_step))
+    pulls = tuple(after - before for before, after in pairwise(stood))
+    return Influence(stood[-1], pulls, tuple(stood[:-1]))
 
 
 def _update(view: PersonView, temper: Temper, sayings: Sequence[Saying], verb: str, rule: Rule) -> Done[Opinion]:
@@ -92,7 +93,7 @@ def _revise(
     anchored = anchor(influence.moved, holding.prior.stance, temper.yielding)
     sentences = [
         tell_start(holding, anchored),
-        *_tell_sources(verb, holding.stance, temper.bound, sources, influence.pulls),
+        *_tell_sources(verb, temper.bound, sources, influence),
         tell_anchor(holding.prior, anchored - influence.moved),
         unplaced,
     ]
@@ -105,8 +106,9 @@ def _keep(holding: Holding, unplaced: str) -> Belief:
     return _to_belief(holding, holding.stance, join_sentences([unmoved, unplaced]))
 
 
-def _tell_sources(verb: str, own: float, bound: float, sources: Sequence[Source], pulls: Sequence[float]) -> list[str]:
-    return [tell_source(verb, source, pull, own=own, bound=bound) for source, pull in zip(sources, pulls, strict=True)]
+def _tell_sources(verb: str, bound: float, sources: Sequence[Source], influence: Influence) -> list[str]:
+    met = zip(sources, influence.pulls, influence.stood, strict=True)
+    return [tell_source(verb, source, pull, own=own, bound=bound) for source, pull, own in met]
 
 
 def _to_belief(holding: Holding, stance: float, sentence: str) -> Belief:
