@@ -92,7 +92,7 @@ def create_client(api_key: str, *, model: str | None = None, base_url: str | Non
 def generate_response(
     client: LLMClient,
     prompt: str,
-    system_instruction: str | None = None,
+    system_instruction: str | None,
     temperature: float | None = None,
     max_output_tokens: int = 8000,
     model: str | None = None,
@@ -102,7 +102,7 @@ def generate_response(
     Args:
         client: from `create_client`.
         prompt: the user message.
-        system_instruction: the system message, or None.
+        system_instruction: the system message; None: there is none.
         temperature: sent where it is not None; a provider that takes none refuses it.
         max_output_tokens: room for the reply.
         model: another model of the client's provider; None: the client's own.
@@ -118,7 +118,7 @@ def generate_response(
 async def generate_response_async(
     client: LLMClient,
     prompt: str,
-    system_instruction: str | None = None,
+    system_instruction: str | None,
     temperature: float | None = None,
     max_output_tokens: int = 8000,
     model: str | None = None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .cast.arguments import check_count, check_share
-from .cast.community import Community
+from .cast.community import MAX_CONCURRENT, Community
 from .cast.occasion import Occasion
 from .cast.sessions import held_open
 from .cast.standing import build_cards, find_id_problems
@@ -30,6 +30,7 @@ from .engine.runner import run_tasks
 from .errors import UsageError
 from .llm.keys import read_environment
 from .minds.base import Mind
+from .minds.llm.mind import LLMMind
 from .persona import Persona, meet
 from .social_media import SocialMedia, as_feed_post
 
@@ -59,7 +60,10 @@ class Population:
         self.personas: list[Persona] = []
         self.world_story = world_story
         self.ballots: tuple[Ballot, ...] = ()
-        self._community = Community(scene=Scene(world_story or ""), mind=_mind_of(model), seed=seed)
+        mind = _mind_of(model)
+        self._community = Community(
+            scene=Scene(world_story or ""), mind=mind, seed=seed, max_concurrent=_usual_limit(mind)
+        )
         self._platform = SocialMedia()
         self._calls: Counter[str] = Counter()
 
@@ -365,6 +369,12 @@ def _mind_of(model: str | Mind | None) -> Mind | None:
     if isinstance(model, str):
         return build_mind(model, MindSettings(), read_environment(os.environ))
     return model
+
+
+def _usual_limit(mind: Mind | None) -> int:
+    """Return how many are asked at once where nothing else is said: as many as the model's server usually bears."""
+    own = mind.max_concurrent if isinstance(mind, LLMMind) else None
+    return own or MAX_CONCURRENT
 
 
 def _ignore(task: Task, outcome: Outcome[Any]) -> None:

@@ -43,7 +43,7 @@ def test_a_key_is_not_sent_to_another_provider(server: LoopbackServer) -> None:
     client = create_client(KEY, model="openai:gpt-5-mini", base_url=f"{server.url}/v1")
     server.reset()
     with pytest.raises(ConfigurationError, match="the client's key is for openai") as caught:
-        generate_response(client, "Hello?", model="anthropic:claude-haiku-5-5")
+        generate_response(client, "Hello?", None, model="anthropic:claude-haiku-5-5")
     assert KEY not in str(caught.value)
     assert server.stats()["calls"] == 0
 
@@ -53,7 +53,7 @@ def test_names_of_models_may_hold_a_colon(server: LoopbackServer) -> None:
     assert client.asking("qwen3:8b").model == "ollama:qwen3:8b"
     assert client.asking("ollama:gemma3:4b").model == "ollama:gemma3:4b"
     assert client.asking(None) is client
-    assert generate_response(client, "Hello?", model="qwen3:8b")
+    assert generate_response(client, "Hello?", None, model="qwen3:8b")
 
 
 def test_a_population_asks_a_replaced_function_all_at_once(old_door: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,9 @@ from ..domain.scene import Scene
 from ..errors import UsageError
 from ..minds.base import Mind
 
+MAX_CONCURRENT = 20
+"""How many acts may be under way at once, where nothing else is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Community:
@@ -32,7 +35,7 @@ class Community:
     seed: int = 0
     feed_size: int = 10
     memory_epochs: int = 1
-    max_concurrent: int = 20
+    max_concurrent: int = MAX_CONCURRENT
     call_timeout_seconds: float | None = None
 
     def chance_of(self, who: str, epoch: int) -> Chance:

@@ -39,7 +39,7 @@ def read_object(text: str, fit: Callable[[dict[str, Any]], T]) -> T:
         UnreadableReplyError: no object fits, two different ones do, or the reply is too long or has too many braces.
     """
     check_length(text)
-    found: list[T] = []
+    found: list[tuple[dict[str, Any], T]] = []
     reason = "there is no complete JSON object in the reply"
     for data in _objects(text):
         try:
@@ -47,13 +47,13 @@ def read_object(text: str, fit: Callable[[dict[str, Any]], T]) -> T:
         except UnreadableReplyError as error:
             reason = str(error)
             continue
-        if value not in found:
-            found.append(value)
+        if all(data != other for other, _ in found):
+            found.append((data, value))
     if len(found) > 1:
         raise UnreadableReplyError("there are two different JSON objects in the reply")
     if not found:
         raise UnreadableReplyError(reason)
-    return found[0]
+    return found[0][1]
 
 
 def check_length(text: str) -> None:
