@@ -6,7 +6,6 @@ from typing import Literal
 
 from .outcome import Status
 
-BeliefStep = Literal["opening", "debate", "chat", "social"]
 BeliefStatus = Status | Literal["not_stated"]
 
 

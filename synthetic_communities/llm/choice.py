@@ -33,9 +33,6 @@ class ModelChoice:
     is_fallback: bool = field(default=False, kw_only=True)
     key_variable: str = field(default="", kw_only=True)
 
-    def __str__(self) -> str:
-        return f"{self.name}, because {self.reason}"
-
 
 def choose_model(
     argument: str | None, configured: str | None, environment: Mapping[str, str], *, looks_for_keys: bool

@@ -44,6 +44,7 @@ class Bookkeeping:
         self._votes: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._stances: defaultdict[int, dict[str, dict[str, float | None]]] = defaultdict(dict)
         self._has_ballots = False
+        self._mind_name = mind_labels(stage)["mind"]
         self._by_step: dict[str, Callable[[Task, Outcome[Any]], None]] = {
             "opening_opinion": self._note_beliefs,
             "debate_update": self._note_beliefs,
@@ -70,7 +71,8 @@ class Bookkeeping:
             self._by_step[task.step](task, outcome)
 
     def _add(self, file: str, task: Task, row: dict[str, Any]) -> None:
-        self._recorder.add(file, task.epoch, self._ledger.order(task.key), row)
+        told = row if file == EPOCHS else {**row, "mind": self._mind_name}
+        self._recorder.add(file, task.epoch, self._ledger.order(task.key), told)
 
     # Rows of acts.
 
@@ -178,7 +180,9 @@ class Bookkeeping:
     def keep_ballots(self) -> None:
         """Write the ballots of a run that was broken off among them; who was not asked is recorded as not asked."""
         if self._events.ballots and not self._has_ballots:
-            self._recorder.write_now(BALLOTS, [self._ballot_row(who) for who in self._people])
+            self._recorder.write_now(
+                BALLOTS, [{**self._ballot_row(who), "mind": self._mind_name} for who in self._people]
+            )
 
     def _ballot_row(self, who: str) -> dict[str, Any]:
         not_asked = Ballot(who, "not_asked", reason="the run was broken off")
