@@ -18,10 +18,11 @@ EXPOSURES = "exposures.jsonl"
 BALLOTS = "ballots.jsonl"
 FINAL_VOTE = "final_vote.json"
 USAGE = "usage.json"
+FAILED_CALLS = "failed_calls.jsonl"
 CONFIG = "config.yaml"
 
 LINES = (EPOCHS, BELIEFS, CONVERSATIONS, REACTIONS, EXPOSURES, BALLOTS)
-"""Files of one value a line."""
+"""Files of the record of one value a line."""
 
 DECIMAL_PLACES = 6
 """Numbers in the record are rounded to this many places."""
@@ -47,7 +48,7 @@ def make_run_directory(base: Path, simulation_id: str) -> Path:
 
 def encode(value: Any) -> str:
     """Return a value as one line of JSON: numbers rounded, text as it is, keys in the order given."""
-    return json.dumps(_rounded(value), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+    return json.dumps(rounded(value), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
@@ -73,7 +74,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    text = json.dumps(_rounded(value), ensure_ascii=False, allow_nan=False, indent=2)
+    text = json.dumps(rounded(value), ensure_ascii=False, allow_nan=False, indent=2)
     write_text(path, f"{text}\n")
 
 
@@ -97,11 +98,12 @@ def _write_all(file: RawIOBase, data: bytes) -> None:
         rest = rest[file.write(rest) or 0 :]
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Return a value whose numbers, at any depth, are rounded as those of the record are."""
     if isinstance(value, float):
         return round(value, DECIMAL_PLACES) + 0.0  # turns -0.0 into 0.0
     if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return value
