@@ -23,8 +23,9 @@ from synthetic_communities.minds.llm.rules import PROMPT_VERSION
 from synthetic_communities.minds.views import ReactionView, View
 from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
-from synthetic_communities.runs.result import SimulationResult
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.testing.loopback import LoopbackServer
+from tests.model_calls import note_in
 from tests.model_communities import (
     KEYS,
     MODELS,
@@ -270,7 +271,7 @@ def test_every_act_counts_what_went_wrong_as_what_it_is(
     use_policy(monkeypatch, max_tries=2)
     mark_requests(monkeypatch, dict.fromkeys(ACTS, f"{fault}:0"))
     log = CallLog()
-    answers = ask_all(open_mind(protocol, server, observe=log.note), [make_view(kind) for kind in KINDS])
+    answers = ask_all(open_mind(protocol, server, observe=note_in(log)), [make_view(kind) for kind in KINDS])
     told = {kind.act: answer for kind, answer in zip(KINDS, answers, strict=True)}
 
     expected = expect(fault, protocol)
@@ -328,7 +329,7 @@ def test_judgements_that_cannot_be_read_are_asked_for_once_more(
     log = CallLog()
     # Two objects that come to the same reactions are no two answers.
     kinds = [kind for kind in JUDGING if fault != "two-objects" or kind is not ReactionView]
-    answers = ask_all(open_mind(protocol, server, observe=log.note), [make_view(kind) for kind in kinds])
+    answers = ask_all(open_mind(protocol, server, observe=note_in(log)), [make_view(kind) for kind in kinds])
 
     assert {type(answer) for answer in answers} == {Unreadable}
     assert all(answer.text for answer in answers if isinstance(answer, Unreadable))
@@ -412,8 +413,8 @@ def test_faults_called_for_by_what_stands_in_a_prompt(tmp_path: Path) -> None:
     assert acts["reaction"]["statuses"] == {"unreadable": 4}
     assert acts["post"]["statuses"] == {"done": 4}
     assert acts["chat_turn"]["statuses"]["unreadable"] == 2
-    assert result.votes is not None
-    assert (result.votes.refused, result.votes.counted) == (4, 0)
+    assert result.vote_counts is not None
+    assert (result.vote_counts.refused, result.vote_counts.counted) == (4, 0)
     assert stats["faults"]["refuse"] == 4
     assert stats["faults"]["malformed-text"] == 8, "each is asked once more"
 
@@ -440,7 +441,7 @@ def test_a_reply_cut_off_is_asked_for_again_with_twice_the_room(
     # The server thinks 200 tokens' worth although told not to, more than there is room for in a post.
     mark_requests(monkeypatch, {"post": "thinking:0"})
     log = CallLog()
-    mind = open_mind("openai", server, observe=log.note)
+    mind = open_mind("openai", server, observe=note_in(log))
     (view,) = (make_view(kind) for kind in KINDS if kind.act == "post")
     (answer,) = ask_all(mind, [view])
 
