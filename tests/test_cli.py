@@ -117,7 +117,8 @@ def test_alone_it_runs_the_bundled_scenario_in_under_ten_seconds(tmp_path: Path)
     assert result.vote_counts is not None
     assert result.vote_counts.population == 100
     assert "Offline mind: no model was asked" in done.stdout
-    assert f"Aisha Noor {result.vote_counts['Aisha Noor']}" in " ".join(re.sub(r"  \d+ +\d+ +", " ", done.stdout).split())
+    told = " ".join(re.sub(r"  \d+ +\d+ +", " ", done.stdout).split())
+    assert f"Aisha Noor {result.vote_counts['Aisha Noor']}" in told
     assert re.search(r"^2,482 acts in .* s, 0 model calls: .* done, .*nothing failed\.$", done.stdout, re.M)
 
 

@@ -355,8 +355,6 @@ class TestValues:
             ("opening_opinions", 1, "1 is of the wrong kind; write true or false"),
             ("call_timeout_seconds", 0, "0 is out of range; write a number, more than 0"),
             ("call_timeout_seconds", float("inf"), "inf is out of range; write a number, more than 0"),
-            ("requests_per_minute", 0, "0 is out of range; write a number, more than 0"),
-            ("tokens_per_minute", "60", "'60' is text, no number; write it plainly, as in 3 or 0.5"),
             ("population_file", ["a"], "['a'] is no text; write one text"),
             ("world_story", 7, '`7` is read as a number, not as text; write it in quotes: "7"'),
             (
@@ -370,6 +368,15 @@ class TestValues:
     )
     def test_that_do_not_fit(self, name: str, value: Any, told: str) -> None:
         assert found_in(made(**{name: value})) == [f"{name}: {told}"]
+
+    @pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute"])
+    def test_that_only_models_take(self, name: str) -> None:
+        remedy = "write a number, more than 0"
+        assert found_in(made(model="ollama:m", **{name: 0})) == [f"{name}: 0 is out of range; {remedy}"]
+        assert found_in(made(model="ollama:m", **{name: "60"})) == [
+            f"{name}: '60' is text, no number; write it plainly, as in 3 or 0.5"
+        ]
+        assert found_in(made(model="ollama:m", **{name: 0.5})) == []
 
     @pytest.mark.parametrize(
         "changes",

@@ -69,7 +69,7 @@ def test_damaged_metadata_is_named(tmp_path: Path, changes: Any, message: str) -
 @pytest.mark.parametrize(
     ("file", "row", "message"),
     [
-        ("beliefs", {**make_belief("a", "chat", None, 0.5), "after": "far"}, r"beliefs\.jsonl:1: after cannot be 'far'"),
+        ("beliefs", {**make_belief("a", "chat", None, 0.5), "after": "far"}, r"beliefs\.jsonl:1: after cannot be 'far"),
         ("beliefs", make_belief("a", "chat", None, 1.5), r"beliefs\.jsonl:1: after cannot be 1\.5, as stances lie in"),
         ("beliefs", make_belief("a", "chat", -1e308, 0.5), r"beliefs\.jsonl:1: before cannot be -1e\+308, as"),
         ("beliefs", make_belief("z", "chat", None, 0.5), "persona_id names nothing of this run, 'z'"),

@@ -210,6 +210,13 @@ class TestMover:
         assert mover is not None
         assert (mover.persona_id, mover.by_step) == ("e", {"debate": 0.65, "chat": 0.0, "social": 0.0})
 
+    def test_what_the_opening_did_to_a_prior_is_no_part_of_it(self) -> None:
+        moves = [move("a", "opening", 0.5, before=-0.5), move("a", "0 debate", 0.75, before=0.5)]
+        mover = find_mover(five(moves=moves))
+
+        assert mover is not None
+        assert (mover.before, mover.by_step) == (0.5, {"debate": 0.25, "chat": 0.0, "social": 0.0})
+
     def test_of_equals_the_first_person_and_its_first_topic(self) -> None:
         topics = {"trams": "Trams", "rents": "Rents"}
         moves = [
@@ -247,6 +254,12 @@ class TestMissing:
             ("ballot", {"failed": 1, "unreadable": 1}, "timeout"),
             ("post", {"refused": 1}, ""),
         ]
+
+    def test_what_was_skipped_gives_no_reason(self) -> None:
+        skipped = [Missing("chat_turn", "skipped", "e0/chat/a+b/0")] * 3
+        (step,) = measure_missing(make_record(missing=(*skipped, Missing("chat_turn", "failed", "timeout"))))
+
+        assert step.reason == "timeout"
 
     def test_acts_are_counted_only_where_they_were_measured(self) -> None:
         acts = {"ballot": Counter(done=3, failed=1), "post": Counter(done=2)}

@@ -1,7 +1,6 @@
 """The building blocks of what a notebook shows: every text stays a text, and a finished piece needs nothing else."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -25,6 +24,7 @@ from synthetic_communities.report.html import (
     stand_alone,
     strong,
 )
+from tests.markup import Reader
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -38,39 +38,6 @@ HOSTILE = [
     "<" * 10_000,
     "]]><!--",
 ]
-
-VOID = {"br", "img", "input"}
-
-
-class Reader(HTMLParser):
-    """Takes markup apart: its tags, its attributes, its text, and whether every tag that opens is closed in turn."""
-
-    def __init__(self, markup: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.is_whole = True
-        self._open: list[str] = []
-        self.feed(markup)
-        self.close()
-        self.is_whole = self.is_whole and not self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.is_whole = self.is_whole and bool(self._open) and self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
-            self.text += data
-
-    def handle_comment(self, data: str) -> None:
-        self.is_whole = False
 
 
 class TestTexts:

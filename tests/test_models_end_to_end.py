@@ -24,6 +24,7 @@ from synthetic_communities.minds.views import ReactionView, View
 from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
 from synthetic_communities.report.result import SimulationResult
+from synthetic_communities.report.steps import STEP_OF_ACT
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.model_calls import note_in
 from tests.model_communities import (
@@ -42,22 +43,6 @@ from tests.small_communities import make_attributes, read_record
 from tests.small_views import JUDGING, KINDS, make_view
 
 ACTS = {kind.act for kind in KINDS}
-STEPS = {
-    "opening position": "opening_position",
-    "opening opinion": "opening_opinion",
-    "reading of the feed": "reading",
-    "question": "question",
-    "introduction": "introduction",
-    "statement": "statement",
-    "reflection": "reflection",
-    "update from debate": "debate_update",
-    "chat turn": "chat_turn",
-    "update from chat": "chat_update",
-    "post": "post",
-    "reaction": "reaction",
-    "update from social media": "social_update",
-    "ballot": "ballot",
-}
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +115,11 @@ def test_every_act_is_answered_by_the_model(run: Run) -> None:
     assert run.result.is_complete
     assert run.result.failures == []
     statuses = {step: act["statuses"] for step, act in run.usage["acts"].items()}
-    assert set(statuses) == set(STEPS.values())
+    assert set(statuses) == set(STEP_OF_ACT.values())
     assert all(set(counts) <= {"done", "not_asked"} for counts in statuses.values()), statuses
     done = {step: counts["done"] for step, counts in statuses.items()}
     assert run.usage["model_calls"] == sum(done.values()) == run.stats["calls"]
-    assert {STEPS[act]: totals["calls"] for act, totals in run.usage["calls_by_act"].items()} == done
+    assert {STEP_OF_ACT[act]: totals["calls"] for act, totals in run.usage["calls_by_act"].items()} == done
 
 
 def test_what_calls_took_stands_in_the_usage(run: Run) -> None:
@@ -359,13 +344,13 @@ def test_a_run_counts_what_went_wrong_with_an_act(
             continue
         protocol = ("openai", "anthropic")[(KINDS.index(kind) + number) % 2]
         usage, record = run_with_fault(server, monkeypatch, tmp_path / fault, protocol, kind.act, fault)
-        statuses = Counter(usage["acts"][STEPS[kind.act]]["statuses"])
+        statuses = Counter(usage["acts"][STEP_OF_ACT[kind.act]]["statuses"])
         asked = statuses.total() - statuses["not_asked"] - statuses["skipped"]
         status, reason = STATUS_OF[fault]
         assert statuses[status] == asked > 0, (kind.act, fault, statuses)
         outcomes = usage["calls_by_act"][kind.act]["outcomes"]
         assert set(outcomes) <= EXPECTED_CALLS.get(fault, {"end"}), (kind.act, fault)
-        failed = [row for row in record.failures if row["step"] == STEPS[kind.act] and row["status"] != "skipped"]
+        failed = [row for row in record.failures if row["step"] == STEP_OF_ACT[kind.act] and row["status"] != "skipped"]
         if kind.act != "ballot" and status != "done":
             assert {(row["status"], row["reason"]) for row in failed} == {(status, reason)}
             assert all(bool(row["raw_text"]) == (status == "unreadable") for row in failed)

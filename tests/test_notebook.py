@@ -3,11 +3,8 @@
 A run shows one display, which is updated in place; the stop button ends it at once, and says where it is.
 """
 
-import contextlib
 import json
 import re
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,10 +18,7 @@ from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from traitlets.config import Config as Traits
 
-KERNEL = "the-tests-own"
-
-# Sockets in the file system need no network; elsewhere their paths are too short for a temporary directory's.
-HAS_IPC = sys.platform == "linux"
+from tests.kernels import KERNEL, TIMEOUT_SECONDS, jupyter_at
 
 CELLS = [
     """
@@ -73,41 +67,6 @@ EXPECTED = [
     ["7"],
     ["([], True)"],
 ]
-
-
-TIMEOUT_SECONDS = 60
-
-
-@contextlib.contextmanager
-def jupyter_at(folder: Path) -> Iterator[dict[str, Any]]:
-    """Let Jupyter look and write nowhere but in this folder; yield how to reach the kernels of this interpreter."""
-    home = folder / "home"
-    home.mkdir(mode=0o555)
-    folders = {name: folder / name.lower() for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")}
-    for each in folders.values():
-        each.mkdir()
-    install_kernel(folders["JUPYTER_DATA_DIR"])
-    with tempfile.TemporaryDirectory(prefix="k") as runtime, pytest.MonkeyPatch.context() as patch:
-        for name, path in folders.items():
-            patch.setenv(name, str(path))
-        patch.setenv("JUPYTER_PATH", str(folders["JUPYTER_DATA_DIR"]))
-        patch.setenv("JUPYTER_RUNTIME_DIR", runtime)
-        patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-        patch.setenv("HOME", str(home))
-        yield {"transport": "ipc", "ip": f"{runtime}/ipc"} if HAS_IPC else {}
-
-
-def install_kernel(data_folder: Path) -> None:
-    """Make known a kernel of this very interpreter."""
-    spec = {
-        # Every warning is shown, and one that a cell causes is shown below the cell.
-        "argv": [sys.executable, "-W", "default", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": KERNEL,
-        "language": "python",
-    }
-    folder = data_folder / "kernels" / KERNEL
-    folder.mkdir(parents=True)
-    (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
 @pytest.fixture

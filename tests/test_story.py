@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ from synthetic_communities.runs.directory import (
 )
 from synthetic_communities.social_media import Post
 from synthetic_communities.testing.scripted import Reply, ScriptedMind
+from tests.markup import Reader
 from tests.small_communities import make_config, make_engine, run_community, run_engine
 from tests.spoken_communities import SMALL, TROUBLE, run_spoken, speak
 
@@ -529,35 +529,6 @@ HOSTILE = (
     "東京都知事" * 400,
     "\x00\x9b half \ud800 a pair",
 )
-VOID = {"br", "img", "input", "hr", "meta", "link"}
-
-
-class Reader(HTMLParser):
-    """Takes markup apart: its tags, its attributes, its text, and whether every tag that opens is closed in turn."""
-
-    def __init__(self, markup: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.is_whole = True
-        self._open: list[str] = []
-        self.feed(markup)
-        self.close()
-        self.is_whole = self.is_whole and not self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.is_whole = self.is_whole and bool(self._open) and self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
-            self.text += data
 
 
 def is_harmless(character: str) -> bool:
