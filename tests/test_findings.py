@@ -365,6 +365,7 @@ class TestJson:
         found = build_json(five(in_favour={"rents": "cap rents"}), Path("runs/x"))
 
         assert found["path"] == "runs/x"
+        assert found["candidate_mind_because"] == "no model was named"
         assert found["vote"]["candidates"]["berg"] == {"name": "Johan Berg", "before": 2, "after": 1, "ballots": 0}
         assert found["vote"]["no_first_choice"] == {"before": 1, "after": 0}
         rents = found["topics"]["rents"]

@@ -34,7 +34,7 @@ from synthetic_communities.report.tables import LEAST, MAX_LINES, build_line, bu
 from synthetic_communities.report.text import (
     measure_width,
 )
-from synthetic_communities.report.vote_table import fold_tallies
+from synthetic_communities.report.vote_table import build_vote_table, fold_tallies
 from synthetic_communities.report.votes import Tally, measure_vote
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import make_config, make_engine, run_community, run_engine
@@ -327,6 +327,18 @@ def test_a_run_without_opening_opinions_has_nothing_before() -> None:
     assert "moved most" not in text
 
 
+def test_numbers_of_any_size_stand_under_their_heads() -> None:
+    tallies = [Tally("Aisha Noor", "noor", before=10**9, after=10**9, ballots=10**9 - 5 * 10**8)]
+    undecided = Tally("", before=0, after=0, ballots=5 * 10**8)
+    not_chosen = dict.fromkeys(("abstained", "unreadable", "refused", "failed", "not_asked", "unrecorded"), 10**8)
+    vote = replace(measure_vote(write_record()), candidates=tuple(tallies), undecided=undecided, people=10**9)
+    rows = build_vote_table(replace(vote, not_chosen=not_chosen), "Vote", rows=1, width=100)
+
+    assert {len(row) for row in rows if "changed" not in row} == {len(rows[0])}
+    assert rows[1].endswith(" 1,000,000,000  1,000,000,000    500,000,000")
+    assert rows[-3].endswith(" 100,000,000, 100,000,000, 100,000,000, 100,000,000, 100,000,000")
+
+
 def test_who_changed_is_told_beside_everybody_or_below_where_there_is_no_room() -> None:
     everybody = write_record(moves=[*OPENING[:3], move("d", "opening", 0.1, "noor"), OPENING[4], *LATER])
     assert vote_rows(build_tables(everybody, 80))[-1].endswith("   5         5  1 changed, net 1")
@@ -411,6 +423,13 @@ def test_columns_stand_closer_where_a_label_would_be_lost_otherwise() -> None:
     assert belief_rows(build_tables(write_record(), 80))[-1] == (
         "  cap rents     ▇  ▇▇ ▇ ▇  after  5 +0.27   0.48  +0.05   0.05     1       0"
     )
+
+
+def test_without_anything_before_there_is_no_movement_and_not_none_of_it() -> None:
+    assert belief_rows(build_tables(write_record(moves=LATER), 100))[2:] == [
+        "Rents                      before 0      -       -",
+        "  cap rents     █   █   █  after  4  +0.28    0.55       -       -      -        -",
+    ]
 
 
 def test_the_shortest_of_titles_leave_room_for_the_caption() -> None:

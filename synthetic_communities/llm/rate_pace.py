@@ -109,7 +109,8 @@ class Pace:
             rate = self.measured * (1 - DIP)
         self._flat_seconds = max(FLAT_SECONDS, FLAT_PAUSES * pause_seconds)
         self._pressed_calls = 0
-        self._bucket = Bucket(1.0, 1.0, level=0.0, at=now)
+        # Nothing is left now; but when the pause is over one call may go, as the server itself said.
+        self._bucket = Bucket(1.0, 1.0, level=max(0.0, 1 - rate * pause_seconds), at=now)
         self._set(rate)
         return is_explained
 

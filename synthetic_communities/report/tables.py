@@ -35,7 +35,7 @@ ENOUGH = (3, 4, 2)
 LEAST = (1, 3, 1)
 """Rows that they have at least, if they want so many."""
 
-SPARED = ("", "story", "story gaps", "story gaps mover", "story gaps mover notes")
+SPARED = ("", "story", "story gaps", "story gaps mover")
 """What is left out where room is short, beginning with nothing."""
 
 NAMED, NAME_WIDTH = 4, 40
@@ -167,7 +167,7 @@ def _build_lines(page: _Page, rows: Sequence[int], spared: str) -> list[str]:
         table = build_belief_table(findings.topics, caption, people, rows=rows[1], width=width, glyphs=page.glyphs)
         lines += [*gap, *table]
     notes, mover, story = _say_beside(page)
-    lines += notes if "notes" not in spared else []
+    lines += notes
     lines += build_missing_list(findings.missing, _caption("Without an answer", record), rows=rows[2], width=width)
     lines += mover if "mover" not in spared else []
     lines += story if "story" not in spared else []
