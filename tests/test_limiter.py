@@ -186,6 +186,21 @@ class TestPace:
         pace.refuse(20.0, 20.1, 40.0)
         assert pace.rate == pytest.approx(512 / (20.0 - 9.0 + 40.0), rel=0.03), "of the calls remembered"
 
+    def test_a_guess_looks_back_for_a_minute(self) -> None:
+        pace = Pace()
+        for now in [0.0] * 10 + [100.0] * 21:
+            pace.take(now)
+        pace.refuse(100.0, 100.0, 4.0)
+        assert pace.rate == 5.0
+
+    def test_what_was_sent_after_the_refused_call_is_not_yet_counted(self) -> None:
+        pace = Pace()
+        times, _ = send(pace, 21, 0.0)
+        pace.refuse(times[-1], 0.05, 1.0)
+        sent, now = send(pace, 25, 1.05)
+        pace.refuse(sent[19], now, 1.0)
+        assert pace.measured == pytest.approx(19 / (sent[19] - times[-1]))
+
     def test_a_guess_grows_with_every_call_that_waited_for_it_and_no_other(self) -> None:
         pace = Pace()
         times, now = send(pace, 21, 0.0)
@@ -251,6 +266,24 @@ class TestPace:
         assert told[1][1] is not None
         assert before > told[0][1] > told[1][1]
         assert [rate for _, rate in told[2:]] == [before, before]
+
+    def test_time_in_which_nothing_was_wanted_measures_nothing(self) -> None:
+        pace, now = measured_pace(20.0)
+        sent, now = send(pace, 30, now + 3_600.0)
+        assert not pace.refuse(sent[-1], now, 1.0)
+        assert pace.measured is not None
+        # 29 calls in the time they took, and in the second of the pause, which filled what may be saved up.
+        assert pace.measured == pytest.approx(29 / (sent[-1] - sent[0] + 1.0), rel=0.1)
+
+    def test_after_a_contradiction_less_may_be_saved_up(self) -> None:
+        saved_up = []
+        pace, now = measured_pace(20.0)
+        for _ in range(3):
+            times, _ = send(pace, 10, now + 100.0)
+            saved_up.append(times.count(times[0]))
+            sent, now = send(pace, 5, times[-1])
+            assert not pace.refuse(sent[-1], now, 1.0)
+        assert saved_up == [5, 2, 1]
 
     def test_too_few_calls_measure_nothing(self) -> None:
         pace, now = measured_pace(20.0)

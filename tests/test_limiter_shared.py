@@ -71,6 +71,27 @@ class TestOrder:
         run_in_virtual_time(use())
         assert gone == ["5c4", "5z2", "2y3", "0a1", "0a5", "0b0"]
 
+    def test_of_equals_who_came_first_goes_first(self) -> None:
+        gone: list[int] = []
+
+        async def call(limiter: SharedLimiter, number: int) -> None:
+            ticket = Ticket()
+            await limiter.take(ticket, (0.0, "same"))
+            gone.append(number)
+            limiter.end(ticket)
+
+        async def use() -> None:
+            limiter, first = make_virtual(1), Ticket()
+            await limiter.take(first, (0.0, ""))
+            async with asyncio.TaskGroup() as group:
+                for number in range(20):
+                    group.create_task(call(limiter, number))
+                await turn()
+                limiter.end(first)
+
+        run_in_virtual_time(use())
+        assert gone == list(range(20))
+
     def test_who_comes_later_does_not_pass_who_waits(self) -> None:
         async def use() -> None:
             limiter, first = make_virtual(1), Ticket()
@@ -288,7 +309,7 @@ class TestThreads:
 
     def test_every_loop_has_a_timer_of_its_own_and_needs_no_other_to_go_on(self) -> None:
         limiter = make_limiter(100, is_open=True)
-        limiter.give(requests_per_minute=60 * 50)
+        limiter.give(requests_per_minute=60 * 100)
         is_stuck, may_go_on = threading.Event(), threading.Event()
 
         async def stick() -> None:
@@ -300,7 +321,7 @@ class TestThreads:
 
         async def go_on() -> None:
             await asyncio.to_thread(is_stuck.wait, 30)
-            await asyncio.wait_for(_take_many(limiter, 5, "0"), 30)
+            await asyncio.wait_for(_take_many(limiter, 40, "0"), 30)  # 25 are saved up at most
             may_go_on.set()
 
         with ThreadPoolExecutor(2) as threads:
