@@ -66,7 +66,7 @@ def find(record: Record) -> Findings:
 def measure_missing(record: Record) -> tuple[StepMissing, ...]:
     """Return what was refused, could not be read, failed or was skipped, step by step.
 
-    The step with the most of it goes first; what was skipped is what came of it, and counts only where all else is equal.
+    The step with the most of it goes first; what was skipped came of other acts, and counts where all else is equal.
     """
     ballots = [Missing("ballot", b.status, b.reason) for b in record.ballots.values() if _is_missing(b.status)]
     everything = (*record.missing, *ballots)
