@@ -217,6 +217,18 @@ class TestWaitsOfAYear:
         assert seconds < 10.0
         assert len(inner.calls) == 3
 
+    def test_another_failure_is_what_it_is(self) -> None:
+        async def use() -> None:
+            error = CallError("bad request", status=400)
+            model = limit(ScriptedModel([*[busy(retry_after=self.YEAR)] * 3, error]))
+            for _ in range(3):
+                with pytest.raises((CallError, ModelUnavailableError)):
+                    await model.reply(make_request(), Call("k"))
+            with pytest.raises(CallError, match="bad request"):
+                await model.reply(make_request(), Call("k"))
+
+        run_in_virtual_time(use())
+
     def test_one_that_does_so_now_and_then_fails_single_calls(self) -> None:
         inner = ScriptedModel(lambda request, call: busy(retry_after=self.YEAR) if int(call.key) % 2 else "Yes.")
 
@@ -446,8 +458,8 @@ class TestFirstReplies:
         assert failed.value.__cause__ is self.BAD
 
     def test_twenty_that_are_all_refused_stop_it_when_the_last_is_known(self) -> None:
-        ended = self.run(lambda call: (float(ord(call.key) - 64), self.BAD), "ABCDEFGHIJKLMNOPQRST")
-        assert ended == [("ModelUnavailableError", 20.0)] * 20
+        ended = self.run(lambda call: (0.25 * (ord(call.key) - 64), self.BAD), "ABCDEFGHIJKLMNOPQRST")
+        assert ended == [("ModelUnavailableError", 5.0)] * 20
 
     def test_one_that_is_refused_waits_for_a_reply_and_then_fails_alone(self) -> None:
         ended = self.run(lambda call: (0.1, self.BAD) if call.key == "B" else (2.0, "Yes."), "ABCD")
@@ -489,6 +501,41 @@ class TestFirstReplies:
         ended = self.run(script, "AB", wrap=lambda inner: FirstReplies(Retrying(inner)))
         assert [how for how, _ in ended] == ["Yes.", "CallError"]
         assert ended[1][1] >= 5.0
+
+    def test_who_waits_to_know_waits_for_seconds_and_then_fails_alone(self) -> None:
+        ended = self.run(lambda call: (0.5, self.BAD) if call.key == "B" else (60.0, self.BAD), "AB")
+        assert ended == [("ModelUnavailableError", 60.0), ("CallError", 10.5)]
+
+    def test_who_waits_to_know_keeps_nobody_from_succeeding(self) -> None:
+        """With one place, a call that is to be tried again wants the place that the refused one holds."""
+
+        async def use() -> list[str]:
+            model, places = FirstReplies(Retrying(ScriptedModel(reply))), asyncio.Semaphore(1)
+
+            @asynccontextmanager
+            async def give_back() -> AsyncIterator[None]:
+                places.release()
+                yield
+                await places.acquire()
+
+            async def call(key: str) -> str:
+                async with places:
+                    place_given_back.set(give_back)
+                    try:
+                        return (await model.reply(make_request(), Call(key))).text
+                    except CallError:
+                        return "failed"
+
+            async with asyncio.TaskGroup() as group:
+                calls = [group.create_task(call(key)) for key in ("busy", "bad")]
+            return [call.result() for call in calls]
+
+        def reply(request: ModelRequest, call: Call) -> Any:
+            if call.key == "bad":
+                return self.BAD
+            return busy(retry_after=2.0) if call.tries == 1 else "Yes."
+
+        assert run_in_virtual_time(use()) == ["Yes.", "failed"]
 
     def test_who_waits_to_know_can_be_cancelled(self) -> None:
         never = asyncio.Event

@@ -245,6 +245,19 @@ class TestPace:
         send(pace, int(10 * flat), now)
         assert pace.rate == pytest.approx(1.03 * flat, rel=0.005), "after twice as long it is a little above"
 
+    def test_where_a_refusal_costs_a_long_pause_the_next_one_is_put_off_for_longer(self) -> None:
+        rates = []
+        for pause in (1.0, 5.0):
+            pace, now = measured_pace(20.0)
+            sent, now = send(pace, 450, now)
+            assert pace.refuse(sent[-1], now, pause)
+            send(pace, 450, now + pause)
+            assert pace.rate is not None
+            assert pace.measured is not None
+            rates.append(pace.rate / pace.measured)
+        assert rates[0] > 1.03
+        assert 0.97 < rates[1] < 1.0
+
     def test_a_refusal_above_the_measured_rate_measures_anew(self) -> None:
         pace, now = measured_pace(20.0)
         sent, now = send(pace, 500, now)

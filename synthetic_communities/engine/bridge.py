@@ -96,11 +96,13 @@ def _is_loop_running() -> bool:
 
 def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     worker = _Worker(coroutine)
+    waiting = asyncio.current_task()
+    before = waiting.cancelling() if waiting else 0  # before the work begins: it may be what cancels
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(worker.run,), name="synthetic_communities", daemon=True)
     thread.start()
     try:
-        was_told_to_stop = _wait(worker)
+        was_told_to_stop = _wait(worker, waiting, before)
     except KeyboardInterrupt:
         worker.stop()
         raise
@@ -112,14 +114,12 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     return result
 
 
-def _wait(worker: "_Worker") -> bool:
+def _wait(worker: "_Worker", waiting: "asyncio.Task[Any] | None", before: int) -> bool:
     """Wait until the worker has ended; say whether that was because this task was cancelled, or is about to be.
 
     `asyncio.run` answers Ctrl-C by cancelling its task, which raises nothing in a task that blocks. Others, a notebook
     whose cell awaits something among them, cancel it when their loop comes round, which it cannot while this blocks.
     """
-    waiting = asyncio.current_task()
-    before = waiting.cancelling() if waiting else 0
     with _interrupt_noted() as interrupted:
         while not worker.ended.wait(WAIT_SLICE_SECONDS):
             if interrupted.is_set() or (waiting is not None and waiting.cancelling() > before):
