@@ -644,6 +644,13 @@ class TestLimiter:
             let_go(limiter, 100.0)
         assert limiter.wait_for(Ticket(), 100.0) == pytest.approx(0.05)
 
+    def test_never_more_than_ten_requests_are_saved_up(self) -> None:
+        limiter = past_the_opening(most=10_000)
+        limiter.give("requests", 60_000.0, 0.0)
+        for _ in range(10):
+            let_go(limiter, 100.0)
+        assert limiter.wait_for(Ticket(), 100.0) == pytest.approx(0.001)
+
     def test_the_last_one_given_holds_and_none_changes_nothing(self) -> None:
         limiter = past_the_opening(most=10_000)
         limiter.give("requests", 60.0, 0.0)

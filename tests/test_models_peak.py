@@ -29,7 +29,7 @@ QUESTION = Question("q0", "Who should pay?", TOPIC)
 @pytest.fixture(scope="module")
 def server() -> Iterator[LoopbackServer]:
     """A server slow enough for all calls that may be in flight to be there before the first is answered."""
-    with LoopbackServer(latency=0.08) as running:
+    with LoopbackServer(latency=0.2) as running:
         yield running
 
 

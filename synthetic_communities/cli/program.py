@@ -1,6 +1,7 @@
 """What all commands share: errors become one line and an exit status, warnings one line, output what prints."""
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -40,6 +41,7 @@ class Program(click.Group):
                 raise  # nobody reads it any more: ended quietly where commands are
             except OSError as error:
                 say_errors([f"{error.filename or 'the output'}: {error.strerror}"])
+                forget_output()
                 raise Exit(WRITING_FAILED) from error
             except KeyboardInterrupt:
                 say("Interrupted.")
@@ -62,6 +64,12 @@ def print_text(text: str) -> None:
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)
     if sys.stdout is not None:
         sys.stdout.flush()  # what cannot be written is an error here, and none of the interpreter's at its end
+
+
+def forget_output() -> None:
+    """Let go of what could not be written: else the interpreter tries once more at its end, and fails for itself."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def stdout_encoding() -> str:

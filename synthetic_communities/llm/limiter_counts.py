@@ -12,8 +12,11 @@ CHARACTERS_PER_TOKEN = 4.0
 SMOOTHING = 0.1
 """What one reply counts for in what tokens are expected of the next request."""
 
-SAVED_UP_SECONDS = 0.25
-"""How much of what the user allows a minute may be saved up."""
+SAVED_UP_SECONDS, SAVED_UP_REQUESTS = 0.25, 10.0
+"""How much of what the user allows a minute may be saved up: what comes in so long, and of requests at most so many.
+
+Less than a server is likely to save up; enough for what comes late out of a busy loop.
+"""
 
 RESERVED_REQUESTS = 2.0
 """What is left unused of requests: one as servers differ in whether they count the call they answer, one for chance."""
@@ -35,6 +38,8 @@ class Counts:
             return False
         rate = per_minute / 60
         size = max(1.0, rate * SAVED_UP_SECONDS)
+        if counted == "requests":
+            size = min(size, SAVED_UP_REQUESTS)
         self._given[counted] = per_minute, Bucket(rate, size, level=size, at=now)
         return True
 
