@@ -200,7 +200,7 @@ class Persona(Member):
 
     def candidates_shown(self, act: str, epoch: int) -> tuple[CandidateCard, ...]:
         """Return the candidates in the order this persona sees them in one act: drawn for each persona and act."""
-        chance = self.community.chance_of(self.id, epoch)
+        chance = self.community.chance_of(self.id, epoch, is_opening=act == OpeningView.act)
         return chance.shuffle(f"order/{act}", self.community.scene.candidates)
 
     def hear(self, remarks: Iterable[Remark]) -> None:
@@ -306,7 +306,7 @@ class Persona(Member):
         return view_type(
             key=occasion.key,
             scene=self.community.scene,
-            chance=self.community.chance_of(self.id, occasion.epoch),
+            chance=self.community.chance_of(self.id, occasion.epoch, is_opening=view_type.is_opening),
             person=self.person(),
             beliefs=self.held_beliefs(),
             first_choice=self.first_choice(),

@@ -27,7 +27,7 @@ from .domain.scene import Scene
 from .engine.bridge import run_sync
 from .engine.ledger import Ledger, Task
 from .engine.plan import TurnPlace, plan_conversation, post_key
-from .engine.runner import run_tasks
+from .engine.runner import Places, run_tasks
 from .errors import UsageError
 from .llm.keys import read_environment
 from .minds.base import Mind
@@ -216,7 +216,7 @@ class Population:
 
         turns = [task for conversation in conversations for task in plan_conversation(conversation, f"call{call}")]
         async with held_open([persona.mind() for persona in by_id.values()]):
-            await run_tasks(Ledger(turns), speak, _ignore, limit=self._community.max_concurrent)
+            await run_tasks(Ledger(turns), speak, _ignore, places=Places(self._community.max_concurrent))
         return [close_conversation(by_id, conversation, said[conversation]) for conversation in conversations]
 
     def create_social_media_posts(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
@@ -242,7 +242,7 @@ class Population:
             feed = rank_feed(earlier, task.about, chance, self._community.feed_size)
             return await by_id[task.about].write_post(feed, Occasion(post_key(f"call{call}", task.about), call))
 
-        posters = draw_posters(by_id, self._community.seed, call, post_probability)
+        posters = draw_posters(by_id, self._community.chance_of("", call), post_probability)
         outcomes = await self._side_by_side(f"call{call}/post", posters, write)
         written = [value_of(outcome) for outcome in outcomes]
         return [{"persona_id": p.persona_id, "content": p.content, "id": p.id} for p in written if p is not None]
@@ -362,7 +362,7 @@ class Population:
             ended[task.key] = outcome
 
         async with held_open([persona.mind() for persona in self.personas]):
-            await run_tasks(Ledger(tasks), act, settle, limit=limit or self._community.max_concurrent)
+            await run_tasks(Ledger(tasks), act, settle, places=Places(limit or self._community.max_concurrent))
         return [ended[task.key] for task in tasks]
 
 

@@ -249,7 +249,7 @@ def test_the_nth_call_of_a_verb_draws_as_the_nth_epoch_does() -> None:
     population = make_population(30, ChattyMind(), seed=9)
     for call in range(3):
         posts = population.create_social_media_posts(0.3)
-        drawn = draw_posters([persona.id for persona in population.personas], 9, call, 0.3)
+        drawn = draw_posters([persona.id for persona in population.personas], Chance(9, call), 0.3)
         assert [post["persona_id"] for post in posts] == list(drawn)
         pairs = [row["participants"] for row in population.chat_with_peers()]
         expected = draw_conversations([persona.id for persona in population.personas], Chance(9, call), 3, 1)
@@ -280,15 +280,15 @@ def test_every_number_of_rounds_in_the_range_is_drawn_and_evenly() -> None:
 
 
 def test_people_post_as_often_as_the_probability_says_each_for_themselves() -> None:
-    posts = [len(draw_posters(map(str, range(500)), 3, epoch, 0.07)) for epoch in range(20)]
+    posts = [len(draw_posters(map(str, range(500)), Chance(3, epoch), 0.07)) for epoch in range(20)]
     assert 25 < min(posts) < sum(posts) / 20 < max(posts) < 50
     assert 32 < sum(posts) / 20 < 38
 
 
 @given(IDS, st.integers(0, 10_000), st.floats(0, 1))
 def test_who_posts_does_not_depend_on_who_else_is_there(ids: list[str], seed: int, probability: float) -> None:
-    drawn = draw_posters(ids, seed, 0, probability)
-    assert drawn == tuple(who for who in ids if draw_posters([who], seed, 0, probability))
+    drawn = draw_posters(ids, Chance(seed), probability)
+    assert drawn == tuple(who for who in ids if draw_posters([who], Chance(seed), probability))
 
 
 def make_posts(counts: Mapping[str, int]) -> list[FeedPost]:

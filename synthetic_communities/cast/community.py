@@ -23,6 +23,7 @@ class Community:
         mind: what members without one of their own think with; None: what `find_mind` finds, when first asked.
         find_mind: finds the mind.
         seed: where all chance comes from.
+        replicate: number of the repetition of the run, from 0; each has chance of its own but for the opening.
         feed_size: how many posts a person is shown.
         memory_epochs: of how many past epochs a person remembers the words.
         max_concurrent: how many acts may be under way at once.
@@ -33,14 +34,15 @@ class Community:
     mind: Mind | None = None
     find_mind: Callable[[], Mind] = field(default=lambda: llm_client.find_mind(), repr=False)
     seed: int = 0
+    replicate: int = 0
     feed_size: int = 10
     memory_epochs: int = 1
     max_concurrent: int = MAX_CONCURRENT
     call_timeout_seconds: float | None = None
 
-    def chance_of(self, who: str, epoch: int) -> Chance:
-        """Return one member's chance in one epoch."""
-        return Chance(self.seed, epoch, who)
+    def chance_of(self, who: str, epoch: int, *, is_opening: bool = False) -> Chance:
+        """Return one member's chance in one epoch; at the opening it is the same in every repetition of a run."""
+        return Chance(self.seed, epoch, who, 0 if is_opening else self.replicate)
 
     def mind_of(self, own: object) -> Mind:
         """Return the mind of a member: its own if it has one, else the community's.

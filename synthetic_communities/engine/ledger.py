@@ -159,6 +159,12 @@ class Ledger:
             return self._start(heapq.heappop(self._ready_acts)[1])
         return None
 
+    def urgency(self, *, acts_allowed: bool) -> int:
+        """Return the path ahead of what `take` would return, above any of them for bookkeeping; 0 if there is none."""
+        if self._ready_bookkeeping:
+            return len(self.tasks) + 1
+        return -self._ready_acts[0][0] if acts_allowed and self._ready_acts else 0
+
     def missing_need(self, task: Task) -> str | None:
         """Return the key at the root of why an executing task cannot be tried, or None if it can."""
         for key in task.needs:

@@ -20,6 +20,8 @@ FINAL_VOTE = "final_vote.json"
 USAGE = "usage.json"
 FAILED_CALLS = "failed_calls.jsonl"
 CONFIG = "config.yaml"
+REPLICATES = "replicates.jsonl"
+"""Not in a run directory, but in the folder that holds those of several replicates."""
 
 LINES = (EPOCHS, BELIEFS, CONVERSATIONS, REACTIONS, EXPOSURES, BALLOTS)
 """Files of the record of one value a line."""
