@@ -287,7 +287,11 @@ class GameEngine:
         """
         engines = [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
         folder = make_replicates_folder(base_dir)
-        return write_replicates(folder, run_sync(cls._run_together(engines, max_concurrent, folder, observer)))
+        try:
+            results = run_sync(cls._run_together(engines, max_concurrent, folder, observer))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"what is recorded of the runs so far stands in {folder}") from None
+        return write_replicates(folder, results)
 
     @staticmethod
     async def _run_together(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -152,7 +153,7 @@ class TestPace:
     def test_the_opening_goes_off_call_by_call_ever_faster_and_ends(self) -> None:
         pace = Pace()
         times, _ = send(pace, 100, 0.0)
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         assert gaps[0] == pytest.approx(1 / OPENING_RATE)
         assert gaps == sorted(gaps, reverse=True)
         assert 0.08 < times[-1] < 0.1

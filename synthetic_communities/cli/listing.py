@@ -85,7 +85,7 @@ def describe_listing(listing: Listing, folder: Path, command: str, width: int) -
     """
     width = min(MAX_WIDTH, max(MIN_WIDTH, width))
     blocks = [
-        list(_table_lines(listing.runs, width)),
+        list(_table_lines(listing.runs, folder, width)),
         [NOTES[source] for source in NOTES if any(run.when_from == source for run in listing.runs)],
         list(_unreadable_lines(listing, width)),
         _advice(listing, folder, command),
@@ -93,7 +93,7 @@ def describe_listing(listing: Listing, folder: Path, command: str, width: int) -
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _table_lines(runs: Sequence[ListedRun], width: int) -> Iterator[str]:
+def _table_lines(runs: Sequence[ListedRun], folder: Path, width: int) -> Iterator[str]:
     if not runs:
         return
     rows = [HEADS, *map(_cells, runs)]
@@ -101,7 +101,7 @@ def _table_lines(runs: Sequence[ListedRun], width: int) -> Iterator[str]:
     yield _line(rows[0], widths)
     for run, row in zip(runs, rows[1:], strict=True):
         yield _line(row, widths)
-        yield f"  {fit_text(run.path.name, width - 2)}"
+        yield f"  {fit_text(str(run.path.relative_to(folder)), width - 2)}"
 
 
 def _cells(run: ListedRun) -> tuple[str, ...]:
