@@ -159,4 +159,4 @@ def _unreadable_lines(listing: Listing, width: int) -> list[str]:
 def _advice(listing: Listing, folder: Path, command: str) -> list[str]:
     if not listing.runs:
         return []
-    return [f"To see one: {command} show {shlex.quote(str(folder / listing.runs[0].path.name))}"]
+    return [f"To see one: {command} show {shlex.quote(str(listing.runs[0].path))}"]
