@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -16,6 +17,21 @@ T = TypeVar("T")
 WAIT_SLICE_SECONDS = 0.1
 """How often a waiting caller looks whether it was told to stop, where the one who tells raises nothing."""
 
+
+@dataclass(slots=True)
+class _Stop:
+    """Whether work was told to stop: at once and from any thread, before its loop comes round to cancelling anything.
+
+    Attributes:
+        task: what all of the work is part of.
+        is_asked: whether somebody asked for it.
+    """
+
+    task: "asyncio.Task[Any] | None"
+    is_asked: bool = False
+
+
+_stop: contextvars.ContextVar[_Stop | None] = contextvars.ContextVar("synthetic_communities_stop", default=None)
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("synthetic_communities_inside", default=False)
 
 
@@ -27,6 +43,20 @@ def inside() -> Iterator[None]:
         yield
     finally:
         _inside.reset(token)
+
+
+def is_stopping() -> bool:
+    """Say whether the work this is part of was told to stop: what has not begun by then is not to begin.
+
+    Where something blocked the loop, much may be ready to run before the loop comes round to cancelling it.
+    """
+    stop = _stop.get()
+    return stop is not None and (stop.is_asked or (stop.task is not None and stop.task.cancelling() > 0))
+
+
+async def _stoppable(coroutine: Coroutine[Any, Any, T]) -> T:
+    _stop.set(_Stop(asyncio.current_task()))
+    return await coroutine
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T], *, twin: str = "") -> T:
@@ -45,7 +75,7 @@ def run_sync(coroutine: Coroutine[Any, Any, T], *, twin: str = "") -> T:
         asyncio.CancelledError: the task that waits was cancelled, or is about to be after Ctrl-C, likewise.
     """
     if not _is_loop_running():
-        return asyncio.run(coroutine)
+        return asyncio.run(_stoppable(coroutine))
     if _inside.get():
         name = twin or getattr(coroutine, "__qualname__", "coroutine")
         coroutine.close()
@@ -66,11 +96,13 @@ def _is_loop_running() -> bool:
 
 def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     worker = _Worker(coroutine)
+    waiting = asyncio.current_task()
+    before = waiting.cancelling() if waiting else 0  # before the work begins: it may be what cancels
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(worker.run,), name="synthetic_communities", daemon=True)
     thread.start()
     try:
-        was_told_to_stop = _wait(worker)
+        was_told_to_stop = _wait(worker, waiting, before)
     except KeyboardInterrupt:
         worker.stop()
         raise
@@ -82,14 +114,12 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     return result
 
 
-def _wait(worker: "_Worker") -> bool:
+def _wait(worker: "_Worker", waiting: "asyncio.Task[Any] | None", before: int) -> bool:
     """Wait until the worker has ended; say whether that was because this task was cancelled, or is about to be.
 
     `asyncio.run` answers Ctrl-C by cancelling its task, which raises nothing in a task that blocks. Others, a notebook
     whose cell awaits something among them, cancel it when their loop comes round, which it cannot while this blocks.
     """
-    waiting = asyncio.current_task()
-    before = waiting.cancelling() if waiting else 0
     with _interrupt_noted() as interrupted:
         while not worker.ended.wait(WAIT_SLICE_SECONDS):
             if interrupted.is_set() or (waiting is not None and waiting.cancelling() > before):
@@ -126,6 +156,7 @@ class _Worker:
         self.ended = threading.Event()
         self._coroutine = coroutine
         self._started = threading.Event()
+        self._stop = _Stop(None)
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[Any]
         self._result: Any = None
@@ -144,11 +175,13 @@ class _Worker:
         task = asyncio.current_task()
         assert task is not None
         self._loop, self._task = asyncio.get_running_loop(), task
+        _stop.set(self._stop)
         self._started.set()
         return await self._coroutine
 
     def stop(self) -> None:
         """Cancel the coroutine and wait until it has ended."""
+        self._stop.is_asked = True
         self._started.wait()
         if not self.ended.is_set():
             self._loop.call_soon_threadsafe(self._task.cancel)

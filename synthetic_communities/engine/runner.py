@@ -10,7 +10,7 @@ from typing import Any
 
 from ..domain.outcome import Done, NotAsked, Outcome, Skipped
 from ..waiting import place_given_back
-from .bridge import inside
+from .bridge import inside, is_stopping
 from .ledger import Ledger, Task
 from .together import first_leaf
 
@@ -181,6 +181,8 @@ class _Run:
 
     async def _carry_out(self, task: Task, place: "_Place") -> Outcome[Any]:
         place_given_back.set(lambda: self._without_place(place))
+        if is_stopping():
+            raise asyncio.CancelledError
         with inside():
             outcome = await self._perform(task)
         this = asyncio.current_task()

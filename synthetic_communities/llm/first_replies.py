@@ -8,13 +8,17 @@ from .failures import CallError, ModelUnavailableError
 from .model import Call, Model, ModelReply, ModelRequest
 from .wrapper import Wrapper
 
+LONGEST_HELD_SECONDS = 10.0
+"""How long a refused request waits to know: it keeps its place under the run's limit, which others may wait for."""
+
 
 class FirstReplies(Wrapper):
     """Makes a refused request stop the run, if no request of this model has succeeded and none that is under way does.
 
     A model, a temperature or an address that the server does not take fails every request; a single prompt that it does
     not take fails one. So a refusal that comes before the first reply waits until a reply comes, and then is that
-    call's failure alone; or until nothing is under way any more, and then no call can succeed.
+    call's failure alone; or until nothing is under way any more, and then no call can succeed. If it is not known
+    within some seconds, it is that call's failure too.
     """
 
     def __init__(self, inner: Model) -> None:
@@ -59,7 +63,10 @@ class FirstReplies(Wrapper):
             self._held.append(held)
         self._end(has_replied=False)
         try:
-            return await verdict
+            async with asyncio.timeout(LONGEST_HELD_SECONDS):
+                return await verdict
+        except TimeoutError:
+            return False
         finally:
             with self._lock:
                 if held in self._held:

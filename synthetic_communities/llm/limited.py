@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Self
 
 from .failures import CallError, ModelUnavailableError
 from .limiter_changes import LimitObserver
@@ -30,7 +31,7 @@ class Limited(Wrapper):
         self.limiter = limiter
         self._observe = observe
 
-    async def __aenter__(self) -> "Limited":
+    async def __aenter__(self) -> Self:
         """Open the other one on the running loop."""
         await super().__aenter__()
         if self._observe is not None:
@@ -59,7 +60,7 @@ class Limited(Wrapper):
         except CallError as error:
             ending = read_ending(error)
             self.limiter.end(ticket, ending)
-            if ending.kind != "other" and self.limiter.limiter.too_long >= MOST_TOO_LONG:
+            if ending.is_refusal and self.limiter.limiter.too_long >= MOST_TOO_LONG:
                 raise self._used_up(error) from error
             raise
         except BaseException:
