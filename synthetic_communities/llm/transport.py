@@ -102,8 +102,10 @@ async def read_body(response: Any, limit: int) -> bytes:
         CallError: it is larger than `limit` bytes, `reply too large`; what is beyond is not read.
     """
     parts, size = [], 0
+    is_packed = "content-encoding" in response.headers
     try:
-        async for part in response.aiter_bytes():
+        # What is not packed need not pass through the unpacking.
+        async for part in response.aiter_bytes() if is_packed else response.stream:
             size += len(part)
             if size > limit:
                 raise CallError("reply too large", f"more than {limit} bytes", status=response.status_code)

@@ -68,6 +68,11 @@ def check_length(text: str) -> None:
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """Yield the complete JSON objects in `text` that lie in no other one."""
+    whole = text.strip()
+    if whole.startswith("{") and whole.count("{") + whole.count("[") <= MAX_DEPTH:  # of most replies that is all
+        if (data := _load(whole)) is not None:
+            yield data
+            return
     start = text.find("{")
     for _ in range(MAX_BEGINNINGS):
         if start < 0:
@@ -96,9 +101,12 @@ def _matching_end(text: str, start: int) -> int | None:
 
 
 def _parse(text: str) -> dict[str, Any] | None:
-    without_commas = _TRAILING_COMMA.sub(lambda match: match.group(1) or "", text)
+    return _load(_TRAILING_COMMA.sub(lambda match: match.group(1) or "", text))
+
+
+def _load(text: str) -> dict[str, Any] | None:
     try:
-        data = json.loads(without_commas, object_pairs_hook=_pairs, parse_constant=_refuse)
+        data = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse)
     except ValueError:
         return None
     return data if isinstance(data, dict) else None
