@@ -11,6 +11,9 @@ import httpx
 
 from ..llm.over_aiohttp import build_httpx_transport
 
+KEY = "loopback"
+"""What the server is asked with; it takes any."""
+
 Ask = Callable[["Recorded"], Awaitable[object]]
 Bare = Callable[[Sequence["Recorded"], int], AbstractAsyncContextManager[Ask]]
 """A bare client: opened for requests and a limit, it makes one of them at a time that it is called."""
@@ -114,7 +117,7 @@ async def anthropic_over_aiohttp(requests: Sequence[Recorded], limit: int) -> As
 
     http_client = anthropic.DefaultAioHttpClient(limits=_limits(limit), timeout=None)
     base_url = requests[0].url.removesuffix("/v1/messages")
-    options: dict[str, Any] = {"api_key": requests[0].headers["x-api-key"], "max_retries": 0, "timeout": None}
+    options: dict[str, Any] = {"api_key": KEY, "max_retries": 0, "timeout": None}
     # Parsed beforehand: whoever uses the SDK has arguments at hand, and no JSON.
     arguments = {id(request): json.loads(request.body) for request in requests}
     async with anthropic.AsyncAnthropic(base_url=base_url, http_client=http_client, **options) as client:

@@ -20,11 +20,11 @@ from ..runs.result import SimulationResult
 from ..simulation.stage import build_course
 from ..testing.loopback import LoopbackServer
 from ..testing.server.wire import SLEPT
+from .bare import KEY
 from .bounds import measure_bound, measure_critical_path
 from .timing import Timed, time_action
 
 OPENAI = "openai:gpt-5-mini"
-KEY = "loopback"
 
 _asked_for: ContextVar[str] = ContextVar("synthetic_communities_asked_for", default="")
 

@@ -68,11 +68,9 @@ def check_length(text: str) -> None:
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """Yield the complete JSON objects in `text` that lie in no other one."""
-    whole = text.strip()
-    if whole.startswith("{") and whole.count("{") + whole.count("[") <= MAX_DEPTH:  # of most replies that is all
-        if (data := _load(whole)) is not None:
-            yield data
-            return
+    if (whole := _load_whole(text.strip())) is not None:
+        yield whole
+        return
     start = text.find("{")
     for _ in range(MAX_BEGINNINGS):
         if start < 0:
@@ -84,6 +82,12 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         start = text.find("{", start + 1 if data is None or end is None else end)
     if start >= 0:
         raise UnreadableReplyError(f"there are more than {MAX_BEGINNINGS} opening braces in the reply")
+
+
+def _load_whole(text: str) -> dict[str, Any] | None:
+    """Return the object that a text is from its beginning to its end, as most replies are; None if it is none."""
+    is_flat = text.startswith("{") and text.count("{") + text.count("[") <= MAX_DEPTH
+    return _load(text) if is_flat else None
 
 
 def _matching_end(text: str, start: int) -> int | None:
