@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,10 +77,10 @@ def _list_figures(plan: UpdatePlan, limit: int) -> Iterator[Figure]:
     yield Figure(bare, "x", compared_to=one_by_one)
     beside = f"{here}, of the bare client"
     yield Figure(beside, "share", compared_to="bare httpx over aiohttp", reach=plan.share_of_bare, is_ratio=True)
-    beyond = {"compared_to": f"people / limit x {plan.latency_seconds:g} s", "better": "less"}
-    overhead, control = plan.overheads.get(limit), f"{bare} beyond waiting"
-    yield Figure(f"{here}, beyond waiting", "s", reach=overhead, control=control, **beyond)
-    yield Figure(control, "s", **beyond)
+    waiting, control = f"people / limit x {plan.latency_seconds:g} s", f"{bare} beyond waiting"
+    overhead = Figure(f"{here}, beyond waiting", "s", compared_to=waiting, better="less", control=control)
+    yield replace(overhead, reach=plan.overheads.get(limit))
+    yield Figure(control, "s", compared_to=waiting, better="less")
 
 
 def _describe_sequential(plan: UpdatePlan) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
-from typing import Literal
+from typing import Literal, TypeVar
 
 Unit = Literal["x", "share", "s", "ms", "GB", "calls", "limits"]
 Tell = Callable[[str], object]
@@ -53,6 +54,7 @@ class Sample:
     faults: tuple[str, ...] = ()
 
 
+P = TypeVar("P")
 Take = Callable[[Tell], Iterable[Sample]]
 
 
@@ -75,6 +77,17 @@ class Measure:
     title: str
     figures: tuple[Figure, ...] = field(kw_only=True)
     take: Take = field(kw_only=True, compare=False, repr=False)
+
+
+def build_measure(
+    name: str,
+    title: str,
+    plan: P,
+    list_figures: Callable[[P], tuple[Figure, ...]],
+    take: Callable[[P, Tell], Iterable[Sample]],
+) -> Measure:
+    """Return the measure that a plan describes, given what lists its figures and what takes it."""
+    return Measure(name, title, figures=list_figures(plan), take=partial(take, plan))
 
 
 @dataclass(frozen=True, slots=True)

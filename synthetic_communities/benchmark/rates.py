@@ -1,25 +1,25 @@
 """A server that lets only so many requests a second through: how much of that is used, and how much is refused."""
 
-import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ..cast.thinking import MindSettings, build_llm_mind
 from ..domain.outcome import Done
+from ..llm.naming import parse_model_name
+from ..llm.stack import build_model
+from ..minds.llm.mind import LLMMind
 from ..testing.loopback import LoopbackServer
+from ..testing.server.settings import LoopbackSettings
 from .bare import KEY
 from .community import build_population
-from .measures import CannotMeasureError, Figure, Sample, Tell
+from .measures import Figure, Sample, Tell
 from .timing import Timed, time_action
 from .towns import Town, build_config
 from .whole_runs import OPENAI
 
 Told = Literal["nothing", "headers", "setting"]
-
-_STATED = "requests_per_minute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +61,29 @@ def list_rate_figures(plan: RatePlan) -> tuple[Figure, ...]:
 
 
 def take_rates(plan: RatePlan, tell: Tell) -> Iterator[Sample]:
-    """Measure belief updates against a server that refuses what comes too fast.
-
-    Raises:
-        CannotMeasureError: the limit cannot be stated here.
-    """
-    limits = {"requests_per_second": plan.per_second, "bucket": plan.bucket, "rate_headers": plan.told == "headers"}
+    """Measure belief updates against a server that refuses what comes too fast."""
+    behaviour = LoopbackSettings(
+        latency=plan.latency_seconds,
+        requests_per_second=plan.per_second,
+        bucket=plan.bucket,
+        rate_headers=plan.told == "headers",
+    )
     for number in range(plan.repetitions):
         tell(f"{plan.people:,} belief updates, told by {plan.told}, repetition {number + 1} of {plan.repetitions}")
-        with tempfile.TemporaryDirectory() as folder, LoopbackServer(latency=plan.latency_seconds, **limits) as server:
+        with tempfile.TemporaryDirectory() as folder, LoopbackServer(behaviour) as server:
             yield _take_one(plan, server, Path(folder))
 
 
 def _take_one(plan: RatePlan, server: LoopbackServer, folder: Path) -> Sample:
     config = build_config(Town(plan.people, plan.limit), folder, seed=1)
-    settings = MindSettings(base_url=f"{server.url}/v1", **_stated(plan))
-    population = build_population(config, build_llm_mind(OPENAI, KEY, settings))
+    stated = 60 * plan.per_second if plan.told == "setting" else None
+    url = f"{server.url}/v1"
+    model = build_model(parse_model_name(OPENAI), api_key=KEY, base_url=url, requests_per_minute=stated)
+    population = build_population(config, LLMMind(model))
     _, timed = time_action(lambda: population.update_beliefs_from_debate(max_concurrent=plan.limit), server)
     done = sum(isinstance(persona.outcomes["update_beliefs"], Done) for persona in population.personas)
     faults = () if done == plan.people else (f"{plan.people - done} of {plan.people} people got no answer",)
     return Sample(measure_rates(plan, timed), faults)
-
-
-def _stated(plan: RatePlan) -> Mapping[str, Any]:
-    if plan.told != "setting":
-        return {}
-    if _STATED not in {each.name for each in dataclasses.fields(MindSettings)}:
-        raise CannotMeasureError(f"there is no setting {_STATED}")
-    return {_STATED: 60 * plan.per_second}
 
 
 def measure_rates(plan: RatePlan, timed: Timed) -> dict[str, float]:

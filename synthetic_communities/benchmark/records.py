@@ -44,7 +44,11 @@ def take_records(plan: RecordPlan, tell: Tell) -> Iterator[Sample]:
             paths.append(run.path)
             faults += run.faults
         unequal = [find_different_files(paths[0], path) for path in paths]
-        faults += [f"{file} differs at limit {limit}" for limit, files in zip(plan.limits, unequal) for file in files]
+        faults += [
+            f"{file} differs at limit {limit}"
+            for limit, files in zip(plan.limits, unequal, strict=True)
+            for file in files
+        ]
         yield Sample({"the same record": unequal.count([])}, tuple(faults))
 
 

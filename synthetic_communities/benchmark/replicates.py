@@ -1,26 +1,20 @@
 """Several repetitions of a run at once: a debate is one long chain, and what it leaves free the others fill."""
 
-import contextlib
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..config import Config
 from ..game_engine import GameEngine
 from ..testing.loopback import LoopbackServer
-from .bare import KEY
 from .bounds import measure_bound
-from .measures import CannotMeasureError, Figure, Sample, Tell
+from .measures import Figure, Sample, Tell
 from .records import find_different_files
 from .shares import SIGMA, warm_up
 from .timing import time_action
 from .towns import Town, build_config
-from .whole_runs import OPENAI, Run, find_call_faults, time_run
-
-KEY_VARIABLE = "SYNTHETIC_COMMUNITIES_LOOPBACK_KEY"
+from .whole_runs import OPENAI, Run, build_loopback_mind, find_call_faults, time_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +50,11 @@ def list_replicates_figures(plan: ReplicatesPlan) -> tuple[Figure, ...]:
 
 
 def take_replicates(plan: ReplicatesPlan, tell: Tell) -> Iterator[Sample]:
-    """Measure repetitions one after the other, then all at once.
-
-    Raises:
-        CannotMeasureError: several runs cannot share a limit here.
-    """
-    refuse_if_impossible()
+    """Measure repetitions one after the other, then all at once."""
     with tempfile.TemporaryDirectory() as name, LoopbackServer(latency=plan.mean_seconds, sigma=SIGMA) as server:
         folder = Path(name)
         warm_up(folder)
-        configs = [_build_replicate(plan, server, folder, number) for number in range(plan.replicates)]
+        configs = [build_config(plan.town, folder, seed=1, replicate=number) for number in range(plan.replicates)]
         alone = []
         for number, config in enumerate(configs):
             tell(f"one after the other, {number + 1} of {plan.replicates}: {plan.town}")
@@ -75,15 +64,10 @@ def take_replicates(plan: ReplicatesPlan, tell: Tell) -> Iterator[Sample]:
             yield _take_together(plan, configs, alone, server, folder)
 
 
-def _build_replicate(plan: ReplicatesPlan, server: LoopbackServer, folder: Path, number: int) -> Config:
-    asked = {"model": OPENAI, "base_url": f"{server.url}/v1", "api_key_env": KEY_VARIABLE}
-    return build_config(plan.town, folder, seed=1, replicate=number, **asked)
-
-
 def _take_together(
     plan: ReplicatesPlan, configs: Sequence[Config], alone: Sequence[Run], server: LoopbackServer, folder: Path
 ) -> Sample:
-    paths, timed = time_action(lambda: run_together(configs, plan.town.limit, folder), server)
+    paths, timed = time_action(lambda: run_together(configs, plan.town.limit, server, folder), server)
     faults = [fault for run in alone for fault in run.faults]
     faults += find_call_faults(timed, plan.town.limit)
     for run, path in zip(alone, paths, strict=True):
@@ -105,22 +89,8 @@ def compare_replicates(alone: Sequence[Run], together_seconds: float, limit: int
     }
 
 
-def refuse_if_impossible() -> None:
-    """Raise where several runs cannot share a limit.
-
-    Raises:
-        CannotMeasureError: they cannot.
-    """
-    if not hasattr(GameEngine, "run_many"):
-        raise CannotMeasureError("GameEngine.run_many is not there")
-
-
-def run_together(configs: Sequence[Config], limit: int, folder: Path) -> list[Path]:
-    """Run these at once under one limit, somewhere in a folder, and return their run directories, in order."""
-    run_many: Any = getattr(GameEngine, "run_many", None)
-    os.environ[KEY_VARIABLE] = KEY
-    try:
-        with contextlib.chdir(folder):
-            return [result.path.resolve() for result in run_many(configs, max_concurrent=limit)]
-    finally:
-        del os.environ[KEY_VARIABLE]
+def run_together(configs: Sequence[Config], limit: int, server: LoopbackServer, folder: Path) -> list[Path]:
+    """Run these at once under one limit, and return their run directories, in order."""
+    mind = build_loopback_mind(OPENAI, server, configs[0])
+    results = GameEngine.run_many(configs, max_concurrent=limit, model=mind, base_dir=folder)
+    return [result.path for result in results]

@@ -43,9 +43,7 @@ def write_people(folder: Path, people: int) -> Path:
     """Write so many people to a file and return it."""
     path = folder / f"people_{people}.jsonl"
     if not path.exists():
-        path.write_text(
-            "".join(map(format_person, build_people(random.Random(PEOPLE_SEED), people))), encoding="utf-8"
-        )
+        path.write_text("".join(map(format_person, build_people(random.Random(PEOPLE_SEED), people))), encoding="utf-8")
     return path
 
 

@@ -16,7 +16,7 @@ from ..llm.over_aiohttp import build_httpx_transport
 from ..llm.wrapper import Wrapper
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
-from ..runs.result import SimulationResult
+from ..report.result import SimulationResult
 from ..simulation.stage import build_course
 from ..testing.loopback import LoopbackServer
 from ..testing.server.wire import SLEPT
@@ -108,11 +108,11 @@ def build_engine(config: Config, mind: Mind, folder: Path) -> GameEngine:
 
 def find_run_faults(result: SimulationResult, timed: Timed, config: Config) -> Iterator[str]:
     """Yield what must not be, a sentence each: people not counted once, acts that failed, too many calls at once."""
-    voters = [ballot["id"] for ballot in result.ballots]
+    voters = [ballot["persona_id"] for ballot in result.ballots]
     if config.candidates and (len(set(voters)) != len(voters) or len(voters) != config.population_size):
         yield f"{len(voters)} ballots of {len(set(voters))} people out of {config.population_size} were counted"
     if result.failures:
-        yield f"{len(result.failures)} acts failed, {result.failures[0]['key']} first"
+        yield f"{len(result.failures)} acts failed, {result.failures[0]['task']} first"
     yield from find_call_faults(timed, config.max_concurrent)
 
 
