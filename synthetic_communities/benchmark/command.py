@@ -1,7 +1,7 @@
 """The command line of the benchmark."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..errors import ConfigurationError
 from ..simulation.gathering import load_config
 from .baseline import Baseline, Worse, count_shared, find_worse, load_baseline
 from .judging import choose_status
-from .machine import describe_machine
+from .machine import describe_machine, measure_room
 from .measures import Measure, Measured, build_measure
 from .measuring import run_measure
 from .own_scenario import OwnPlan, list_own_figures, take_own
@@ -121,7 +121,7 @@ def _read_baseline(file: Path | None) -> Baseline | None:
         raise click.BadParameter(str(error), param_hint="--baseline") from error
 
 
-def run_benchmark(measures: Sequence[Measure], wanted: Wanted) -> int:
+def run_benchmark(measures: Sequence[Measure], wanted: Wanted, *, look: Callable[[], float] = measure_room) -> int:
     """Measure, show the table, write what is wanted, and return the exit status.
 
     What was measured is shown and written even where a later measure fails, or somebody stops it: an hour is long.
@@ -130,13 +130,17 @@ def run_benchmark(measures: Sequence[Measure], wanted: Wanted) -> int:
     results: list[Measured] = []
     try:
         for measure in measures:
-            results.append(run_measure(measure, lambda line: click.echo(line, err=True), tries=wanted.tries))
+            results.append(run_measure(measure, _tell, tries=wanted.tries, look=look))
     finally:
         if len(results) < len(measures):
             click.echo(f"Broken off: {len(results)} of {len(measures)} measures were taken.")
         worse = find_worse(results, wanted.baseline or {}, wanted.tolerance)
         show_results(results, worse, machine, when, wanted)
     return choose_status(results, (each.noise for each in worse))
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def show_results(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from .measures import Figure, Measured
 
-Verdict = Literal["", "reached", "missed", "too noisy to tell"]
+Verdict = Literal["", "reached", "missed", "too noisy to tell", "not measured"]
 
 REACHED, MISSED, NOISY = 0, 1, 3
 """Exit statuses; 2 is wrong usage."""
@@ -41,8 +41,10 @@ def judge(measured: Measured, figure: Figure) -> Judged:
     unless there is a sign of noise.
     """
     value = measured.median(figure.name)
-    if figure.reach is None or value is None:
+    if figure.reach is None:
         return Judged(figure, "")
+    if value is None:
+        return Judged(figure, "not measured")
     if figure.is_reached_by(value):
         return Judged(figure, "reached")
     noise = find_noise(measured, figure, figure.reach)
@@ -75,7 +77,7 @@ def judge_all(measured: Measured) -> list[Judged]:
 
 
 def choose_status(results: Iterable[Measured], worse: Iterable[str] = ()) -> int:
-    """Return the exit status: 1 if anything is known to be missed or worse, 3 if it only may be, else 0.
+    """Return the exit status: 1 if anything is missed, worse or could not be taken, 3 if that may be noise, else 0.
 
     Args:
         results: what was measured.
@@ -83,6 +85,6 @@ def choose_status(results: Iterable[Measured], worse: Iterable[str] = ()) -> int
     """
     results, doubts = tuple(results), tuple(worse)
     verdicts = [judged.verdict for measured in results for judged in judge_all(measured)]
-    if "missed" in verdicts or "" in doubts or any(measured.faults for measured in results):
+    if "missed" in verdicts or "" in doubts or any(measured.faults or measured.obstacle for measured in results):
         return MISSED
     return NOISY if "too noisy to tell" in verdicts or doubts else REACHED

@@ -23,7 +23,7 @@ def run_measure(measure: Measure, tell: Tell, *, tries: int = 1, look: Callable[
     """
     tell(f"{measure.name}: {measure.title}")
     first = _take(measure, tell, look)
-    missed = [judged.figure for judged in judge_all(first) if judged.verdict not in ("", "reached")]
+    missed = [judged.figure for judged in judge_all(first) if judged.verdict in ("missed", "too noisy to tell")]
     if tries < 2 or not missed or first.faults:
         return first
     tell(f"{measure.name}: {missed[0].name} was missed; measured once more")

@@ -89,8 +89,6 @@ def list_titles(results: Sequence[Measured]) -> list[str]:
 
 
 def _describe_room(measured: Measured) -> str:
-    if measured.obstacle:
-        return f"; not measured: {measured.obstacle}"
     room = f"; {min(measured.room):.0%} of two processors were free" if measured.room else ""
     other = measured.other_try
     return f"{room}; measured twice, this is the better try" if other is not None else room
@@ -100,12 +98,13 @@ def list_verdicts(results: Sequence[Measured], worse: Sequence[Worse]) -> list[s
     """Return everything that must not be, a sentence each; that there is nothing of the kind, where that is so."""
     found = [line for measured in results for line in _list_faults(measured)]
     found += [_describe_worse(each) for each in worse]
-    is_all = all(not measured.obstacle for measured in results)
-    return found or ["Everything that has to be reached was." if is_all else "Nothing was missed of what was measured."]
+    return found or ["Everything that has to be reached was."]
 
 
 def _list_faults(measured: Measured) -> Iterator[str]:
     name = measured.measure.name
+    if measured.obstacle:
+        yield f"NOT MEASURED: {name}: {measured.obstacle}"
     for fault in measured.faults:
         yield f"WRONG: {name}: {fault}"
     for judged in judge_all(measured):
@@ -118,7 +117,8 @@ def _list_faults(measured: Measured) -> Iterator[str]:
 def _describe_worse(worse: Worse) -> str:
     figure = worse.figure
     told = f"{figure.name} is {show(worse.now, figure)}, and was {show(worse.before, figure)}"
-    return f"TOO NOISY TO TELL: {worse.measure}: {told}; {worse.noise}" if worse.noise else f"WORSE: {told}"
+    kind, why = ("TOO NOISY TO TELL", f"; {worse.noise}") if worse.noise else ("WORSE", "")
+    return f"{kind}: {worse.measure}: {told}{why}"
 
 
 def _build_rows(results: Sequence[Measured]) -> list[tuple[str, ...]]:

@@ -4,6 +4,8 @@ from functools import partial
 
 from .belief_update import UpdatePlan, list_update_figures, take_update
 from .client_cpu import CpuPlan, list_cpu_figures, take_cpu
+from .engine_cost import EnginePlan, list_engine_figures, take_engine
+from .large_town import LargePlan, list_large_figures, take_large
 from .measures import Measure, build_measure
 from .rates import RatePlan, list_rate_figures, take_rates
 from .records import RecordPlan, list_record_figures, take_records
@@ -121,6 +123,20 @@ FULL: tuple[Measure, ...] = (
         TWENTY_A_SECOND("setting", share_refused=0.005),
         list_rate_figures,
         take_rates,
+    ),
+    build_measure(
+        "engine",
+        "the engine alone: 1,000,000 acts of 1 s, limit 100,000",
+        EnginePlan(1_000_000, 100_000, repetitions=2, times=4.0, most_gb=2.0),
+        list_engine_figures,
+        take_engine,
+    ),
+    build_measure(
+        "offline-100000",
+        "one epoch of 100,000 people with the offline mind",
+        LargePlan(100_000, 10_000, most_seconds=300.0, most_gb=2.0, times=11.0),
+        list_large_figures,
+        take_large,
     ),
     build_measure("start", "starting a process", StartPlan(7, most_seconds=0.35), list_start_figures, take_starts),
 )
