@@ -1,6 +1,7 @@
 """A server that lets only so many requests a second through: how much of that is used, and how much is refused."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,7 @@ def list_rate_figures(plan: RatePlan) -> tuple[Figure, ...]:
     quota = f"{plan.per_second:g} requests/s, {since}"
     return (
         Figure("done of the quota", "share", compared_to=quota, reach=plan.share_done, is_ratio=True),
-        Figure("answered 429", "share", compared_to="all calls", better="less", reach=plan.share_refused),
+        Figure("answered 429", "share", compared_to=f"all calls {since}", better="less", reach=plan.share_refused),
         Figure("in all", "s", compared_to=f"{plan.people:,} calls", better="less"),
     )
 
@@ -89,16 +90,15 @@ def _take_one(plan: RatePlan, server: LoopbackServer, folder: Path) -> Sample:
 def measure_rates(plan: RatePlan, timed: Timed) -> dict[str, float]:
     """Return the values of the figures of one belief update.
 
-    Without being told, the client has the first second to learn, which counts neither as time nor as calls; else the
+    Without being told, the client has the first second to learn, of which neither time nor calls count; else the
     bucket, full at first, belongs to what is let through.
     """
-    done = timed.endings.get("200", 0)
-    quota = plan.per_second * timed.seconds + plan.bucket
+    counted, quota = Counter(timed.endings), plan.per_second * timed.seconds + plan.bucket
     if plan.told == "nothing":
-        done -= timed.by_second.get("200", {}).get("0", 0)
+        counted -= Counter({ending: calls.get("0", 0) for ending, calls in timed.by_second.items()})
         quota = plan.per_second * (timed.seconds - 1)
     return {
-        "done of the quota": done / quota,
-        "answered 429": timed.endings.get("429", 0) / timed.calls,
+        "done of the quota": counted["200"] / quota,
+        "answered 429": counted["429"] / max(1, counted.total()),
         "in all": timed.seconds,
     }
