@@ -18,7 +18,7 @@ from .domain.belief_dict import OVERALL, read_beliefs, write_belief
 from .domain.feed import FeedPost, Reactions
 from .domain.memory import EpochMemory
 from .domain.outcome import Answer, Done, Outcome, reason_of, value_of
-from .domain.person import Person, parse_person
+from .domain.person import Person, Reading
 from .domain.remark import Remark, as_remark
 from .domain.scene import CandidateCard
 from .engine.bridge import run_sync
@@ -95,6 +95,7 @@ class Persona(Member):
         self.posts: list[Post] = []
         self.beliefs: dict[str, Any] = {}
         self.memory: list[EpochMemory] = []
+        self._reading: Reading | None = None
         self._attention = Attention()
         self._drawn: set[str] = set()
         self._feed: tuple[FeedPost, ...] = ()
@@ -187,12 +188,13 @@ class Persona(Member):
         Raises:
             ConfigurationError: attributes that cannot be read.
         """
-        return parse_person(self.id, self.features)
+        if self._reading is None or not self._reading.holds_for(self.id, self.features):
+            self._reading = Reading.of(self.id, self.features)
+        return self._reading.person
 
     def held_beliefs(self) -> tuple[Belief, ...]:
         """Return the beliefs held now, as values."""
-        beliefs = read_beliefs(self.beliefs, self.community.scene)
-        return tuple(replace(belief, drawn=belief.topic_id in self._drawn) for belief in beliefs)
+        return read_beliefs(self.beliefs, self.community.scene, self._drawn)
 
     def first_choice(self) -> str | None:
         """Return the id of the candidate preferred now, or None."""

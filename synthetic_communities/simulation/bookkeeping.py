@@ -10,9 +10,10 @@ from ..domain.outcome import Done, Outcome, Skipped, value_of
 from ..engine.ledger import Ledger, Task
 from ..engine.plan import QuestionPlace, TurnPlace, conversation_key, epoch_key
 from ..minds.views import ChatUpdateView, DebateUpdateView, OpeningView, SocialUpdateView
-from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, REACTIONS
+from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, REACTIONS, encode
 from ..social_media import as_feed_post
 from . import rows
+from .epoch_line import epoch_text
 from .events import Events
 from .labels import mind_labels
 from .recorder import Recorder
@@ -41,8 +42,8 @@ class Bookkeeping:
         self._candidates = {candidate.id: candidate for candidate in stage.candidates}
         self._failures: defaultdict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
         self._candidate_rows: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self._votes: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self._stances: defaultdict[int, dict[str, dict[str, float | None]]] = defaultdict(dict)
+        self._votes: defaultdict[int, dict[str, str]] = defaultdict(dict)
+        self._stances: defaultdict[int, dict[str, str]] = defaultdict(dict)
         self._has_ballots = False
         self._mind_name = mind_labels(stage)["mind"]
         self._by_step: dict[str, Callable[[Task, Outcome[Any]], None]] = {
@@ -71,8 +72,7 @@ class Bookkeeping:
             self._by_step[task.step](task, outcome)
 
     def _add(self, file: str, task: Task, row: dict[str, Any]) -> None:
-        told = row if file == EPOCHS else {**row, "mind": self._mind_name}
-        self._recorder.add(file, task.epoch, self._ledger.order(task.key), told)
+        self._recorder.add(file, task.epoch, self._ledger.order(task.key), {**row, "mind": self._mind_name})
 
     # Rows of acts.
 
@@ -135,8 +135,9 @@ class Bookkeeping:
         persona = self._people[task.about]
         self._events.let_hear(persona, task.epoch)
         persona.remember_epoch(task.epoch)
-        self._votes[task.epoch][task.about] = voting_data(persona.id, persona.beliefs)
-        self._stances[task.epoch][task.about] = {belief.topic_id: belief.stance for belief in persona.held_beliefs()}
+        stances = {belief.topic_id: belief.stance for belief in persona.memory[-1].beliefs}
+        self._votes[task.epoch][task.about] = encode(voting_data(persona.id, persona.beliefs))
+        self._stances[task.epoch][task.about] = encode(stances)
 
     def _gather_posts(self, task: Task, outcome: Outcome[Any]) -> None:
         before = self._events.feed_at_end[task.epoch - 1]
@@ -158,18 +159,21 @@ class Bookkeeping:
 
     def _write_epoch(self, task: Task, outcome: Outcome[Any]) -> None:
         epoch = task.epoch
-        row = {
+        before = {
             "epoch": epoch,
             "debates": [rows.debate_row(transcript) for transcript in self._events.transcripts_of(epoch)],
             "newsfeed": {"posts": [rows.feed_row(post) for post in self._events.feed_at_end[epoch]]},
             "candidates": [self._candidate_rows[epoch][who] for who in self._candidates],
-            "population_votes": [self._votes[epoch][who] for who in self._people],
-            "stances": {who: self._stances[epoch][who] for who in self._people},
+        }
+        after = {
             **mind_labels(self._stage),
             "failures": [row for _, row in sorted(self._failures.pop(epoch, []), key=lambda item: item[0])],
         }
-        self._add(EPOCHS, task, row)
+        votes, stances = self._votes.pop(epoch, {}), self._stances.pop(epoch, {})
         self._recorder.write(epoch)
+        # Last, so that an epoch that stands here stands in all files.
+        line = epoch_text(before, persona_ids=self._people, votes=votes, stances=stances, after=after)
+        self._recorder.write_text(EPOCHS, line)
 
     def _write_ballots(self, task: Task, outcome: Outcome[Any]) -> None:
         for who in self._events.ballots and self._people:

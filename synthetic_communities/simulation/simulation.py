@@ -53,6 +53,7 @@ class Simulation:
         self._acts = Acts(stage, self.events)
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
         self._watcher = watcher
+        self._recorder = recorder
 
     async def run(self) -> None:
         """Do every task, writing the record as epochs end.
@@ -60,7 +61,7 @@ class Simulation:
         Raises:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
-        with inside():
+        with inside(), self._recorder:
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
                 await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)

@@ -1,0 +1,81 @@
+"""Lines that wait to be written: put away as they come, taken out in the order they belong."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from os import SEEK_END
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+
+from .directory import CHUNK_BYTES
+
+MEMORY_BYTES = 1 << 20
+"""What a spool holds in memory, twice at most; beyond that it is in a file."""
+
+
+class Spool:
+    """Lines on their way to one file, each with its place there.
+
+    What does not fit in memory goes to a file that has no name, so that nobody takes it for a part of the record, and
+    nothing is left of it when the process ends, however it ends. Of each line two numbers stay in memory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Take the directory on whose disk lines may be put away."""
+        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES, dir=str(directory))  # noqa: SIM115
+        self._fresh: list[bytes] = []
+        self._fresh_bytes = 0
+        self._places = array("q")
+        self._ends = array("q", [0])
+
+    def add(self, place: int, line: bytes) -> None:
+        """Put away a line, its end included; lines of one place stay in the order added.
+
+        Raises:
+            OSError: it cannot be put away.
+        """
+        self._fresh.append(line)
+        self._fresh_bytes += len(line)
+        self._places.append(place)
+        self._ends.append(self._ends[-1] + len(line))
+        if self._fresh_bytes >= MEMORY_BYTES:
+            self._put_away()
+
+    def in_order(self) -> Iterator[bytes]:
+        """Yield all lines in the order of their places, joined to pieces of at most `CHUNK_BYTES`.
+
+        Raises:
+            OSError: they cannot be read back.
+        """
+        self._put_away()
+        for first, last in find_stretches(self._places):
+            yield from self._read(self._ends[first], self._ends[last + 1])
+
+    def close(self) -> None:
+        """Drop everything."""
+        self._file.close()
+
+    def _put_away(self) -> None:
+        self._file.seek(0, SEEK_END)
+        self._file.writelines(self._fresh)
+        self._fresh, self._fresh_bytes = [], 0
+
+    def _read(self, start: int, end: int) -> Iterator[bytes]:
+        self._file.seek(start)
+        while start < end:
+            piece = self._file.read(min(CHUNK_BYTES, end - start))
+            start += len(piece)
+            yield piece
+
+
+def find_stretches(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield first and last index of what stands in the right order already, in the order it belongs.
+
+    Args:
+        places: item by item, where it belongs; equal ones stay as they stand.
+    """
+    order = sorted(range(len(places)), key=places.__getitem__)
+    first = 0
+    for number, index in enumerate(order, start=1):
+        if number == len(order) or order[number] != index + 1:
+            yield order[first], index
+            first = number
