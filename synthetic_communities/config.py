@@ -65,6 +65,7 @@ class Config(_Remembering):
     memory_epochs: int = 1
     opening_opinions: bool = True
     call_timeout_seconds: float | None = None
+    feed_candidates: int = 200
 
     def __post_init__(self) -> None:
         self._origin = Origin()

@@ -139,6 +139,13 @@ SETTINGS = (
         absent="no limit",
         meaning="how long one act may take before it has failed",
     ),
+    Setting(
+        "feed_candidates",
+        "whole number",
+        low=1,
+        unit="posts",
+        meaning="posts scored for one feed at most, `feed_size` if that is more",
+    ),
 )
 """Every setting, in the order of `config.Config`."""
 

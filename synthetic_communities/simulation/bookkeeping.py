@@ -6,6 +6,7 @@ from typing import Any
 
 from ..domain.ballot import Ballot
 from ..domain.belief_dict import voting_data
+from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Done, Outcome, Skipped, value_of
 from ..engine.ledger import Ledger, Task
 from ..engine.plan import QuestionPlace, TurnPlace, conversation_key, epoch_key
@@ -140,20 +141,24 @@ class Bookkeeping:
         self._stances[task.epoch][task.about] = encode(stances)
 
     def _gather_posts(self, task: Task, outcome: Outcome[Any]) -> None:
-        before = self._events.feed_at_end[task.epoch - 1]
+        before = self._events.feed_at_end[task.epoch - 1].posts
         posts = self._events.posts[task.epoch]
         new = [posts[key] for key in sorted(posts, key=self._ledger.order)]
-        for post in new:
-            self._stage.social_media.add_post(post)
-        self._events.feed_to_react_to[task.epoch] = (*before, *map(as_feed_post, new))
+        self._stage.social_media.add_posts(new)
+        self._events.feed_to_react_to[task.epoch] = build_pool((*before, *map(as_feed_post, new)))
 
     def _count_reactions(self, task: Task, outcome: Outcome[Any]) -> None:
-        platform = self._stage.social_media
-        for who in self._people:
-            reactions = self._events.reactions[task.epoch].get(who)
-            for post_id, reaction in (reactions.by_post if reactions else {}).items():
-                platform.add_reaction(post_id, who, reaction)
-        self._events.feed_at_end[task.epoch] = tuple(map(as_feed_post, platform.posts))
+        platform, reactions = self._stage.social_media, self._events.reactions[task.epoch]
+        platform.add_reactions(
+            (post_id, who, reaction)
+            for who in self._people
+            if who in reactions
+            for post_id, reaction in reactions[who].by_post.items()
+        )
+        self._events.feed_at_end[task.epoch] = build_pool(map(as_feed_post, platform.posts))
+        self._events.affinities_at_end.pop(task.epoch - 1)  # whoever sees those has seen them: this gate waited for all
+        if task.epoch + 1 < self._stage.config.num_epochs:
+            self._events.affinities_at_end[task.epoch] = platform.measure_affinities()
 
     # Lines and files.
 
@@ -162,7 +167,7 @@ class Bookkeeping:
         before = {
             "epoch": epoch,
             "debates": [rows.debate_row(transcript) for transcript in self._events.transcripts_of(epoch)],
-            "newsfeed": {"posts": [rows.feed_row(post) for post in self._events.feed_at_end[epoch]]},
+            "newsfeed": {"posts": [rows.feed_row(post) for post in self._events.feed_at_end[epoch].posts]},
             "candidates": [self._candidate_rows[epoch][who] for who in self._candidates],
         }
         after = {

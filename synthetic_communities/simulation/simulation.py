@@ -5,6 +5,7 @@ from typing import Any
 
 from ..cast.sessions import held_open
 from ..domain.debate import DebateTranscript
+from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
@@ -45,8 +46,12 @@ class Simulation:
             at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
         """
         course = stage.course()
-        posts = tuple(as_feed_post(post) for post in stage.social_media.posts)
-        self.events = Events(course, posts, published)
+        self.events = Events(
+            course,
+            feed_beforehand=build_pool(map(as_feed_post, stage.social_media.posts)),
+            affinities_beforehand=stage.social_media.measure_affinities(),
+            published=published,
+        )
         self._stage = stage
         self._limit = stage.limit()
         self._ledger = Ledger(plan_run(course))
