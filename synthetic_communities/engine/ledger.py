@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .links import Links
+
 State = Literal["waiting", "ready", "executing", "done", "not_asked", "failed", "skipped"]
 EndState = Literal["done", "not_asked", "failed", "skipped"]
 
@@ -53,21 +55,18 @@ class Ledger:
             raise ValueError(f"a plan holds a key twice: {_first_repeated(self.tasks)}")
         self._states: list[State] = ["waiting"] * len(self.tasks)
         self._causes: dict[int, str] = {}
-        self._open_waits = [0] * len(self.tasks)
-        self._followers: list[list[int]] = [[] for _ in self.tasks]
+        awaited = Links(self._awaited(task) for task in self.tasks)
+        self._open_waits = [awaited.count(place) for place in range(len(awaited))]
+        self._followers = awaited.turned_round()
         self._ready_acts: list[int] = []
         self._ready_bookkeeping: list[int] = []
         self.unfinished = len(self.tasks)
-        self._link()
-
-    def _link(self) -> None:
-        for place, task in enumerate(self.tasks):
-            awaited = {self._place(key, task) for key in (*task.waits_for, *task.needs, *task.needs_any)}
-            self._open_waits[place] = len(awaited)
-            for earlier in awaited:
-                self._followers[earlier].append(place)
-            if not awaited:
+        for place, waits in enumerate(self._open_waits):
+            if not waits:
                 self._make_ready(place)
+
+    def _awaited(self, task: Task) -> set[int]:
+        return {self._place(key, task) for key in (*task.waits_for, *task.needs, *task.needs_any)}
 
     def _place(self, key: str, waiting: Task) -> int:
         try:

@@ -11,10 +11,9 @@ from ..domain.outcome import Done, Outcome, Skipped, value_of
 from ..engine.ledger import Ledger, Task
 from ..engine.plan import QuestionPlace, TurnPlace, conversation_key, epoch_key
 from ..minds.views import ChatUpdateView, DebateUpdateView, OpeningView, SocialUpdateView
-from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, REACTIONS, encode
+from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EXPOSURES, REACTIONS
 from ..social_media import as_feed_post
 from . import rows
-from .epoch_line import epoch_text
 from .events import Events
 from .labels import mind_labels
 from .recorder import Recorder
@@ -43,8 +42,6 @@ class Bookkeeping:
         self._candidates = {candidate.id: candidate for candidate in stage.candidates}
         self._failures: defaultdict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
         self._candidate_rows: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self._votes: defaultdict[int, dict[str, str]] = defaultdict(dict)
-        self._stances: defaultdict[int, dict[str, str]] = defaultdict(dict)
         self._has_ballots = False
         self._mind_name = mind_labels(stage)["mind"]
         self._by_step: dict[str, Callable[[Task, Outcome[Any]], None]] = {
@@ -136,9 +133,14 @@ class Bookkeeping:
         persona = self._people[task.about]
         self._events.let_hear(persona, task.epoch)
         persona.remember_epoch(task.epoch)
-        stances = {belief.topic_id: belief.stance for belief in persona.memory[-1].beliefs}
-        self._votes[task.epoch][task.about] = encode(voting_data(persona.id, persona.beliefs))
-        self._stances[task.epoch][task.about] = encode(stances)
+        self._recorder.add_person(
+            task.epoch,
+            self._ledger.order(task.key),
+            persona.id,
+            votes=voting_data(persona.id, persona.beliefs),
+            stances={belief.topic_id: belief.stance for belief in persona.memory[-1].beliefs},
+        )
+        self._events.shown.pop((task.epoch, task.about), None)  # nobody looks at it any more
 
     def _gather_posts(self, task: Task, outcome: Outcome[Any]) -> None:
         before = self._events.feed_at_end[task.epoch - 1].posts
@@ -148,7 +150,7 @@ class Bookkeeping:
         self._events.feed_to_react_to[task.epoch] = build_pool((*before, *map(as_feed_post, new)))
 
     def _count_reactions(self, task: Task, outcome: Outcome[Any]) -> None:
-        platform, reactions = self._stage.social_media, self._events.reactions[task.epoch]
+        platform, reactions = self._stage.social_media, self._events.reactions.pop(task.epoch, {})
         platform.add_reactions(
             (post_id, who, reaction)
             for who in self._people
@@ -174,11 +176,7 @@ class Bookkeeping:
             **mind_labels(self._stage),
             "failures": [row for _, row in sorted(self._failures.pop(epoch, []), key=lambda item: item[0])],
         }
-        votes, stances = self._votes.pop(epoch, {}), self._stances.pop(epoch, {})
-        self._recorder.write(epoch)
-        # Last, so that an epoch that stands here stands in all files.
-        line = epoch_text(before, persona_ids=self._people, votes=votes, stances=stances, after=after)
-        self._recorder.write_text(EPOCHS, line)
+        self._recorder.write_epoch(epoch, before, after)
 
     def _write_ballots(self, task: Task, outcome: Outcome[Any]) -> None:
         for who in self._events.ballots and self._people:

@@ -1,36 +1,29 @@
-"""The line of an epoch, which holds something of everybody: put together in pieces, never whole."""
+"""The line of an epoch, which holds something of everybody: joined from pieces, never whole in memory."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..runs.directory import encode
+from ..runs.directory import encode, to_bytes
 
 
-def epoch_text(
-    before: Mapping[str, Any],
-    *,
-    persona_ids: Iterable[str],
-    votes: Mapping[str, str],
-    stances: Mapping[str, str],
-    after: Mapping[str, Any],
-) -> Iterator[str]:
-    """Yield the line of an epoch in pieces; together they are what encoding it whole would give.
+def join_epoch(
+    before: Mapping[str, Any], votes: Iterator[bytes], stances: Iterator[bytes], after: Mapping[str, Any]
+) -> Iterator[bytes]:
+    """Yield the line of an epoch in pieces; joined they are what encoding it whole would give.
 
     Args:
-        before: what stands before the two lists of people; not empty.
-        persona_ids: everybody, in the order of the record.
-        votes: persona id to its item of `population_votes`, encoded.
-        stances: persona id to its stances, encoded.
+        before: what stands before `population_votes`; not empty.
+        votes: the items of `population_votes`, encoded, ", " before each; cut anywhere but within the first ", ".
+        stances: those of `stances`, likewise.
         after: what stands after them; not empty.
     """
-    ids = tuple(persona_ids)
-    yield f'{encode(before)[:-1]}, "population_votes": ['
-    yield from _separated(votes[who] for who in ids)
-    yield '], "stances": {'
-    yield from _separated(f"{encode(who)}: {stances[who]}" for who in ids)
-    yield f"}}, {encode(after)[1:]}"
+    yield to_bytes(f'{encode(before)[:-1]}, "population_votes": [')
+    yield from _without_first_separator(votes)
+    yield b'], "stances": {'
+    yield from _without_first_separator(stances)
+    yield to_bytes(f"}}, {encode(after)[1:]}\n")
 
 
-def _separated(items: Iterable[str]) -> Iterator[str]:
-    for number, item in enumerate(items):
-        yield f", {item}" if number else item
+def _without_first_separator(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces, b"").removeprefix(b", ")
+    yield from pieces
