@@ -35,8 +35,9 @@ async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, limit: 
     run = _Run(ledger, perform, settle, limit)
     first_error: BaseException | None = None
     try:
-        async with asyncio.TaskGroup() as group:
-            run.start_what_may(group)
+        with inside():  # for all acts: each runs in a copy of this context
+            async with asyncio.TaskGroup() as group:
+                run.start_what_may(group)
     except BaseExceptionGroup as several:
         first_error = _first_leaf(several)
     if first_error is not None:
@@ -76,8 +77,7 @@ class _Run:
     async def _act(self, task: Task, group: asyncio.TaskGroup) -> None:
         place = _Place()
         place_given_back.set(lambda: self._without_place(place, group))
-        with inside():
-            outcome = await self._perform(task)
+        outcome = await self._perform(task)
         this = asyncio.current_task()
         if this is not None and this.cancelling():  # a mind swallowed its cancellation: nothing new may start
             raise asyncio.CancelledError

@@ -29,6 +29,9 @@ DECIMAL_PLACES = 6
 CHUNK_BYTES = 1 << 20
 """How much is gathered before it is written."""
 
+_AS_IT_IS = frozenset((str, int, bool, type(None)))
+"""Types of most values of a row, in which there is nothing to round."""
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
@@ -161,12 +164,10 @@ def _indent_list(items: Iterable[Any]) -> Iterator[str]:
 
 
 def _rounded(value: Any) -> Any:
-    if value is None or isinstance(value, (str, int)):  # first, as most values are
-        return value
     if isinstance(value, float):
         return round(value, DECIMAL_PLACES) + 0.0  # turns -0.0 into 0.0
     if isinstance(value, (list, tuple)):
         return [_rounded(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: item if type(item) in _AS_IT_IS else _rounded(item) for key, item in value.items()}
     return value
