@@ -19,7 +19,7 @@ from .domain.feed import FeedPost, Reactions
 from .domain.memory import EpochMemory
 from .domain.outcome import Answer, Done, Outcome, reason_of, value_of
 from .domain.person import Person, Reading
-from .domain.remark import Remark, as_remark
+from .domain.remark import Remark, as_remarks
 from .domain.scene import CandidateCard
 from .engine.bridge import run_sync
 from .errors import UsageError
@@ -231,7 +231,7 @@ class Persona(Member):
         if not self.has_news(knowledge_category):
             return self.not_asked("update_beliefs", "nothing new to learn")
         # Texts become remarks of this list's own, so that the same text put in again after clearing it is news again.
-        self.debate_knowledge[:] = map(as_remark, self.debate_knowledge)
+        self.debate_knowledge[:] = as_remarks(self.debate_knowledge)
         view = self._update_view(knowledge_category, occasion)
         answer = await self.ask_mind("update_beliefs", view)
         if isinstance(answer, Done):
@@ -277,7 +277,8 @@ class Persona(Member):
 
     async def cast_ballot(self, candidates: tuple[CandidateCard, ...], occasion: Occasion) -> Ballot:
         """Vote, once; whatever comes of it is a ballot."""
-        self.community = replace(self.community, scene=replace(self.community.scene, candidates=candidates))
+        if candidates != self.community.scene.candidates:
+            self.community = replace(self.community, scene=replace(self.community.scene, candidates=candidates))
         view = self._view(BallotView, occasion)
         answer = await self.ask_mind("vote", view) if candidates else self.not_asked("vote", "no candidates")
         order = tuple(card.id for card in view.candidates)
@@ -324,7 +325,7 @@ class Persona(Member):
     def _update_view(self, knowledge_category: str, occasion: Occasion) -> LifeView:
         news = self._news(knowledge_category)
         if knowledge_category == "debate_knowledge":
-            return self._life_view(DebateUpdateView, occasion, heard=tuple(map(as_remark, news)))
+            return self._life_view(DebateUpdateView, occasion, heard=as_remarks(news))
         if knowledge_category == "chats":
             return self._life_view(ChatUpdateView, occasion, **self._talked(news))
         posts = tuple(as_feed_post(post) for post in news)
@@ -346,7 +347,7 @@ class Persona(Member):
         return self._attention.this_epoch(knowledge_category, getattr(self, knowledge_category))
 
     def _heard(self) -> tuple[Remark, ...]:
-        return tuple(map(as_remark, self._this_epoch("debate_knowledge")))
+        return as_remarks(self._this_epoch("debate_knowledge"))
 
     def _talked(self, chats: Sequence[Any]) -> dict[str, Any]:
         """Return what views show of conversations: the words, and the partner of the last."""

@@ -87,6 +87,9 @@ SIGNATURES = {
     "social_media.SocialMedia.get_feed": "(limit=100)",
     "social_media.SocialMedia.get_feed_by_personas": "(personas)",
     "social_media.SocialMedia.add_reaction": "(post_id, persona_id, reaction)",
+    "social_media.SocialMedia.add_posts": "(posts)",
+    "social_media.SocialMedia.add_reactions": "(reactions)",
+    "social_media.SocialMedia.measure_affinities": "()",
     "social_media.SocialMedia.get_platform_state": "()",
     "social_media.SocialMedia.get_trending_topics": "()",
     "social_media.Post.to_string": "()",
@@ -110,6 +113,7 @@ NEW_SETTINGS = {
     "memory_epochs": 1,
     "opening_opinions": True,
     "call_timeout_seconds": None,
+    "feed_candidates": 200,
 }
 
 VERBS = {

@@ -98,6 +98,7 @@ class TestShape:
             ("memory_epochs", 1),
             ("opening_opinions", True),
             ("call_timeout_seconds", None),
+            ("feed_candidates", 200),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
             (name, inspect.Parameter.empty)
@@ -351,6 +352,7 @@ class TestValues:
             ("memory_epochs", -1, "-1 is out of range; write a whole number, 0 or more"),
             ("opening_opinions", 1, "1 is of the wrong kind; write true or false"),
             ("call_timeout_seconds", 0, "0 is out of range; write a number, more than 0"),
+            ("feed_candidates", 0, "0 is out of range; write a whole number, 1 or more"),
             ("call_timeout_seconds", float("inf"), "inf is out of range; write a number, more than 0"),
             ("population_file", ["a"], "['a'] is no text; write one text"),
             ("world_story", 7, '`7` is read as a number, not as text; write it in quotes: "7"'),
@@ -627,6 +629,7 @@ class TestAssumptions:
             "memory_epochs is not stated: 1 (epochs)",
             "opening_opinions is not stated: true",
             "call_timeout_seconds is not stated: no limit",
+            "feed_candidates is not stated: 200 (posts)",
         ]
 
     def test_gaps_of_topics_and_candidates(self, town: Path) -> None:

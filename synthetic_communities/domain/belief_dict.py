@@ -27,7 +27,7 @@ def read_beliefs(raw: Mapping[str, Any], scene: Scene, drawn: Container[str] = (
 
 def read_belief(topic_id: str, entry: Any, scene: Scene, *, drawn: bool = False) -> Belief:
     """Return one belief; a plain string is its sentence, with no stance and no vote."""
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, (dict, Mapping)):  # a dictionary is known as one at once, another mapping is not
         return Belief(topic_id, str(entry), drawn=drawn)
     return Belief(
         topic_id,

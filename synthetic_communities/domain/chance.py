@@ -6,9 +6,12 @@ import hashlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+Stream: TypeAlias = random.Random
+"""A generator at some place of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Chance:
     epoch: int = 0
     who: str = ""
 
-    def stream(self, purpose: str) -> random.Random:
+    def stream(self, purpose: str) -> Stream:
         """Return a new generator at the start of the stream named `purpose`."""
         name = "\x1f".join((str(self.seed), str(self.epoch), purpose, str(self.who)))
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()

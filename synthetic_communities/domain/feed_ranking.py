@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ldexp
-from random import Random
 from typing import TypeVar
 
-from .chance import Chance
+from .chance import Chance, Stream
 from .feed import FeedPost
 
 K = TypeVar("K", bound=Hashable)
@@ -107,15 +106,24 @@ def rank_feed(
         affinities: author id to the reader's affinity; an author left out has 0.
     """
     stream = chance.stream("feed")
-    known = affinities or {}
-    ranked = sorted(
-        (-pool.merits[place] - AFFINITY_WEIGHT * known.get(pool.posts[place].author_id, 0.0), stream.random(), place)
-        for place in draw_candidates(pool, reader_id, stream, max(candidates, feed_size))
-    )
-    return tuple(pool.posts[place] for _, _, place in ranked[:feed_size])
+    places = draw_candidates(pool, reader_id, stream, max(candidates, feed_size))
+    scores = score_posts(pool, places, affinities or {})
+    ranked = sorted(zip(scores, [stream.random() for _ in places], places, strict=True), reverse=True)
+    return tuple([pool.posts[place] for _, _, place in ranked[:feed_size]])
 
 
-def draw_candidates(pool: FeedPool, reader_id: str, stream: Random, most: int) -> list[int]:
+def score_posts(pool: FeedPool, places: Places, affinities: Mapping[str, float]) -> list[float]:
+    """Return the scores of these posts for a reader with these affinities, in the order given."""
+    merits = [pool.merits[place] for place in places]
+    if not affinities:
+        return merits
+    authors = [pool.posts[place].author_id for place in places]
+    return [
+        merit + AFFINITY_WEIGHT * affinities.get(author, 0.0) for merit, author in zip(merits, authors, strict=True)
+    ]
+
+
+def draw_candidates(pool: FeedPool, reader_id: str, stream: Stream, most: int) -> list[int]:
     """Return the posts to be scored for a reader: all of others, or `most` of them if there are more.
 
     Half of these are the newest, a quarter those of the others with most reactions, and the rest is drawn from what
@@ -132,7 +140,7 @@ def draw_candidates(pool: FeedPool, reader_id: str, stream: Random, most: int) -
     return [*newest, *liveliest, *_take([everything], most - half - quarter, taken, stream)]
 
 
-def _take(groups: Iterable[Places], count: int, taken: set[int], stream: Random) -> list[int]:
+def _take(groups: Iterable[Places], count: int, taken: set[int], stream: Stream) -> list[int]:
     found: list[int] = []
     for group in groups:
         if len(found) == count:
@@ -141,7 +149,7 @@ def _take(groups: Iterable[Places], count: int, taken: set[int], stream: Random)
     return found
 
 
-def _draw(group: Places, count: int, taken: set[int], stream: Random) -> list[int]:
+def _draw(group: Places, count: int, taken: set[int], stream: Stream) -> list[int]:
     """Take `count` of a group that are not taken yet, or all of these; the work does not grow with a large group."""
     if len(group) <= 2 * (count + len(taken)):
         free = [place for place in group if place not in taken]

@@ -164,10 +164,12 @@ def _indent_list(items: Iterable[Any]) -> Iterator[str]:
 
 
 def _rounded(value: Any) -> Any:
+    if isinstance(value, (str, int)) or value is None:
+        return value
     if isinstance(value, float):
         return round(value, DECIMAL_PLACES) + 0.0  # turns -0.0 into 0.0
     if isinstance(value, (list, tuple)):
         return [_rounded(item) for item in value]
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # a dictionary is known as one at once, another mapping is not
         return {key: item if type(item) in _AS_IT_IS else _rounded(item) for key, item in value.items()}
     return value

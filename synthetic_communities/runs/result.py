@@ -7,7 +7,7 @@ from typing import Any
 from ..domain.ballot import MISSING_STATUSES, Ballot, VoteCounts
 from ..errors import RecordError
 from . import directory
-from .reading import read_json, read_lines, read_metadata
+from .reading import check_run, read_json, read_lines, read_metadata
 
 
 class SimulationResult:
@@ -26,10 +26,15 @@ class SimulationResult:
             RecordError: this is no run directory, or one of a version this package does not know.
         """
         self.path = Path(path)
-        self.metadata: dict[str, Any] = read_metadata(self.path)
+        check_run(self.path)
 
     def __repr__(self) -> str:
         return f"SimulationResult({str(self.path)!r})"
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """Who and what the run was made of, as `metadata.json` has it."""
+        return read_metadata(self.path)
 
     @property
     def is_complete(self) -> bool:

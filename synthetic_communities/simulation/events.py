@@ -25,6 +25,8 @@ BEFORE_ALL = -1
 class Events:
     """What has happened in a run. Entries are added, never changed, and stand under the epoch they belong to.
 
+    Of those that grow with people, what nobody looks at any more is dropped.
+
     Attributes:
         transcripts: of all questions so far, in order.
         questions: those asked.
@@ -69,10 +71,12 @@ class Events:
         self.ballots: dict[str, Ballot] = {}
         self._published = published
         self._heard_up_to: dict[str, int] = {}
+        self._words: dict[str, tuple[Remark, ...]] = {}
 
     def publish(self, transcript: DebateTranscript) -> None:
         """Add a transcript, and let those who follow the run from outside have it too."""
         self.transcripts.append(transcript)
+        self._words[transcript.question.id] = remarks_of(transcript.statements)
         self._published.append(transcript)
 
     def transcripts_of(self, epoch: int) -> list[DebateTranscript]:
@@ -84,4 +88,4 @@ class Events:
         if self._heard_up_to.get(persona.id, BEFORE_ALL) < epoch:
             self._heard_up_to[persona.id] = epoch
             for transcript in self.transcripts_of(epoch):
-                persona.hear(remarks_of(transcript.statements))
+                persona.hear(self._words[transcript.question.id])

@@ -26,10 +26,10 @@ def perceived_stance(scene: Scene, candidate_id: str, topic_id: str) -> float:
     That is the position its card declares. Where it declares none, the candidate has the middle of its part of the
     axis, which is cut into as many equal parts as there are candidates, from -1 to +1 in the order listed.
     """
-    ids = [card.id for card in scene.candidates]
-    place = ids.index(candidate_id)
-    spread = (2 * place + 1) / len(ids) - 1
-    return scene.candidates[place].positions.get(topic_id, spread)
+    for place, card in enumerate(scene.candidates):
+        if card.id == candidate_id:
+            return card.positions.get(topic_id, (2 * place + 1) / len(scene.candidates) - 1)
+    raise ValueError(f"{candidate_id!r} is no candidate of this scene")
 
 
 def own_stance(view: CandidateView, topic_id: str) -> float:
