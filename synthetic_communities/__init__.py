@@ -3,10 +3,11 @@
 from synthetic_communities import Config, GameEngine
 
 result = GameEngine.from_config(Config.bundled()).run()
-print(result.votes)
+print(result.summary())
 """
 
 from .config import Config
 from .game_engine import GameEngine
+from .report.result import SimulationResult, load_run
 
-__all__ = ["Config", "GameEngine"]
+__all__ = ["Config", "GameEngine", "SimulationResult", "load_run"]

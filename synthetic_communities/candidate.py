@@ -10,11 +10,11 @@ from .cast.remarks import remarks_of
 from .cast.standing import build_card
 from .domain.debate import CandidateStatement, Question, Topic
 from .domain.feed import FeedPost
+from .domain.key import key_part
 from .domain.outcome import Answer, Done, Outcome
 from .domain.remark import Remark, as_remark
 from .domain.scene import Scene
 from .engine.bridge import run_sync
-from .engine.plan import key_part
 from .errors import NoAnswerError
 from .minds.views import CandidateView, Positions, PositionView, ReadingView, ReflectionView, StatementView
 from .social_media import as_feed_post

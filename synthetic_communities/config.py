@@ -16,6 +16,7 @@ from .configuration.config_file import Origin, find_file_problems, find_value_pr
 from .configuration.entries import build_candidate_card, build_topic, find_entry_problems
 from .configuration.places import shorten_problems
 from .configuration.settings import SETTINGS_BY_NAME
+from .configuration.showing import show_configuration
 from .configuration.text_files import load_text
 from .domain.debate import Topic
 from .domain.scene import CandidateCard
@@ -65,6 +66,9 @@ class Config(_Remembering):
     memory_epochs: int = 1
     opening_opinions: bool = True
     call_timeout_seconds: float | None = None
+    name: str | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
     feed_candidates: int = 200
 
     def __post_init__(self) -> None:
@@ -151,6 +155,9 @@ class Config(_Remembering):
         """Say whether a setting was stated: in the file, by a change, or by a value other than its default."""
         values, defaults = _values_of(self), _defaults()
         return name in self._origin.stated or name not in defaults or values[name] != defaults[name]
+
+    def _repr_html_(self) -> str:
+        return show_configuration(_values_of(self), self.is_stated)
 
     def load_world_story(self) -> str:
         """Return the world in words: `world_story`, else what `world_file` holds, else nothing.

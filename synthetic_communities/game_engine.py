@@ -18,19 +18,25 @@ from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .errors import ConfigurationError, Problem, UsageError
+from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
-from .llm.logged import Bodies
 from .mediator import Mediator
 from .minds.base import Mind
+from .notebook.showing import at_home_in_notebook
 from .persona import Persona
 from .population import Population
+from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
-from .runs.result import SimulationResult
+from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
+from .simulation.failed_calls import FailedCalls
 from .simulation.files import write_config, write_metadata, write_usage
+from .simulation.forecast import Forecast
+from .simulation.forecasting import forecast_run
 from .simulation.minds import Minds, foresee_run
+from .simulation.progress import describe_interruption
 from .simulation.recorder import Recorder
 from .simulation.simulation import Simulation
-from .simulation.stage import Stage, build_community, refuse_problems, set_stage
+from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
 from .simulation.watching import Moment, Watcher
 from .social_media import SocialMedia
 
@@ -49,7 +55,8 @@ class GameEngine:
         simulation_id: name of the run; None before there is a run directory.
         simulation_dir: the run directory, likewise.
         simulation_file: its `epochs.jsonl`, likewise.
-        observer: called with every step forward of a run, for progress displays; None: nobody watches.
+        observer: called with every step forward of a run, for progress displays; None: a run in a notebook shows its
+            own, and elsewhere nobody watches.
     """
 
     def __init__(self, config: Config, config_path: str | Path | None = None) -> None:
@@ -66,6 +73,7 @@ class GameEngine:
         self.simulation_dir: Path | None = None
         self.simulation_file: Path | None = None
         self.observer: Callable[[Moment], None] | None = None
+        self._display: Callable[[Moment], None] | None = None
         self._simulation: Simulation | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
@@ -137,6 +145,30 @@ class GameEngine:
         """Write the whole texts of every call of a model to `file`, a line of JSON each; None: nowhere."""
         self._minds.bodies = file
 
+    def forecast(self) -> Forecast:
+        """Return what a run will do: its acts, its calls of models, and how many of them wait for one another.
+
+        Nothing is run, nobody is asked, and no model is opened.
+
+        Raises:
+            ConfigurationError: everything wrong with settings and people.
+        """
+        mediator = self.mediator or Mediator("mediator")
+        refuse_problems(self.config, self.population, self.candidates, mediator, self._minds.expected_name())
+        people = self._expected_of_people()
+        candidates = self._minds.expected_of_candidates() if self.config.candidate_model else people
+        own = expect_own(self.population.personas, self.candidates, mediator)
+        return forecast_run(
+            build_course(
+                self.config,
+                [persona.id for persona in self.population.personas],
+                [candidate.id for candidate in self.candidates],
+                [topic.id for topic in mediator.topics or build_topics(self.config)],
+            ),
+            CastExpectation(people, candidates, own=own),
+            self.config,
+        )
+
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
         """Make the run directory under `base_dir` and set `simulation_id`, `simulation_dir`, `simulation_file`.
 
@@ -158,9 +190,15 @@ class GameEngine:
         Raises:
             ConfigurationError: everything wrong with settings and people, before the first act.
             UsageError: this engine has run before.
-            KeyboardInterrupt: Ctrl-C; the epochs that had ended stand in the record.
+            KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the epochs that had ended stand in the record, and
+                the message says where.
         """
-        return run_sync(self.run_async())
+        try:
+            return run_sync(self.run_async())
+        except KeyboardInterrupt:
+            if self._simulation is None or self.simulation_dir is None:
+                raise
+            raise KeyboardInterrupt(describe_interruption(self.simulation_dir)) from None
 
     async def run_async(self) -> SimulationResult:
         """As `run`; when cancelled, what was under way is cancelled, and the epochs that had ended stand."""
@@ -178,9 +216,15 @@ class GameEngine:
         note_stage()
         watcher = Watcher(self.config.num_epochs, self._follow)
         self._simulation = Simulation(
-            stage, Recorder(directory), watcher, at_opening_end=note_stage, published=self.debate_transcripts
+            stage,
+            Recorder(directory),
+            watcher,
+            failed_calls=FailedCalls(directory),
+            at_opening_end=note_stage,
+            published=self.debate_transcripts,
         )
-        await self._run_measured(self._simulation, directory, stage, watcher)
+        with at_home_in_notebook(directory, is_watched=self.observer is not None) as self._display:
+            await self._run_measured(self._simulation, directory, stage, watcher)
         return SimulationResult(directory)
 
     async def _run_measured(self, simulation: Simulation, directory: Path, stage: Stage, watcher: Watcher) -> None:
@@ -201,8 +245,9 @@ class GameEngine:
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch
-        if self.observer is not None:
-            self.observer(moment)
+        for observe in (self.observer, self._display):
+            if observe is not None:
+                observe(moment)
 
     def _take_ballots(self, simulation: Simulation) -> None:
         if not (self.population.personas and self.candidates):
@@ -269,11 +314,20 @@ class GameEngine:
         people = self._mind_of_people()
         return people, self._minds.of_candidates() if self.config.candidate_model else people
 
+    def _expected_of_people(self) -> Expectation:
+        own = self._own_mind()
+        return expect_mind(own) if own is not None else self._minds.expected_of_people()
+
     def _mind_of_people(self) -> tuple[Mind, ModelChoice]:
-        own = self.population.community.mind
-        if self._minds.given is None and self.config.model is None and own is not None:
+        own = self._own_mind()
+        if own is not None:
             return own, ModelChoice(own.name, "the population came with it")
         return self._minds.of_people()
+
+    def _own_mind(self) -> Mind | None:
+        """Return the mind the population came with, None where another goes before it."""
+        is_chosen = self._minds.given is not None or self.config.model is not None
+        return None if is_chosen else self.population.community.mind
 
     def _electorate(self) -> bytes:
         """Return a digest of what a ballot depends on, to tell whether it has changed since."""

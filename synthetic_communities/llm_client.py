@@ -185,7 +185,7 @@ class _LookedUpLate:
     def __init__(self, client: object, name: str, inner: Model | None, settings: MindSettings) -> None:
         self.name = name
         self.inner = inner
-        self._replacement = Logged(_Replacement(client, name), settings.observe, bodies=settings.bodies)
+        self._replacement = Logged(_Replacement(client, name), settings.observe)
 
     async def __aenter__(self) -> Self:
         if self.inner is not None:

@@ -20,13 +20,14 @@ from .domain.ballot import Ballot, VoteCounts
 from .domain.belief_dict import voting_data
 from .domain.feed import draw_considered
 from .domain.feed_ranking import build_pool
+from .domain.key import key_part
 from .domain.outcome import Done, Outcome, value_of
 from .domain.pairing import Conversation, draw_conversations, draw_posters
 from .domain.remark import Remark
 from .domain.scene import Scene
 from .engine.bridge import run_sync
 from .engine.ledger import Ledger, Task
-from .engine.plan import TurnPlace, key_part, plan_conversation, post_key
+from .engine.plan import TurnPlace, plan_conversation, post_key
 from .engine.runner import run_tasks
 from .errors import UsageError
 from .llm.keys import read_environment

@@ -5,10 +5,13 @@ from typing import Any
 
 import httpx
 
+from synthetic_communities.llm.call_log import CallLog
+from synthetic_communities.llm.exchange import Observer
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, ReplyFormat
 from synthetic_communities.llm.naming import parse_model_name
 from synthetic_communities.llm.retrying import RetryPolicy
 from synthetic_communities.llm.stack import build_model
+from synthetic_communities.llm.wrapper import Wrapper
 
 KEY = "sk-not-to-be-shown-0123456789"
 ONCE = RetryPolicy(max_tries=1)
@@ -42,6 +45,11 @@ def make_model(name: str, **settings: Any) -> Model:
     return build_model(model_name, **settings)
 
 
+def provider_of(model: Model) -> Model:
+    """Return the provider alone, without what is stacked on it."""
+    return provider_of(model.inner) if isinstance(model, Wrapper) else model
+
+
 async def ask_async(model: Model, *requests: ModelRequest) -> list[ModelReply]:
     """Open a model, make requests one after the other, close it, and return the replies."""
     async with model:
@@ -51,3 +59,8 @@ async def ask_async(model: Model, *requests: ModelRequest) -> list[ModelReply]:
 def ask(model: Model, *requests: ModelRequest) -> ModelReply:
     """Make requests one after the other, on a loop of their own, and return the last reply."""
     return asyncio.run(ask_async(model, *(requests or (make_request(),))))[-1]
+
+
+def note_in(log: CallLog) -> Observer:
+    """Return an observer that takes down in a log what was measured."""
+    return lambda exchange: log.note(exchange.entry)

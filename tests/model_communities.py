@@ -16,8 +16,8 @@ from synthetic_communities.llm.retrying import RetryPolicy
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import View
 from synthetic_communities.persona import Persona
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.runs.directory import METADATA, USAGE
-from synthetic_communities.runs.result import SimulationResult
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import make_attributes, make_config, read_json
 

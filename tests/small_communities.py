@@ -14,8 +14,8 @@ from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.minds.base import Mind
 from synthetic_communities.minds.views import View
 from synthetic_communities.persona import Persona
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.runs.directory import FINAL_VOTE, LINES, METADATA
-from synthetic_communities.runs.result import SimulationResult
 from synthetic_communities.testing.virtual_time import run_in_virtual_time
 
 TOPICS = [
@@ -95,10 +95,17 @@ def draw_delay(seed: int, most_seconds: float = 10.0) -> Callable[[View], float]
     return lambda view: random.Random(f"{seed} {view.key}").uniform(0.001, most_seconds)
 
 
+def lines_of(result: SimulationResult, name: str) -> list[dict[str, Any]]:
+    """Return the lines of a file of the record as they are written, in their order; `name` without its ending."""
+    file = result.path / f"{name}.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
 def failures_by_task(result: SimulationResult) -> Mapping[str, dict[str, Any]]:
-    """Return task key to the row of how it failed."""
-    rows = {row["task"]: row for row in result.failures}
-    assert len(rows) == len(result.failures), "a task failed twice"
+    """Return task key to the row of how it failed; ballots stand elsewhere."""
+    failures = [{"epoch": epoch["epoch"], **row} for epoch in result.epochs for row in epoch["failures"]]
+    rows = {row["task"]: row for row in failures}
+    assert len(rows) == len(failures), "a task failed twice"
     return rows
 
 

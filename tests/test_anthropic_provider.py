@@ -16,7 +16,7 @@ from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.model import Model, Usage
 from synthetic_communities.llm.providers.anthropic_abilities import Abilities, parse_abilities
 from synthetic_communities.llm.providers.anthropic_replies import parse_reply
-from tests.model_calls import JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request
+from tests.model_calls import JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request, provider_of
 
 PARAMS = TypeAdapter(MessageCreateParamsNonStreaming)
 HAIKU = "anthropic:claude-haiku-5-5"
@@ -358,7 +358,7 @@ def test_connections_that_break_are_named(error: Exception, kind: str) -> None:
 def test_what_a_status_means_for_the_call(answer: httpx2.Response, kind: str, is_transient: bool) -> None:
     server = Server(answer)
     with pytest.raises(CallError) as failed:
-        ask(make(server))
+        ask(provider_of(make(server)))
     assert (failed.value.kind, failed.value.is_transient) == (kind, is_transient)
     assert failed.value.status == answer.status_code
     assert len(server.bodies) == 1, "the SDK is not to retry by itself"

@@ -32,7 +32,7 @@ from synthetic_communities.mediator import Mediator, MediatorState
 from synthetic_communities.minds.views import View
 from synthetic_communities.persona import ChatEntry, Persona
 from synthetic_communities.population import Population
-from synthetic_communities.runs.result import SimulationResult
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.social_media import Post, SocialMedia
 
 SIGNATURES = {
@@ -113,6 +113,9 @@ NEW_SETTINGS = {
     "memory_epochs": 1,
     "opening_opinions": True,
     "call_timeout_seconds": None,
+    "name": None,
+    "requests_per_minute": None,
+    "tokens_per_minute": None,
     "feed_candidates": 200,
 }
 
@@ -542,10 +545,10 @@ class TestShapes:
         engine = make_engine(tmp_path)
         result = engine.run()
         assert isinstance(result, SimulationResult)
-        assert isinstance(result.votes, VoteCounts)
+        assert isinstance(result.vote_counts, VoteCounts)
         assert engine.simulation_dir is not None
         written = json.loads((engine.simulation_dir / "final_vote.json").read_text(encoding="utf-8"))
-        assert written == dict(result.votes) == dict(engine.conduct_final_vote())
+        assert written == dict(result.vote_counts) == dict(engine.conduct_final_vote())
         assert list(written) == ["Aisha Noor", "Johan Berg"]
         assert engine.current_epoch == 1
         assert [transcript.epoch for transcript in engine.debate_transcripts] == [0, 0, 1, 1]

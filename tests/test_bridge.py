@@ -125,7 +125,7 @@ VERBS: list[Verb] = [
         "Mediator.orchestrate_debate_turn",
         lambda mind, directory: Mediator("m", [RENTS]).orchestrate_debate_turn(QUESTION, [make_candidate(mind)], 0, []),
     ),
-    ("GameEngine.run", lambda mind, directory: make_engine(directory, mind).run().votes),
+    ("GameEngine.run", lambda mind, directory: make_engine(directory, mind).run().vote_counts),
     ("GameEngine.conduct_final_vote", lambda mind, directory: make_engine(directory, mind).conduct_final_vote()),
 ]
 
@@ -491,6 +491,19 @@ finally:
     "asyncio.run, which takes Ctrl-C for itself": "asyncio.run(main())",
 }
 
+ANSWERED_LATER = """
+answered = []
+
+def answer(number, frame):
+    answered.append(number)
+
+signal.signal(signal.SIGINT, answer)
+try:
+    asyncio.run(main())
+except asyncio.CancelledError:
+    print(answered, signal.getsignal(signal.SIGINT) is answer)
+"""
+
 REPEATED = """
 import asyncio, gc, logging, os, tempfile, threading
 from synthetic_communities import Config, GameEngine
@@ -537,6 +550,14 @@ class TestProcess:
         assert "never awaited" not in done.stderr
         assert "Task was destroyed" not in done.stderr
         assert done.returncode != 0
+
+    def test_ctrl_c_left_to_a_handler_that_raises_nothing_does_too(self) -> None:
+        # As a notebook has one for cells that await something: it is answered when the loop comes round.
+        done = run_script(INTERRUPTED.replace("@@START@@", ANSWERED_LATER))
+        assert done.stdout == "interrupted 3 3 []\n[2] True\n"
+        assert done.returncode == 0
+        assert "Traceback" not in done.stderr
+        assert "never awaited" not in done.stderr
 
     def test_successive_runs_and_verbs_leave_nothing_behind(self) -> None:
         done = run_script(REPEATED)

@@ -67,7 +67,7 @@ def test_the_cap_of_a_run_is_reached_and_never_exceeded(limit: int, tmp_path: Pa
 
     assert mind.peak_in_flight == limit
     assert mind.in_flight == 0
-    assert result.usage["peak_in_flight"] == limit
+    assert result.measured["peak_in_flight"] == limit
 
 
 def test_where_the_cap_is_wide_everything_that_may_start_has_started(tmp_path: Path) -> None:

@@ -98,6 +98,9 @@ class TestShape:
             ("memory_epochs", 1),
             ("opening_opinions", True),
             ("call_timeout_seconds", None),
+            ("name", None),
+            ("requests_per_minute", None),
+            ("tokens_per_minute", None),
             ("feed_candidates", 200),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
@@ -368,6 +371,15 @@ class TestValues:
     def test_that_do_not_fit(self, name: str, value: Any, told: str) -> None:
         assert found_in(made(**{name: value})) == [f"{name}: {told}"]
 
+    @pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute"])
+    def test_that_only_models_take(self, name: str) -> None:
+        remedy = "write a number, more than 0"
+        assert found_in(made(model="ollama:m", **{name: 0})) == [f"{name}: 0 is out of range; {remedy}"]
+        assert found_in(made(model="ollama:m", **{name: "60"})) == [
+            f"{name}: '60' is text, no number; write it plainly, as in 3 or 0.5"
+        ]
+        assert found_in(made(model="ollama:m", **{name: 0.5})) == []
+
     @pytest.mark.parametrize(
         "changes",
         [
@@ -415,6 +427,35 @@ class TestValues:
         ]
 
 
+class TestName:
+    @pytest.mark.parametrize("name", [None, "x", "Norrhaven", "Norrhaven, with \"caps\" & <trams>", "東京", "n" * 80])
+    def test_one_line_of_what_prints_is_taken(self, name: str | None) -> None:
+        assert found_in(made(name=name)) == []
+
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [
+            ("", "is empty; write something"),
+            (" ", "is empty; write something"),
+            ("n" * 81, "has 81 characters; write a text, one line of at most 80 characters"),
+            ("n" * 10_000, "has 10,000 characters; write a text, one line of at most 80 characters"),
+            ("two\nlines", "'two\\nlines' has spaces around it, or characters that do not print; remove them"),
+            (" Norrhaven", "' Norrhaven' has spaces around it, or characters that do not print; remove them"),
+            ("\x1b[31mred", "'\\x1b[31mred' has spaces around it, or characters that do not print; remove them"),
+            ("\u202egnp", "'\\u202egnp' has spaces around it, or characters that do not print; remove them"),
+            ("\ud800", "holds half a surrogate pair, which no file can keep; write the character itself"),
+            (["Norrhaven"], "['Norrhaven'] is no text; write one text"),
+        ],
+    )
+    def test_anything_else_is_refused(self, name: Any, what: str) -> None:
+        assert found_in(made(name=name)) == [f"name: {what}"]
+
+    def test_a_number_in_the_file_is_no_name(self, town: Path) -> None:
+        assert problems_of(town, REQUIRED + "name: 2026\n") == [
+            'town.yaml: name (line 6): `2026` is read as a number, not as text; write it in quotes: "2026"'
+        ]
+
+
 class TestModels:
     def test_a_name_names_offline_or_a_provider_and_a_model(self) -> None:
         known = (
@@ -430,10 +471,10 @@ class TestModels:
 
     @pytest.mark.parametrize("model", [None, "offline"])
     def test_it_takes_no_settings_of_language_models(self, model: str | None) -> None:
-        config = made(model=model, base_url="http://localhost", api_key_env="KEY", temperature=0.5, effort="low")
-        assert found_in(config) == [
-            f"{name}: the offline mind takes no {name}; remove it, or name a model that takes it"
-            for name in ("base_url", "api_key_env", "temperature", "effort")
+        given = {"base_url": "http://localhost", "api_key_env": "KEY", "temperature": 0.5, "effort": "low"}
+        given |= {"requests_per_minute": 60, "tokens_per_minute": 10_000}
+        assert found_in(made(model=model, **given)) == [
+            f"{name}: the offline mind takes no {name}; remove it, or name a model that takes it" for name in given
         ]
 
     def test_their_values_are_checked_all_the_same(self) -> None:
@@ -595,6 +636,7 @@ class TestBundled:
     def test_it_is_sound_and_leaves_nothing_about_its_entries_to_be_assumed(self) -> None:
         config = Config.bundled()
         assert config.find_problems() == []
+        assert config.name == "Norrhaven"
         assert not [line for line in config.assumptions() if line.startswith(("topics", "candidates", "world"))]
         assert (config.population_size, len(build_topics(config)), len(build_candidate_cards(config))) == (100, 2, 3)
         assert config.world_story
@@ -629,6 +671,7 @@ class TestAssumptions:
             "memory_epochs is not stated: 1 (epochs)",
             "opening_opinions is not stated: true",
             "call_timeout_seconds is not stated: no limit",
+            "name is not stated: none: tables and lists go without",
             "feed_candidates is not stated: 200 (posts)",
         ]
 

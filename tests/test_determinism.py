@@ -116,6 +116,16 @@ def test_timeouts_by_key_leave_the_same_record(tmp_path: Path) -> None:
     assert records[0] == records[1] == records[2]
 
 
+def test_the_scenario_s_name_is_told_to_no_mind_and_stands_in_the_settings_alone(tmp_path: Path) -> None:
+    minds = {name: ScriptedMind() for name in ("Norrhaven", None)}
+    paths = {name: run_community(tmp_path, mind, name=name).path for name, mind in minds.items()}
+    assert minds["Norrhaven"].asked == minds[None].asked
+    assert "Norrhaven" not in repr(minds["Norrhaven"].asked)
+    named, unnamed = (read_record(paths[name]) for name in minds)
+    assert named[METADATA].count('"name": "Norrhaven"') == 2, "among the settings, and among those in effect"
+    assert {**named, METADATA: named[METADATA].replace('"name": "Norrhaven"', '"name": null')} == unnamed
+
+
 def test_another_seed_gives_another_record(tmp_path: Path) -> None:
     records = [
         read_record(run_community(tmp_path, None, PEOPLE, random_seed=seed, **CHANGES).path) for seed in (7, 7, 8)

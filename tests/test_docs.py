@@ -54,8 +54,9 @@ API_MODULES = (
 """Modules whose every public name stands in the API list of the migration page."""
 
 OTHER_MODULES = (
-    *("runs.result", "minds.base"),
+    *("report.result", "minds.base"),
     *("testing.scripted", "testing.virtual_time", "testing.models", "testing.loopback"),
+    *("simulation.forecast", "report.pictures.plots"),
 )
 """Modules whose every public name stands on some page."""
 
@@ -124,7 +125,8 @@ class TestPages:
 
     def test_the_readme_leads_to_every_page(self) -> None:
         linked = re.findall(r"\]\((docs/[^)#\s]+)\)", PAGES[README])
-        assert set(linked) == set(PAGES) - {README}
+        notebooks = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.ipynb")}
+        assert set(linked) == set(PAGES) - {README} | notebooks
 
     @pytest.mark.parametrize("page", PAGES)
     def test_no_page_names_a_place_on_somebodys_machine(self, page: str) -> None:
@@ -161,7 +163,8 @@ class TestExamples:
         (code,) = blocks_of(README, "python")
         assert len(code.splitlines()) <= 10
 
-    def test_the_readme_shows_what_is_printed(self) -> None:
+    def test_the_readme_shows_what_is_printed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SYNTHETIC_COMMUNITIES_COMMAND", "scripts/run")  # as that script does
         picture = blocks_of(README, "text")[0]
         assert_printed(invoke("synthetic-communities").stdout, picture.splitlines())
 
@@ -298,7 +301,7 @@ def class_section(name: str) -> str:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A run in which some acts are refused, some fail, some cannot be read; and one that asks a model."""
-    with LoopbackServer(no_auth=True) as server:
+    with LoopbackServer(no_auth=True, when={"BALLOT: whom": "malformed-text:0"}) as server:
         model = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
         return [run_troubled(tmp_path_factory.mktemp("troubled")), run_small(tmp_path_factory.mktemp("small"), **model)]
 

@@ -27,7 +27,7 @@ from synthetic_communities.minds.base import Mind
 from synthetic_communities.minds.views import View
 from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
-from synthetic_communities.runs.result import SimulationResult
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import CANDIDATES, TOPICS, make_attributes, run_community, run_engine
 

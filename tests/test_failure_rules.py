@@ -23,9 +23,17 @@ from synthetic_communities.errors import UsageError
 from synthetic_communities.minds import views
 from synthetic_communities.minds.base import Mind
 from synthetic_communities.minds.views import View
-from synthetic_communities.runs.result import SimulationResult
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.testing.scripted import Reply, ScriptedMind
-from tests.small_communities import failures_by_task, make_config, make_engine, read_json, run_community, run_engine
+from tests.small_communities import (
+    failures_by_task,
+    lines_of,
+    make_config,
+    make_engine,
+    read_json,
+    run_community,
+    run_engine,
+)
 
 STEPS: dict[str, type[View]] = {
     "opening_position": views.PositionView,
@@ -157,7 +165,7 @@ def assert_secret_is_kept(result: SimulationResult) -> None:
 def test_a_failed_update_leaves_the_belief_as_it_was_and_says_so(step: str, mode: Mode, tmp_path: Path) -> None:
     result = run_community(tmp_path, fail_step(step, mode), call_timeout_seconds=TIMEOUT_SECONDS)
 
-    failed = [row for row in result.beliefs if row["step"] == UPDATES[step]]
+    failed = [row for row in lines_of(result, "beliefs") if row["step"] == UPDATES[step]]
     epochs = 1 if step == "opening_opinion" else 2
     people = 4 if step == "chat_update" else 5
     assert len(failed) == epochs * people * 2
@@ -173,7 +181,7 @@ def assert_beliefs_follow_from_each_other(result: SimulationResult) -> None:
     """Assert that every update starts where the one before ended, and that epochs end where the last one ended."""
     now: dict[tuple[str, str], tuple[float | None, str | None]] = {}
     at_end: dict[int, dict[tuple[str, str], float | None]] = {}
-    for row in result.beliefs:
+    for row in lines_of(result, "beliefs"):
         before, sentence = now.get((row["persona_id"], row["topic_id"]), (None, None))
         assert row["before"] == before, row
         assert row["status"] == "done" or (row["after"], row["sentence"]) == (before, sentence), row
@@ -189,8 +197,16 @@ def assert_beliefs_follow_from_each_other(result: SimulationResult) -> None:
 def test_a_skipped_update_is_recorded_as_skipped_with_its_cause(tmp_path: Path) -> None:
     result = run_community(tmp_path, ScriptedMind({"e0/chat/*/0": Failed("connection"), "e1/*/question": Refused()}))
 
-    by_step = {(row["epoch"], row["step"], row["persona_id"]): (row["status"], row["reason"]) for row in result.beliefs}
-    pairs = {who: row["conversation_id"] for row in result.conversations if row["epoch"] == 0 for who in both(row)}
+    by_step = {
+        (row["epoch"], row["step"], row["persona_id"]): (row["status"], row["reason"])
+        for row in lines_of(result, "beliefs")
+    }
+    pairs = {
+        who: row["conversation_id"]
+        for row in lines_of(result, "conversations")
+        if row["epoch"] == 0
+        for who in both(row)
+    }
     assert len(pairs) == 4
     for who, conversation in pairs.items():
         assert by_step[0, "chat", who] == ("skipped", f"{conversation}/0")
@@ -216,7 +232,7 @@ def test_a_failed_chat_turn_ends_the_conversation_and_both_update_from_what_was_
     )
     result = run_community(tmp_path, mind, call_timeout_seconds=TIMEOUT_SECONDS)
 
-    rows = [row for row in result.conversations if row["conversation_id"] == conversation]
+    rows = [row for row in lines_of(result, "conversations") if row["conversation_id"] == conversation]
     said = [row["message"] for row in rows[:turn]]
     assert [row["status"] for row in rows] == ["done"] * turn + [mode.status]
     assert all(said)
@@ -238,7 +254,7 @@ def test_a_conversation_without_a_word_is_no_memory_and_no_partner(tmp_path: Pat
     engine = make_engine(make_config(2), ScriptedMind({"e0/chat/*/0": Refused()}))
     result = run_engine(engine, tmp_path)
 
-    assert [row["status"] for row in result.conversations if row["epoch"] == 0] == ["refused"]
+    assert [row["status"] for row in lines_of(result, "conversations") if row["epoch"] == 0] == ["refused"]
     for persona in engine.population.personas:
         assert [len(chat.conversation) for chat in persona.chats] == [4]
         assert persona.memory[0].conversation == ()
@@ -275,14 +291,14 @@ def test_a_question_that_was_not_asked_leaves_the_others_alone(tmp_path: Path) -
     assert {told_in(text).split("/")[2] for text in seen["e0/belief/debate/p0"].heard} == {"t1"}
     assert seen["e1/debate/t0/q0/question"].number == 0
     assert seen["e1/debate/t1/q0/question"].number == 1
-    assert {row["status"] for row in result.beliefs if row["step"] == "debate"} == {"done"}
+    assert {row["status"] for row in lines_of(result, "beliefs") if row["step"] == "debate"} == {"done"}
 
 
 def test_where_nothing_was_said_to_any_question_nobody_updates(tmp_path: Path) -> None:
     silent = {views.IntroductionView: Failed("connection"), views.StatementView: Refused()}
     result = run_community(tmp_path, ScriptedMind(silent))
 
-    rows = [row for row in result.beliefs if row["step"] == "debate"]
+    rows = [row for row in lines_of(result, "beliefs") if row["step"] == "debate"]
     assert {(row["epoch"], row["status"], row["reason"]) for row in rows} == {
         (0, "skipped", "e0/debate/t0/q0/introduction"),
         (1, "skipped", "e1/debate/t0/q0/introduction"),
@@ -298,7 +314,7 @@ def test_one_word_to_one_question_is_enough_to_update_from(tmp_path: Path) -> No
     assert len(heard) == 10
     for key, words in heard.items():
         assert words == [f"{key[:2]}/debate/t1/q0/t1/c0"]
-    assert {row["status"] for row in result.beliefs if row["step"] == "debate"} == {"done"}
+    assert {row["status"] for row in lines_of(result, "beliefs") if row["step"] == "debate"} == {"done"}
 
 
 def fail_all_words(view: View) -> Reply:
@@ -309,10 +325,10 @@ def fail_all_words(view: View) -> Reply:
 def test_without_any_transcript_nobody_updates_from_that_epoch_but_from_the_next(tmp_path: Path) -> None:
     result = run_community(tmp_path, ScriptedMind({"e0/*/question": Refused()}))
 
-    statuses = {row["epoch"]: row["status"] for row in result.beliefs if row["step"] == "debate"}
+    statuses = {row["epoch"]: row["status"] for row in lines_of(result, "beliefs") if row["step"] == "debate"}
     assert statuses == {0: "skipped", 1: "done"}
     assert result.epochs[0]["debates"] == []
-    assert len([row for row in result.conversations if row["epoch"] == 0]) == 8
+    assert len([row for row in lines_of(result, "conversations") if row["epoch"] == 0]) == 8
 
 
 def test_a_candidate_without_a_position_still_speaks(tmp_path: Path) -> None:
@@ -344,10 +360,10 @@ def test_failed_reactions_count_nothing_and_the_feed_is_still_learned_from(tmp_p
 
     posts = [post for epoch in result.epochs for post in epoch["newsfeed"]["posts"]]
     assert {(post["likes"], post["dislikes"]) for post in posts} == {(0, 0)}
-    assert {(row["reaction"], row["status"]) for row in result.reactions} == {(None, "unreadable")}
+    assert {(row["reaction"], row["status"]) for row in lines_of(result, "reactions")} == {(None, "unreadable")}
     learned = [view for view in mind.asked if isinstance(view, views.SocialUpdateView)]
     assert {tuple(view.reactions.by_post) for view in learned} == {()}
-    assert {row["status"] for row in result.beliefs if row["step"] == "social"} == {"done"}
+    assert {row["status"] for row in lines_of(result, "beliefs") if row["step"] == "social"} == {"done"}
 
 
 ODD_ANSWERS: dict[str, tuple[str, Answer[Any] | object]] = {
@@ -386,7 +402,11 @@ class OddMind:
 def test_an_answer_of_another_kind_is_unreadable_and_not_taken(step: str, answer: Any, tmp_path: Path) -> None:
     result = run_community(tmp_path, OddMind(STEPS[step], answer), num_epochs=1)
 
-    rows = result.ballots if step == "ballot" else [row for row in result.failures if row["step"] == step]
+    rows = (
+        lines_of(result, "ballots")
+        if step == "ballot"
+        else [row for row in failures_by_task(result).values() if row["step"] == step]
+    )
     tried = [row for row in rows if row["status"] != "skipped"]
     assert tried
     assert {row["status"] for row in tried} == {"unreadable"}
@@ -414,7 +434,7 @@ def test_a_mind_whose_own_work_was_cancelled_fails_in_this_act_alone(tmp_path: P
     result = run_community(tmp_path, mind)
 
     assert failures_by_task(result)["e0/belief/debate/p2"]["status"] == "failed"
-    assert [row["status"] for row in result.ballots].count("failed") == 1
+    assert [row["status"] for row in lines_of(result, "ballots")].count("failed") == 1
     assert result.is_complete
 
 
@@ -438,7 +458,7 @@ def test_every_person_is_counted_exactly_once(tmp_path: Path) -> None:
     engine = make_engine(make_config(len(BALLOTS)), ScriptedMind(script))
     result = run_engine(engine, tmp_path)
 
-    assert [(row["id"], row["status"]) for row in result.ballots] == [
+    assert [(row["id"], row["status"]) for row in lines_of(result, "ballots")] == [
         (who, status) for who, (_, status) in BALLOTS.items()
     ]
     assert read_json(result.path / "final_vote.json") == {"Aisha Noor": 1, "Johan Berg": 2}
@@ -446,8 +466,8 @@ def test_every_person_is_counted_exactly_once(tmp_path: Path) -> None:
     missing = (votes.abstained, votes.unreadable, votes.refused, votes.failed, votes.not_asked)
     assert missing == (1, 1, 1, 2, 1)
     assert sum(votes.values()) + sum(missing) == votes.population == len(BALLOTS)
-    assert result.votes == votes
-    rows = {row["id"]: row for row in result.ballots}
+    assert result.vote_counts == votes
+    rows = {row["id"]: row for row in lines_of(result, "ballots")}
     assert rows["p2"]["raw_text"] == "Neither nor"
     assert rows["p1"]["first_choice"] == "c1"
     assert (rows["p4"]["reason"], rows["p6"]["reason"]) == ("connection", "ConnectionError")
@@ -540,10 +560,10 @@ def test_no_text_in_the_record_is_anybodys_but_who_gave_it(troubled: Troubled) -
     assert_told(questions, "text", mind, keys_of["question"])
     assert_told(result.epochs[-1]["newsfeed"]["posts"], "content", mind, keys_of["post"])
     assert all(post["id"] == told_in(post["content"]) for post in result.epochs[-1]["newsfeed"]["posts"])
-    turns = [row for row in result.conversations if row["message"] is not None]
+    turns = [row for row in lines_of(result, "conversations") if row["message"] is not None]
     assert_told(turns, "message", mind, keys_of["chat_turn"])
     assert all(told_in(row["message"]) == f"{row['conversation_id']}/{row['turn']}" for row in turns)
-    chosen = [row for row in result.ballots if row["status"] in ("choice", "abstained")]
+    chosen = [row for row in lines_of(result, "ballots") if row["status"] in ("choice", "abstained")]
     assert_told(chosen, "reason", mind, keys_of["ballot"])
 
 
@@ -559,7 +579,7 @@ def assert_told(rows: list[dict[str, Any]], column: str, mind: TellingMind, keys
 def test_no_belief_in_the_record_is_anybodys_but_its_holders(troubled: Troubled) -> None:
     mind, result = troubled
     assert_beliefs_follow_from_each_other(result)
-    held = [row for row in result.beliefs if row["sentence"] is not None]
+    held = [row for row in lines_of(result, "beliefs") if row["sentence"] is not None]
     assert held
     for row in held:
         stated = {belief.topic_id: belief for belief in mind.given[told_in(row["sentence"])].beliefs}
@@ -597,13 +617,15 @@ def test_tallies_count_what_was_given_and_nothing_else(troubled: Troubled) -> No
     choices = [value for key, value in mind.given.items() if key.startswith("ballot/")]
     counted = Counter(choice.candidate_id for choice in choices)
     assert read_json(result.path / "final_vote.json") == {"Aisha Noor": counted["c0"], "Johan Berg": counted["c1"]}
-    statuses = Counter(row["status"] for row in result.ballots)
+    statuses = Counter(row["status"] for row in lines_of(result, "ballots"))
     assert statuses["choice"] == counted["c0"] + counted["c1"]
     assert statuses["abstained"] == counted[None]
-    assert statuses.total() == len(result.ballots) == 7
+    assert statuses.total() == len(lines_of(result, "ballots")) == 7
 
     reacted = {key: value.by_post for key, value in mind.given.items() if isinstance(value, Reactions)}
-    rows = Counter((row["post_id"], row["reaction"]) for row in result.reactions if row["reaction"] is not None)
+    rows = Counter(
+        (row["post_id"], row["reaction"]) for row in lines_of(result, "reactions") if row["reaction"] is not None
+    )
     assert rows == Counter(item for by_post in reacted.values() for item in by_post.items())
     last_by_person = {
         (key.split("/")[-1], post): kind for key in sorted(reacted) for post, kind in reacted[key].items()
@@ -620,19 +642,23 @@ def test_every_act_that_gave_nothing_stands_in_the_record_with_its_reason(troubl
     silent = {view.key for view in mind.seen} - mind.given.keys()
     recorded = {key for key, row in failures_by_task(result).items() if row["status"] != "skipped"}
     recorded |= {
-        f"ballot/{row['id']}" for row in result.ballots if row["status"] in ("unreadable", "refused", "failed")
+        f"ballot/{row['id']}"
+        for row in lines_of(result, "ballots")
+        if row["status"] in ("unreadable", "refused", "failed")
     }
     assert recorded == silent
     for row in result.failures:
         assert row["status"] != "skipped" or row["reason"] in silent
-    assert SECRET not in json.dumps([result.epochs, result.ballots, result.beliefs, result.conversations])
+    assert SECRET not in json.dumps(
+        [result.epochs, lines_of(result, "ballots"), lines_of(result, "beliefs"), lines_of(result, "conversations")]
+    )
 
 
 def test_exposures_hold_what_was_shown_and_no_feed_is_longer_than_its_size(tmp_path: Path) -> None:
     mind = ScriptedMind({"e0/belief/social/*": Failed("connection")})
     result = run_community(tmp_path, mind, feed_size=2)
 
-    recorded = {(row["epoch"], row["step"], row["persona_id"]): row["shown"] for row in result.exposures}
+    recorded = {(row["epoch"], row["step"], row["persona_id"]): row["shown"] for row in lines_of(result, "exposures")}
     steps = {views.ReactionView: "feed", views.SocialUpdateView: "social"}
     seen = {
         (view.chance.epoch, steps[type(view)], view.person.id): [post.id for post in view.feed]

@@ -29,7 +29,7 @@ from synthetic_communities.domain.remark import Remark
 from synthetic_communities.minds import views
 from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
-from synthetic_communities.runs.result import SimulationResult
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.social_media import SocialMedia
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import run_community

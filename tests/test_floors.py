@@ -15,12 +15,12 @@ PACKAGE = "synthetic_communities"
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
 
 FLOORS: Mapping[int, tuple[str, ...]] = {
-    0: ("errors", "domain", "waiting"),
+    0: ("errors", "domain", "waiting", "late"),
     1: ("llm", "runs", "voting"),
-    2: ("minds",),
+    2: ("minds", "report"),
     3: ("persona", "candidate", "mediator", "social_media", "conversation", "cast", "engine", "llm_client"),
-    4: ("game_engine", "population", "simulation", "config", "configuration", "scenario", "__init__"),
-    5: ("report", "experiments", "testing", "benchmark"),
+    4: ("game_engine", "notebook", "population", "simulation", "config", "configuration", "scenario", "__init__"),
+    5: ("experiments", "testing", "benchmark"),
     6: ("cli", "__main__"),
 }
 """Imports point down or sideways. `testing` sees everything but `cli`; only `cli` and `benchmark` see `testing`."""
@@ -28,6 +28,7 @@ FLOORS: Mapping[int, tuple[str, ...]] = {
 ROOMS: Mapping[str, tuple[str, ...]] = {
     "errors": (),
     "waiting": (),
+    "late": (),
     "domain": ("errors", "domain"),
     "llm": ("errors", "domain", "waiting", "llm"),
     "runs": ("errors", "domain", "runs"),
@@ -35,7 +36,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "minds": ("errors", "domain", "waiting", "llm", "minds"),
     "engine": ("errors", "domain", "waiting", "engine"),
     "scenario": ("errors", "domain", "scenario"),
-    "report": ("errors", "domain", "runs", "report"),
+    "report": ("errors", "domain", "late", "runs", "report"),
 }
 """What a room may know of the others, where that is less than its floor allows."""
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while a community runs: what was under way ends, and what had ended can be read."""
+"""Ctrl-C while a community runs: what was under way ends, what had ended can be read, and a script says where."""
 
 import json
 import signal
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.runs.directory import EPOCHS, FINAL_VOTE, LINES, METADATA, USAGE
-from synthetic_communities.runs.result import SimulationResult
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be sent Ctrl-C alone there")
 
@@ -85,6 +85,14 @@ def read_whole_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in content.splitlines()]
 
 
+def told(path: Path) -> str:
+    """Return what a script that is stopped says last."""
+    return (
+        "the run was interrupted and cannot be continued; what is recorded, up to the last epoch that ended, stands in "
+        f"{path}; to read it: from synthetic_communities import load_run; result = load_run('{path}')"
+    )
+
+
 @pytest.mark.parametrize("stalls", [True, False], ids=["waiting for a mind", "busy"])
 @pytest.mark.parametrize("start", STARTS)
 def test_ctrl_c_leaves_a_record_that_can_be_read(tmp_path: Path, start: str, stalls: bool) -> None:
@@ -93,7 +101,9 @@ def test_ctrl_c_leaves_a_record_that_can_be_read(tmp_path: Path, start: str, sta
 
     assert status == -signal.SIGINT, "ended by KeyboardInterrupt"
     assert "came to its end" not in output
-    assert errors.rstrip().endswith("KeyboardInterrupt")
+    is_told = start == "a plain script"
+    assert errors.splitlines()[-1] == (f"KeyboardInterrupt: {told(path)}" if is_told else "KeyboardInterrupt")
+    assert ("another exception" in errors) is not is_told
     assert "never awaited" not in errors
     assert "exception was never retrieved" not in errors
 
@@ -112,5 +122,5 @@ def test_ctrl_c_leaves_a_record_that_can_be_read(tmp_path: Path, start: str, sta
 
     result = SimulationResult(path)
     assert not result.is_complete
-    assert (result.votes, result.ballots) == (None, [])
+    assert (result.vote_counts, result.ballots) == (None, [])
     assert len(result.epochs) == len(epochs)

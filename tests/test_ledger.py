@@ -129,11 +129,71 @@ def test_tasks_that_wait_for_each_other_are_named_as_stuck() -> None:
 # Order.
 
 
-def test_tasks_are_handed_out_in_the_order_of_the_plan() -> None:
-    ledger = Ledger([act("z"), act("b"), act("a"), act("m", "z"), act("c")])
+def test_the_longest_path_ahead_goes_first_and_equal_ones_in_the_order_of_the_plan() -> None:
+    plan = [act("z"), act("b"), act("a"), act("m", "a"), note("n", "m"), act("o", "n"), act("c"), act("d", "b")]
+    ledger = Ledger(plan)
     ready = take_all(ledger)
-    assert keys(ready) == ["z", "b", "a", "c"]
-    assert [ledger.order(task.key) for task in ready] == [0, 1, 2, 4]
+    assert [(task.key, ledger.path_ahead(task.key)) for task in ready] == [("a", 3), ("b", 2), ("z", 1), ("c", 1)]
+    assert [ledger.order(task.key) for task in ready] == [2, 1, 0, 6]
+
+
+def test_a_path_that_splits_counts_its_longer_arm_and_no_bookkeeping() -> None:
+    plan = [act("a"), act("b", "a"), note("n", "a"), note("m", "n"), act("c", "m"), act("d", "c"), act("e", "b", "d")]
+    ledger = Ledger(plan)
+    assert {task.key: ledger.path_ahead(task.key) for task in plan} == {
+        "a": 4,
+        "b": 2,
+        "n": 3,
+        "m": 3,
+        "c": 3,
+        "d": 2,
+        "e": 1,
+    }
+
+
+# What is known of a task.
+
+
+def test_the_story_of_a_task_says_what_it_waited_for_and_what_waits_for_it() -> None:
+    plan = [act("a"), act("b"), act("c", "b", needs=["a"]), act("d", needs=["c"]), act("e", "c")]
+    ledger = Ledger(plan)
+    story = ledger.story("c")
+    assert (story.task, story.state, story.cause) == (plan[2], "waiting", "")
+    assert story.waits_for == {"a": "ready", "b": "ready"}
+    assert (story.followers, story.path_ahead) == (("d", "e"), 2)
+    carry_out(ledger, {"a": "failed"})
+    assert ledger.story("c").waits_for == {"a": "failed", "b": "done"}
+    assert (ledger.story("c").state, ledger.story("c").cause) == ("skipped", "a")
+    assert (ledger.story("d").state, ledger.story("d").cause) == ("skipped", "a")
+    assert (ledger.story("e").state, ledger.story("e").cause) == ("done", "")
+
+
+def test_states_are_counted_by_name() -> None:
+    ledger = Ledger([act("a"), act("b"), act("c", "a"), note("n")])
+    assert ledger.count_states() == {"ready": 3, "waiting": 1}
+    task = ledger.take(acts_allowed=True)
+    assert task is not None
+    assert ledger.count_states() == {"ready": 2, "waiting": 1, "executing": 1}
+    ledger.end(task, "done")
+    carry_out(ledger, {"a": "failed", "b": "not_asked"})
+    assert ledger.count_states() == {"done": 2, "failed": 1, "not_asked": 1}
+
+
+@pytest.mark.parametrize("change", ["state", "open waits", "handed out", "unfinished"])
+def test_a_ledger_that_contradicts_itself_is_told(change: str) -> None:
+    ledger = Ledger([act("a"), act("b", "a")])
+    ledger.validate()
+    match change:
+        case "state":
+            ledger._states[1] = "ready"
+        case "open waits":
+            ledger._open_waits[1] = 0
+        case "handed out":
+            ledger._ready_acts.append((-1, 0))
+        case "unfinished":
+            ledger.unfinished = 1
+    with pytest.raises(ValueError, match=r"^(a|b) is |1 tasks are said"):
+        ledger.validate()
 
 
 def test_what_becomes_ready_late_goes_before_what_stands_behind_it() -> None:
@@ -219,6 +279,7 @@ def test_whatever_ends_first_every_task_ends_once_after_all_it_waits_for(
     executing: list[Task] = []
     ended: list[str] = []
     while ledger.unfinished:
+        ledger.validate()
         allowed = len(executing) < 2
         while (task := ledger.take(acts_allowed=allowed)) is not None:
             assert {*task.waits_for, *task.needs, *task.needs_any} <= set(ended)
@@ -234,6 +295,20 @@ def test_whatever_ends_first_every_task_ends_once_after_all_it_waits_for(
         ended.append(task.key)
     assert sorted(ended) == sorted(keys(tasks))
     assert ledger.stuck() == []
+
+
+@given(plans())
+def test_the_path_ahead_is_the_longest_there_is(tasks: list[Task]) -> None:
+    ledger = Ledger(tasks)
+    followers = {
+        task.key: [other for other in tasks if task.key in (*other.waits_for, *other.needs, *other.needs_any)]
+        for task in tasks
+    }
+
+    def longest(task: Task) -> int:
+        return task.is_act + max(map(longest, followers[task.key]), default=0)
+
+    assert [ledger.path_ahead(task.key) for task in tasks] == list(map(longest, tasks))
 
 
 @given(plans(), st.dictionaries(st.integers(0, 11).map(lambda number: f"k{number}"), ENDS), st.randoms())

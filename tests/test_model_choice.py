@@ -259,8 +259,9 @@ def test_choice_and_reason_are_told_recorded_and_shown(server: LoopbackServer, t
     provenance = read_json(find_run(tmp_path) / "metadata.json")["provenance"]
     assert (provenance["mind"], provenance["mind_because"]) == ("openai:gpt-x", "the configuration names it")
     shown = type_command(tmp_path, "show", str(find_run(tmp_path))).stdout
-    assert shown.startswith("Everybody thought with openai:gpt-x,\nbecause the configuration names it\n")
-    assert shown in done.stdout
+    assert shown.startswith("Everybody thought with openai:gpt-x,\n  because the configuration names it\n")
+    tables = [line for line in done.stdout.splitlines()[1:] if " show " not in line]
+    assert tables == [line for line in shown.splitlines() if " show " not in line]
 
 
 def test_a_model_on_the_command_line_was_named(server: LoopbackServer, tmp_path: Path) -> None:
@@ -291,7 +292,7 @@ def test_check_tells_of_calls_where_the_environment_names_a_model(tmp_path: Path
     write_config(tmp_path, **({"base_url": "http://127.0.0.1:1/v1"} if with_address else {}))
     told = type_command(tmp_path, "check", "town.yaml", OPENAI_API_KEY=KEY, **{MODEL: "openai:gpt-x"})
     assert told.returncode == 0, told.stderr
-    assert "Model calls: at most one for each act" in told.stdout
+    assert "Model calls: at most " in told.stdout
     assert "Model calls: 0" not in told.stdout
 
 

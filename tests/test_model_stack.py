@@ -16,8 +16,12 @@ import httpx
 import pytest
 
 from synthetic_communities.errors import ConfigurationError, UsageError
+from synthetic_communities.llm.bodies import encode_bodies
 from synthetic_communities.llm.call_log import CallEntry, CallLog, CallTotals, measure_totals
+from synthetic_communities.llm.exchange import Exchange
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
+from synthetic_communities.llm.first_replies import FirstReplies
+from synthetic_communities.llm.limited import Limited
 from synthetic_communities.llm.logged import Logged
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
 from synthetic_communities.llm.over_aiohttp import build_httpx2_transport, build_httpx_transport, find_proxy
@@ -28,7 +32,7 @@ from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.virtual_time import run_in_virtual_time
-from tests.model_calls import CALL, JUDGEMENT, KEY, ask, ask_async, make_model, make_request
+from tests.model_calls import CALL, JUDGEMENT, KEY, ask, ask_async, make_model, make_request, note_in
 
 NAMES = ("openai:gpt-x", "anthropic:claude-haiku-5-5", "ollama:llama3")
 BUSY = CallError("overloaded", "try later", is_transient=True)
@@ -65,7 +69,7 @@ def test_the_order_of_the_wrappers() -> None:
         names.append(type(model))
         assert model.name == "openai:gpt-x"
         model = model.inner
-    assert names == [Retrying, Logged, Timed, PromptCut]
+    assert names == [FirstReplies, Retrying, Limited, Logged, Timed, PromptCut]
 
 
 def test_a_call_has_a_total_time_limit() -> None:
@@ -103,16 +107,24 @@ def test_a_cut_prompt_fails_for_good_and_its_tokens_still_count() -> None:
     assert failed.value.usage == usage
 
 
-def log_of(*replies: Any, policy: RetryPolicy | None = None, **settings: Any) -> CallLog:
-    """Make a call of a scripted model through the wrappers that measure, in virtual time, and return the log."""
-    log = CallLog()
-    model = Retrying(Logged(Slow(ScriptedModel(list(replies)), 2.0), log.note, **settings), policy)
+def exchanges_of(*replies: Any, policy: RetryPolicy | None = None) -> list[Exchange]:
+    """Make a call of a scripted model through the wrappers that measure, in virtual time, and return its tries."""
+    exchanges: list[Exchange] = []
+    model = Retrying(Logged(Slow(ScriptedModel(list(replies)), 2.0), exchanges.append), policy)
 
     async def use() -> None:
         with contextlib.suppress(CallError, ModelUnavailableError):
             await model.reply(make_request("Who\nare you?"), CALL)
 
     run_in_virtual_time(use())
+    return exchanges
+
+
+def log_of(*replies: Any, policy: RetryPolicy | None = None) -> CallLog:
+    """Make a call in the same way, and return the log."""
+    log = CallLog()
+    for exchange in exchanges_of(*replies, policy=policy):
+        log.note(exchange.entry)
     return log
 
 
@@ -149,7 +161,7 @@ def test_how_a_try_ended_is_kept(reply: Any, outcome: str) -> None:
 
 def test_a_cancelled_call_is_measured_too_and_calls_under_way_are_counted() -> None:
     log = CallLog()
-    model = Logged(Slow(ScriptedModel(lambda request, call: "Yes."), 2.0), log.note)
+    model = Logged(Slow(ScriptedModel(lambda request, call: "Yes."), 2.0), note_in(log))
 
     async def use() -> None:
         calls = [asyncio.create_task(model.reply(make_request(), Call(f"p{number}"))) for number in range(3)]
@@ -206,10 +218,22 @@ def test_a_line_of_the_log_says_who_what_for_and_how_long_and_stays_one_line(
     assert len(line) < 600
 
 
+def test_an_observer_is_given_what_passed_and_no_copy_of_it() -> None:
+    reply = ModelReply("Yes.", stop="end", model="m")
+    first, second = exchanges_of(BUSY, reply)
+    assert first.result is BUSY
+    assert (first.reply, first.error) == (None, "overloaded: try later")
+    assert second.result is reply
+    assert (second.reply, second.error) == ("Yes.", None)
+    assert first.request is second.request
+    assert first.request == make_request("Who\nare you?")
+    assert [exchange.entry.tries for exchange in (first, second)] == [1, 2]
+
+
 def test_whole_texts_are_lines_of_json() -> None:
-    bodies = io.StringIO()
-    log_of(BUSY, "Yes,\nindeed.", bodies=bodies)
-    first, second = map(json.loads, bodies.getvalue().splitlines())
+    lines = list(map(encode_bodies, exchanges_of(BUSY, "Yes,\nindeed.")))
+    assert [line.index("\n") == len(line) - 1 for line in lines] == [True, True]
+    first, second = map(json.loads, lines)
     assert (first["outcome"], first["reply"], first["error"]) == ("overloaded", None, "overloaded: try later")
     assert (second["system"], second["user"], second["reply"]) == (
         ["The rules.", "The town."],
@@ -301,7 +325,7 @@ def test_a_call_that_fails_in_passing_is_made_again(server: LoopbackServer, name
     log = CallLog()
     retry = RetryPolicy(first_wait_seconds=0.0)
     request = make_request(f"[[loopback:500:1]] {name}")
-    assert ask(connect(server, name, retry=retry, observe=log.note), request).stop == "end"
+    assert ask(connect(server, name, retry=retry, observe=note_in(log)), request).stop == "end"
     assert [(entry.outcome, entry.tries) for entry in log.entries] == [("server error", 1), ("end", 2)]
 
 
@@ -327,12 +351,16 @@ def test_nobody_listening_is_known_at_opening(name: str) -> None:
 
 def test_no_key_is_in_any_log_at_any_level(server: LoopbackServer, caplog: pytest.LogCaptureFixture) -> None:
     bodies, errors = io.StringIO(), []
+
+    def write(exchange: Exchange) -> None:
+        bodies.write(encode_bodies(exchange))
+
     with caplog.at_level(logging.DEBUG):
         for name in NAMES:
-            ask(connect(server, name, bodies=bodies))
+            ask(connect(server, name, observe=write))
             for fault in ("500", "drop"):
                 with pytest.raises(CallError) as failed:
-                    ask(connect(server, name, bodies=bodies), make_request(f"[[loopback:{fault}]]"))
+                    ask(connect(server, name, observe=write), make_request(f"[[loopback:{fault}]]"))
                 errors.append(f"{failed.value!r} {failed.value.detail}")
     assert len(bodies.getvalue().splitlines()) == 9
     assert KEY not in caplog.text + bodies.getvalue() + str(errors)

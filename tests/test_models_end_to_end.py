@@ -23,8 +23,10 @@ from synthetic_communities.minds.llm.rules import PROMPT_VERSION
 from synthetic_communities.minds.views import ReactionView, View
 from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
-from synthetic_communities.runs.result import SimulationResult
+from synthetic_communities.report.result import SimulationResult
+from synthetic_communities.report.steps import STEP_OF_ACT
 from synthetic_communities.testing.loopback import LoopbackServer
+from tests.model_calls import note_in
 from tests.model_communities import (
     KEYS,
     MODELS,
@@ -41,22 +43,6 @@ from tests.small_communities import make_attributes, read_record
 from tests.small_views import JUDGING, KINDS, make_view
 
 ACTS = {kind.act for kind in KINDS}
-STEPS = {
-    "opening position": "opening_position",
-    "opening opinion": "opening_opinion",
-    "reading of the feed": "reading",
-    "question": "question",
-    "introduction": "introduction",
-    "statement": "statement",
-    "reflection": "reflection",
-    "update from debate": "debate_update",
-    "chat turn": "chat_turn",
-    "update from chat": "chat_update",
-    "post": "post",
-    "reaction": "reaction",
-    "update from social media": "social_update",
-    "ballot": "ballot",
-}
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +115,11 @@ def test_every_act_is_answered_by_the_model(run: Run) -> None:
     assert run.result.is_complete
     assert run.result.failures == []
     statuses = {step: act["statuses"] for step, act in run.usage["acts"].items()}
-    assert set(statuses) == set(STEPS.values())
+    assert set(statuses) == set(STEP_OF_ACT.values())
     assert all(set(counts) <= {"done", "not_asked"} for counts in statuses.values()), statuses
     done = {step: counts["done"] for step, counts in statuses.items()}
     assert run.usage["model_calls"] == sum(done.values()) == run.stats["calls"]
-    assert {STEPS[act]: totals["calls"] for act, totals in run.usage["calls_by_act"].items()} == done
+    assert {STEP_OF_ACT[act]: totals["calls"] for act, totals in run.usage["calls_by_act"].items()} == done
 
 
 def test_what_calls_took_stands_in_the_usage(run: Run) -> None:
@@ -270,7 +256,7 @@ def test_every_act_counts_what_went_wrong_as_what_it_is(
     use_policy(monkeypatch, max_tries=2)
     mark_requests(monkeypatch, dict.fromkeys(ACTS, f"{fault}:0"))
     log = CallLog()
-    answers = ask_all(open_mind(protocol, server, observe=log.note), [make_view(kind) for kind in KINDS])
+    answers = ask_all(open_mind(protocol, server, observe=note_in(log)), [make_view(kind) for kind in KINDS])
     told = {kind.act: answer for kind, answer in zip(KINDS, answers, strict=True)}
 
     expected = expect(fault, protocol)
@@ -328,7 +314,7 @@ def test_judgements_that_cannot_be_read_are_asked_for_once_more(
     log = CallLog()
     # Two objects that come to the same reactions are no two answers.
     kinds = [kind for kind in JUDGING if fault != "two-objects" or kind is not ReactionView]
-    answers = ask_all(open_mind(protocol, server, observe=log.note), [make_view(kind) for kind in kinds])
+    answers = ask_all(open_mind(protocol, server, observe=note_in(log)), [make_view(kind) for kind in kinds])
 
     assert {type(answer) for answer in answers} == {Unreadable}
     assert all(answer.text for answer in answers if isinstance(answer, Unreadable))
@@ -358,13 +344,13 @@ def test_a_run_counts_what_went_wrong_with_an_act(
             continue
         protocol = ("openai", "anthropic")[(KINDS.index(kind) + number) % 2]
         usage, record = run_with_fault(server, monkeypatch, tmp_path / fault, protocol, kind.act, fault)
-        statuses = Counter(usage["acts"][STEPS[kind.act]]["statuses"])
+        statuses = Counter(usage["acts"][STEP_OF_ACT[kind.act]]["statuses"])
         asked = statuses.total() - statuses["not_asked"] - statuses["skipped"]
         status, reason = STATUS_OF[fault]
         assert statuses[status] == asked > 0, (kind.act, fault, statuses)
         outcomes = usage["calls_by_act"][kind.act]["outcomes"]
         assert set(outcomes) <= EXPECTED_CALLS.get(fault, {"end"}), (kind.act, fault)
-        failed = [row for row in record.failures if row["step"] == STEPS[kind.act] and row["status"] != "skipped"]
+        failed = [row for row in record.failures if row["step"] == STEP_OF_ACT[kind.act] and row["status"] != "skipped"]
         if kind.act != "ballot" and status != "done":
             assert {(row["status"], row["reason"]) for row in failed} == {(status, reason)}
             assert all(bool(row["raw_text"]) == (status == "unreadable") for row in failed)
@@ -412,8 +398,8 @@ def test_faults_called_for_by_what_stands_in_a_prompt(tmp_path: Path) -> None:
     assert acts["reaction"]["statuses"] == {"unreadable": 4}
     assert acts["post"]["statuses"] == {"done": 4}
     assert acts["chat_turn"]["statuses"]["unreadable"] == 2
-    assert result.votes is not None
-    assert (result.votes.refused, result.votes.counted) == (4, 0)
+    assert result.vote_counts is not None
+    assert (result.vote_counts.refused, result.vote_counts.counted) == (4, 0)
     assert stats["faults"]["refuse"] == 4
     assert stats["faults"]["malformed-text"] == 8, "each is asked once more"
 
@@ -440,7 +426,7 @@ def test_a_reply_cut_off_is_asked_for_again_with_twice_the_room(
     # The server thinks 200 tokens' worth although told not to, more than there is room for in a post.
     mark_requests(monkeypatch, {"post": "thinking:0"})
     log = CallLog()
-    mind = open_mind("openai", server, observe=log.note)
+    mind = open_mind("openai", server, observe=note_in(log))
     (view,) = (make_view(kind) for kind in KINDS if kind.act == "post")
     (answer,) = ask_all(mind, [view])
 

@@ -310,7 +310,7 @@ class TestPartsPutInPlace:
         assert all("rents" in persona.beliefs for persona in engine.population.personas)
         assert len(engine.population.chat_with_peers()) == 1
         assert engine.population.conduct_vote(engine.candidates).population == 3
-        assert engine.run().votes is not None
+        assert engine.run().vote_counts is not None
 
     @pytest.mark.parametrize("way", ["added", "appended"])
     def test_what_somebody_heard_alone_is_not_forgotten_on_joining(self, way: str) -> None:
@@ -347,8 +347,8 @@ class TestPartsPutInPlace:
         fresh.population.add_persona(Persona("zoe", {"name": "Zoe"}))
         result = fresh.run()
         assert [person["id"] for person in result.metadata["population"]] == ["zoe"]
-        assert result.votes is not None
-        assert result.votes.population == 1
+        assert result.vote_counts is not None
+        assert result.vote_counts.population == 1
 
     def test_the_engine_s_mind_answers_for_everybody_without_one(self, workplace: Path) -> None:
         engine = make_engine()
@@ -385,8 +385,8 @@ class TestFinalVote:
         result = engine.run()
         asked = len(mind.asked)
         counts = engine.conduct_final_vote()
-        assert counts == result.votes
-        assert (counts.abstained, counts.population) == (result.votes.abstained, 5)
+        assert counts == result.vote_counts
+        assert (counts.abstained, counts.population) == (result.vote_counts.abstained, 5)
         assert engine.conduct_final_vote() == counts
         assert len(mind.asked) == asked
 

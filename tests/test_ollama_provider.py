@@ -12,7 +12,7 @@ from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.model import Usage
 from synthetic_communities.llm.providers.ollama_model import OllamaModel, parse_model
-from tests.model_calls import CALL, JUDGEMENT, SCHEMA, ask, make_model, make_request
+from tests.model_calls import CALL, JUDGEMENT, SCHEMA, ask, make_model, make_request, provider_of
 
 URL = "http://localhost:11434"
 SHOW = {
@@ -108,7 +108,7 @@ def test_a_level_of_thinking_asked_for_is_never_left_out(httpx_mock: HTTPXMock) 
     show(httpx_mock)
     chat(httpx_mock, {"error": 'think value "high" is not supported for this model'}, status_code=400)
     with pytest.raises(CallError, match="bad request"):
-        ask(make_model("ollama:llama3"), make_request(effort="high"))
+        ask(provider_of(make_model("ollama:llama3")), make_request(effort="high"))
     assert sent(httpx_mock)[0]["think"] == "high"
 
 

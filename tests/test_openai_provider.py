@@ -16,7 +16,7 @@ from synthetic_communities.llm.model import Usage
 from synthetic_communities.llm.naming import PROVIDERS
 from synthetic_communities.llm.providers.openai_dialects import DIALECTS
 from synthetic_communities.llm.providers.openai_replies import parse_reply
-from tests.model_calls import CALL, JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request
+from tests.model_calls import CALL, JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request, provider_of
 
 OPENAI = "https://api.openai.com/v1/chat/completions"
 
@@ -289,7 +289,7 @@ def test_calls_under_way_at_once_learn_of_a_refusal_together(
         return httpx.Response(200, json=build_body())
 
     httpx_mock.add_callback(answer, is_reusable=True)
-    model = make_model("openrouter:m")
+    model = provider_of(make_model("openrouter:m"))
 
     async def use() -> None:
         async with model, asyncio.TaskGroup() as group:
@@ -323,14 +323,14 @@ def test_an_effort_is_left_out_where_the_model_knows_none(httpx_mock: HTTPXMock)
 def test_an_effort_asked_for_is_never_left_out(httpx_mock: HTTPXMock) -> None:
     refuse(httpx_mock, "Unrecognized request argument supplied: reasoning_effort")
     with pytest.raises(CallError, match="reasoning_effort") as failed:
-        ask(make_model("openai:gpt-x"), make_request(effort="high"))
+        ask(provider_of(make_model("openai:gpt-x")), make_request(effort="high"))
     assert failed.value.kind == "bad request"
 
 
 def test_a_temperature_the_model_does_not_take_is_an_error(httpx_mock: HTTPXMock) -> None:
     refuse(httpx_mock, "Unsupported value: 'temperature' does not support 0.2", param="temperature")
     with pytest.raises(CallError, match="temperature"):
-        ask(make_model("openai:gpt-x"), make_request(temperature=0.2))
+        ask(provider_of(make_model("openai:gpt-x")), make_request(temperature=0.2))
 
 
 def test_several_options_are_left_out_one_by_one(httpx_mock: HTTPXMock) -> None:
@@ -349,7 +349,7 @@ def test_a_server_that_refuses_on_and_on_fails_the_call(httpx_mock: HTTPXMock) -
     body = {"error": {"message": "response_format, seed, reasoning_effort: all bad"}}
     httpx_mock.add_response(status_code=400, json=body, is_reusable=True)
     with pytest.raises(CallError, match="bad request"):
-        ask(make_model("openrouter:m"), make_request(reply_format=JUDGEMENT, seed=1))
+        ask(provider_of(make_model("openrouter:m")), make_request(reply_format=JUDGEMENT, seed=1))
     assert len(sent(httpx_mock)) == 4
 
 

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 
 from synthetic_communities.domain.chance import Chance
 from synthetic_communities.domain.debate import DebateTranscript, Question, Topic
+from synthetic_communities.domain.key import key_part
 from synthetic_communities.domain.pairing import Conversation, draw_conversations, draw_posters
 from synthetic_communities.engine.ledger import Ledger, Task
-from synthetic_communities.engine.plan import Course, conversation_key, key_part, plan_run
+from synthetic_communities.engine.plan import Course, conversation_key, plan_run
 from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
 from synthetic_communities.testing.scripted import ScriptedMind
 from synthetic_communities.testing.virtual_time import run_in_virtual_time
-from tests.small_communities import make_config, make_engine, read_record, run_engine
+from tests.small_communities import lines_of, make_config, make_engine, read_record, run_engine
 
 
 def make_course(
@@ -422,7 +423,7 @@ def test_conversations_of_ids_with_a_plus_are_kept_apart_in_a_run(tmp_path: Path
     for key, view in turns.items():
         assert len(view.conversation) == int(key.split("/")[-1]), key
         assert {remark.speaker_id for remark in view.conversation} <= {view.person.id, view.peer_id}
-    assert len({row["conversation_id"] for row in result.conversations}) == 2
+    assert len({row["conversation_id"] for row in lines_of(result, "conversations")}) == 2
 
 
 def test_conversations_of_ids_with_a_plus_are_kept_apart_in_a_verb() -> None:
@@ -442,7 +443,7 @@ def test_conversations_of_ids_with_a_plus_are_kept_apart_in_a_verb() -> None:
 @pytest.mark.parametrize("ids", [HARD_IDS[:7], HARD_IDS[7:14]])
 def test_a_run_of_people_with_hard_ids_ends_and_keeps_them_apart(ids: list[str], tmp_path: Path) -> None:
     result = run_engine(make_engine(make_config(len(ids), num_epochs=1), ids=ids), tmp_path)
-    assert [row["id"] for row in result.ballots] == ids
+    assert [row["id"] for row in lines_of(result, "ballots")] == ids
     assert len({post["id"] for post in result.epochs[0]["newsfeed"]["posts"]}) == len(ids)
     assert not result.failures
     assert read_record(result.path)

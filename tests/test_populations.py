@@ -16,6 +16,7 @@ from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
 from synthetic_communities.social_media import SocialMedia
 from synthetic_communities.testing.scripted import ScriptedMind
+from tests.small_communities import lines_of
 
 SIZES = (0, 1, 2, 3, 4, 5, 7, 21)
 TOPICS = [Topic("rents", "Rents", "Cap rents?"), Topic("trams", "Trams", "Build a tram?")]
@@ -99,28 +100,30 @@ class TestSizes:
             assert [vote["id"] for vote in row["population_votes"]] == ids
             assert len(row["debates"]) == len(TOPICS)
             assert len(row["newsfeed"]["posts"]) == size * (row["epoch"] + 1)
-            turns = [turn for turn in result.conversations if turn["epoch"] == row["epoch"]]
+            turns = [turn for turn in lines_of(result, "conversations") if turn["epoch"] == row["epoch"]]
             assert len({turn["speaker_id"] for turn in turns}) == size // 2 * 2
-        assert [row["id"] for row in result.ballots] == ids
-        beliefs = Counter((row["epoch"], row["step"], row["persona_id"], row["topic_id"]) for row in result.beliefs)
+        assert [row["id"] for row in lines_of(result, "ballots")] == ids
+        beliefs = Counter(
+            (row["epoch"], row["step"], row["persona_id"], row["topic_id"]) for row in lines_of(result, "beliefs")
+        )
         assert set(beliefs.values()) <= {1}, "everybody is told once what a step did to a belief"
         steps = Counter(step for _, step, _, _ in beliefs)
         everybody, talkers = size * len(TOPICS), size // 2 * 2 * len(TOPICS)
         expected = {"opening": everybody, "debate": 2 * everybody, "chat": 2 * talkers, "social": 2 * everybody}
         assert steps == Counter(expected)
         if size:
-            assert result.votes is not None
-            assert count_everybody(result.votes) == result.votes.population == size
-            assert engine.conduct_final_vote() == result.votes
+            assert result.vote_counts is not None
+            assert count_everybody(result.vote_counts) == result.vote_counts.population == size
+            assert engine.conduct_final_vote() == result.vote_counts
         else:
-            assert result.votes is None
+            assert result.vote_counts is None
 
     def test_nobody_stands_for_election(self, tmp_path: Path, size: int) -> None:
         engine = make_engine(tmp_path, size)
         engine.candidates = []
         result = engine.run()
         assert result.is_complete
-        assert (result.votes, result.ballots) == (None, [])
+        assert (result.vote_counts, lines_of(result, "ballots")) == (None, [])
         assert not (result.path / "final_vote.json").exists()
         assert [len(row["debates"]) for row in result.epochs] == [2, 2], "the mediator asks all the same"
         counts = engine.conduct_final_vote()
@@ -135,7 +138,9 @@ class TestSizes:
         result = engine.run()
         assert result.is_complete
         assert [row["debates"] for row in result.epochs] == [[], []]
-        assert [row["status"] for row in result.ballots] == ["not_asked"] * size, "nothing to tell candidates apart by"
+        assert [row["status"] for row in lines_of(result, "ballots")] == ["not_asked"] * size, (
+            "nothing to tell candidates apart by"
+        )
 
 
 class TestMissingParts:
@@ -147,7 +152,11 @@ class TestMissingParts:
                 assert said == ["mediator"] + ["candidate"] * 4
             assert row["newsfeed"]["posts"] == row["population_votes"] == []
         assert all(row["candidates"][0]["policy_positions"] for row in result.epochs)
-        assert (result.beliefs, result.ballots, result.conversations) == ([], [], [])
+        assert (lines_of(result, "beliefs"), lines_of(result, "ballots"), lines_of(result, "conversations")) == (
+            [],
+            [],
+            [],
+        )
 
     def test_no_mediator_is_needed(self, tmp_path: Path) -> None:
         engine = make_engine(tmp_path, 3, topics=[{"id": "rents", "title": "Rents", "description": "Cap rents?"}])
@@ -178,8 +187,8 @@ class TestMissingParts:
         engine.population.personas[1] = Persona("p1", data)
         result = engine.run()
         assert result.failures == []
-        assert [row["status"] in ("choice", "abstained") for row in result.ballots] == [True] * 3
-        assert {row["persona_id"] for row in result.beliefs} == {"p0", "p1", "p2"}
+        assert [row["status"] in ("choice", "abstained") for row in lines_of(result, "ballots")] == [True] * 3
+        assert {row["persona_id"] for row in lines_of(result, "beliefs")} == {"p0", "p1", "p2"}
 
     @pytest.mark.parametrize(
         "name", ["Ann/Bo+Cem%", "…ß漢字", "a b", "e0/belief/debate/p0", "overall_vote", "\U0001f44d"]
@@ -189,17 +198,20 @@ class TestMissingParts:
         engine.population.personas[1] = Persona(name)
         engine.candidates[0] = Candidate(name, name, "Calm.", TOPICS, None)
         result = engine.run()
-        assert [row["id"] for row in result.ballots] == ["p0", name, "p2"]
-        assert result.votes is not None
-        assert list(result.votes) == [name, "Johan Berg"]
+        assert [row["id"] for row in lines_of(result, "ballots")] == ["p0", name, "p2"]
+        assert result.vote_counts is not None
+        assert list(result.vote_counts) == [name, "Johan Berg"]
 
     def test_a_run_without_questions(self, tmp_path: Path) -> None:
         result = make_engine(tmp_path, 3, questions_per_topic=0).run()
         assert result.is_complete
         assert [row["debates"] for row in result.epochs] == [[], []]
-        assert {row["status"] for row in result.beliefs if row["step"] == "debate"} <= {"skipped", "not_asked"}
-        assert result.votes is not None
-        assert count_everybody(result.votes) == 3
+        assert {row["status"] for row in lines_of(result, "beliefs") if row["step"] == "debate"} <= {
+            "skipped",
+            "not_asked",
+        }
+        assert result.vote_counts is not None
+        assert count_everybody(result.vote_counts) == 3
 
 
 class TestBadPeople:

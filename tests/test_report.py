@@ -1,13 +1,19 @@
-"""Measures and tables: of run directories written by hand, of a real one, of partial and of damaged ones."""
+"""The tables in a terminal: word for word, within their room whatever is in them, and in any encoding.
+
+What they look like stands in `tests/snapshots/tables`. After a change look at what it makes of them:
+
+    RENEW_SNAPSHOTS=1 python -m pytest tests/test_report.py; git diff tests/snapshots
+"""
 
 from __future__ import annotations
 
-import copy
-import json
+import os
 import random
-import statistics
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,333 +21,343 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthetic_communities import Config, GameEngine, load_run
 from synthetic_communities.domain.outcome import Failed, Refused, Unreadable
-from synthetic_communities.errors import RecordError
-from synthetic_communities.report.measures import (
-    Tally,
-    count_acts,
-    measure_missing,
-    measure_stances,
-    measure_topics,
-    measure_vote,
-)
-from synthetic_communities.report.reading import read_record
-from synthetic_communities.report.record import Record
-from synthetic_communities.report.sections import fold_tallies
+from synthetic_communities.minds.views import BallotView, ChatTurnView
+from synthetic_communities.report.glyphs import BLOCKS, Glyphs, choose_glyphs
+from synthetic_communities.report.heading import describe_extent
+from synthetic_communities.report.notes import describe_mover, describe_story
+from synthetic_communities.report.opinions import Mover
+from synthetic_communities.report.record import Missing, Record
 from synthetic_communities.report.steps import ACTS, name_acts
-from synthetic_communities.report.tables import MAX_LINES, build_tables, share_lines
-from synthetic_communities.report.text import align_row, clean_text, fit_text, measure_width, spell_stance
-from synthetic_communities.runs.directory import BALLOTS, BELIEFS, EPOCHS, LINES, METADATA, USAGE
-from synthetic_communities.runs.result import SimulationResult
+from synthetic_communities.report.tables import LEAST, MAX_LINES, build_line, build_tables, share_lines
+from synthetic_communities.report.text import (
+    measure_width,
+)
+from synthetic_communities.report.vote_table import fold_tallies
+from synthetic_communities.report.votes import Tally, measure_vote
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import make_config, make_engine, run_community, run_engine
+from tests.small_records import cast, make_record, move
+from tests.test_findings import BALLOTS, LATER, OPENING, PEOPLE, shown
+from tests.varied_records import HOSTILE, draw_record
 
-NOOR, BERG = "Aisha Noor", "Johan Berg"
+SNAPSHOTS = Path(__file__).parent / "snapshots" / "tables"
+RENEW = "RENEW_SNAPSHOTS"
 
-HOSTILE = (
-    "\x1b[31mred\x1b[0m",
-    "two\nlines\ttabbed",
-    "\u202egnp.exe",
-    "[bold]markup[/bold] {0} %s",
-    "<script>alert(1)</script>",
-    "x" * 10_000,
-    "\u0301" * 10_000,
-    "\U0001f468\u200d\U0001f469" * 50,
-    "東京都知事" * 40,
-    "\x00\x07\x9b",
-    "half \ud800 a pair",
+PATH = Path("data/simulation/run_20260102_030405")
+
+MISSING = (
+    *(Missing("chat_turn", "failed", "timeout") for _ in range(2)),
+    Missing("chat_turn", "skipped", "e0/chat/a+b/0"),
+    Missing("post", "refused", ""),
 )
+ACTS_COUNTED = {
+    "ballot": Counter(done=3, failed=1, unreadable=1),
+    "reaction": Counter(done=4, not_asked=6),
+    "chat_turn": Counter(done=1, failed=2, skipped=1),
+    "post": Counter(refused=1),
+}
 
 
-def metadata(**changes: Any) -> dict[str, Any]:
-    """Return the metadata of two candidates, one topic and the five people `a` to `e`."""
+def write_record(**changes: Any) -> Record:
+    """Return the record of five people, of whom one has no opinion at the opening."""
+    ballots = {**BALLOTS, **{who: replace(BALLOTS[who], order_shown=order) for who, order in ORDERS.items()}}
+    values = {"people": PEOPLE, "ballots": ballots, "in_favour": {"rents": "cap rents"}, "seconds": 1.25}
+    return make_record(
+        changes.pop("moves", OPENING + LATER), **{**values, "acts": {"ballot": Counter(done=5)}, **changes}
+    )
+
+
+ORDERS = {"a": ("noor", "berg"), "c": ("berg", "noor")}
+
+
+def run_bundled(directory: Path) -> Record:
+    return run(directory, Config.bundled())
+
+
+def run_troubled(directory: Path) -> Record:
+    """Return the record of a run in which some acts are refused, some fail, some cannot be read."""
+    mind = ScriptedMind(
+        {
+            ChatTurnView: lambda view: Failed("timeout") if view.key.endswith("/1") else None,
+            BallotView: lambda view: Unreadable("?") if view.person.id < "p050" else None,
+            "opening/opinion/p0?3": Refused(),
+            "e0/belief/debate/*": Refused(),
+        }
+    )
+    return run(directory, Config.bundled(population_size=30, num_epochs=2, max_change_percentage=0.05), mind)
+
+
+def run(directory: Path, config: Config, mind: ScriptedMind | None = None) -> Record:
+    engine = GameEngine.from_config(config, mind)
+    engine.initialize_simulation_output(directory)
+    return replace(engine.run().record, seconds=1.5, run_id=PATH.name)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
+    """Return the records that stand in snapshots, by name."""
     return {
-        "format_version": 1,
-        "config": {"num_epochs": 2},
-        "topics": [{"id": "rents", "title": "Rents"}],
-        "candidates": [{"id": "noor", "name": NOOR}, {"id": "berg", "name": BERG}],
-        "population": [{"id": who} for who in "abcde"],
-        "provenance": {
-            "mind": "offline mind",
-            "candidate_mind": "offline mind",
-            "mind_because": "no model was named",
-            "seed": 7,
-        },
-        **changes,
+        "by_hand": write_record(missing=MISSING, acts=ACTS_COUNTED),
+        "bundled": run_bundled(tmp_path_factory.mktemp("bundled")),
+        "partial": write_record(status=None, ballots={}, epochs_ended=1, acts=None, first_choices={"a": "noor"}),
+        "troubled": run_troubled(tmp_path_factory.mktemp("troubled")),
     }
 
 
-def belief(who: str, step: str, after: float | None, first_choice: str | None, **changes: Any) -> dict[str, Any]:
-    row = {"persona_id": who, "topic_id": "rents", "step": step, "after": after, "clamped": False}
-    return {**row, "first_choice": first_choice, **changes}
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("name", ["by_hand", "bundled", "partial", "troubled"])
+def test_tables_word_for_word(records: dict[str, Record], name: str, width: int, encoding: str) -> None:
+    text = build_tables(records[name], width, glyphs=choose_glyphs(encoding), path=PATH)
+
+    check_snapshot(f"{name}_{width}_{encoding}", text)
+    assert len(text.splitlines()) <= MAX_LINES
+    assert max(map(measure_width, text.splitlines())) <= width
+    text.encode(encoding)
 
 
-def ballot(who: str, status: str, candidate_id: str | None = None, first_choice: str | None = None) -> dict[str, Any]:
-    reason = "timeout" if status == "failed" else ""
-    row = {"id": who, "status": status, "candidate_id": candidate_id, "candidate_name": None}
-    return {**row, "first_choice": first_choice or candidate_id, "reason": reason}
+def check_snapshot(name: str, text: str) -> None:
+    """Hold a text against its snapshot, or renew that."""
+    path = SNAPSHOTS / f"{name}.txt"
+    if RENEW in os.environ:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    assert path.exists(), f"{path} is missing; {RENEW}=1 writes it"
+    assert text == path.read_text(encoding="utf-8"), f"other tables than in {path}; {RENEW}=1 renews it"
 
 
-OPENING = [
-    belief("a", "opening", 0.5, NOOR),
-    belief("b", "opening", -0.5, BERG),
-    belief("c", "opening", 0.0, BERG),
-    belief("d", "opening", None, None),
-    belief("e", "opening", 0.25, NOOR),
-]
-LATER = [
-    belief("a", "debate", 0.5, NOOR),
-    belief("b", "debate", -0.4, BERG),
-    belief("c", "chat", 0.3, NOOR, clamped=True),
-    belief("c", "social", 0.11, NOOR),
-    belief("d", "social", 0.9, NOOR),
-]
-BALLOT_ROWS = [
-    ballot("a", "choice", "noor"),
-    ballot("b", "abstained", None, "berg"),
-    ballot("c", "choice", "noor"),
-    ballot("d", "failed", None, "noor"),
-    ballot("e", "unreadable", None, "noor"),
-]
-FAILURES = [
-    {"task": "t1", "step": "chat_turn", "status": "failed", "reason": "timeout"},
-    {"task": "t2", "step": "chat_turn", "status": "failed", "reason": "timeout"},
-    {"task": "t3", "step": "chat_turn", "status": "skipped", "reason": "t1"},
-    {"task": "t4", "step": "post", "status": "refused", "reason": ""},
-]
+# Who thought, and how far the run came.
 
 
-def votes(**overall: str | None) -> list[dict[str, Any]]:
-    return [{"id": who, "overall_vote": name} for who, name in overall.items()]
+def head(**changes: Any) -> list[str]:
+    text = build_tables(write_record(**changes))
+    return text[: text.index("\n\n")].splitlines()
 
 
-EPOCH_ROWS = [
-    {"epoch": 0, "failures": FAILURES[:2], "population_votes": votes(a=NOOR, b=BERG, c=BERG, d=None, e=NOOR)},
-    {"epoch": 1, "failures": FAILURES[2:], "population_votes": votes(a=NOOR, b=BERG, c=NOOR, d=NOOR, e=NOOR)},
-]
-USAGE_VALUE = {
-    "status": "complete",
-    "seconds": 1.25,
-    "model_calls": 0,
-    "acts": {
-        "ballot": {"statuses": {"done": 3, "failed": 1, "unreadable": 1}},
-        "reaction": {"statuses": {"done": 4, "not_asked": 6}},
-        "chat_turn": {"statuses": {"done": 1, "failed": 2, "skipped": 1}},
-        "post": {"statuses": {"refused": 1}},
-    },
-}
-COMPLETE = {
-    METADATA: metadata(),
-    BELIEFS: OPENING + LATER,
-    BALLOTS: BALLOT_ROWS,
-    EPOCHS: EPOCH_ROWS,
-    USAGE: USAGE_VALUE,
-}
-
-
-def write_run(directory: Path, files: Mapping[str, Any]) -> Path:
-    """Write a run directory: a list as a file of lines, anything else as one JSON value."""
-    directory.mkdir(exist_ok=True)
-    for name, content in files.items():
-        rows = [json.dumps(row) for row in content] if name in LINES else [json.dumps(content)]
-        (directory / name).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    return directory
-
-
-def read(directory: Path) -> Record:
-    return read_record(SimulationResult(directory))
-
-
-def by_hand(tmp_path: Path, **changes: Any) -> Record:
-    """Return the record of a run written by hand; a file given as None is not there."""
-    files = {**COMPLETE, **{f"{name}.{_extension(name)}": value for name, value in changes.items()}}
-    return read(write_run(tmp_path / "run", {name: value for name, value in files.items() if value is not None}))
-
-
-def _extension(name: str) -> str:
-    return "json" if name in ("metadata", "usage") else "jsonl"
-
-
-# Measures.
-
-
-def test_first_choices_and_ballots_are_counted_at_the_opening_and_at_the_end(tmp_path: Path) -> None:
-    vote = measure_vote(by_hand(tmp_path))
-
-    assert vote.candidates == (Tally(NOOR, before=2, after=4, ballots=2), Tally(BERG, before=2, after=1, ballots=0))
-    assert vote.undecided == Tally("", before=1, after=0, ballots=3)
-    counts = {"abstained": 1, "unreadable": 1, "refused": 0, "failed": 1, "not_asked": 0, "unrecorded": 0}
-    assert vote.not_chosen == counts
-    assert (vote.known_twice, vote.changed) == (4, 1), "who had no first choice at the opening did not change it"
-    assert vote.counted == 3
-
-
-def test_stances_are_measured_over_who_has_one(tmp_path: Path) -> None:
-    (rents,) = measure_topics(by_hand(tmp_path))
-
-    before, after = [0.5, -0.5, 0.0, 0.25], [0.5, -0.4, 0.11, 0.9, 0.25]
-    assert (rents.before.people, rents.after.people) == (4, 5)
-    assert (rents.before.mean, rents.after.mean) == (statistics.fmean(before), statistics.fmean(after))
-    assert rents.before.deviation == pytest.approx(((0.4375**2 + 0.5625**2 + 0.0625**2 + 0.1875**2) / 3) ** 0.5)
-    assert rents.after.deviation == statistics.stdev(after)
-    assert rents.moved == 1 / 4, "a move of 0.1 is not more than 0.1, and d began nowhere"
-    assert rents.clamped == 1
-
-
-def test_a_mean_and_a_deviation_need_people() -> None:
-    assert measure_stances([]).mean is None
-    assert measure_stances([0.5]).mean == 0.5
-    assert measure_stances([0.5]).deviation is None
-    assert measure_stances([0.5, 0.5]).deviation == 0.0
-
-
-def test_what_is_missing_is_counted_by_step_with_the_commonest_reason(tmp_path: Path) -> None:
-    missing = measure_missing(by_hand(tmp_path))
-
-    assert [(step.step, dict(step.statuses), step.reason) for step in missing] == [
-        ("chat_turn", {"failed": 2, "skipped": 1}, "timeout"),
-        ("ballot", {"failed": 1, "unreadable": 1}, "timeout"),
-        ("post", {"refused": 1}, ""),
+def test_who_thinks_is_said_when_it_is_not_the_offline_mind_alone() -> None:
+    assert head(mind="mine", candidate_mind="mine", mind_because="it was named")[:2] == [
+        "Everybody thought with mine,",
+        "  because it was named",
+    ]
+    because = {"mind_because": "it was named", "candidate_mind_because": "it was named"}
+    assert head(candidate_mind="mine", **because)[:3] == [
+        "People thought with the offline mind, candidates and mediator with mine,",
+        "  because it was named",
+        "Norrhaven: 5 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
     ]
 
 
-def test_acts_are_counted_only_where_they_were_measured(tmp_path: Path) -> None:
-    counts = count_acts(by_hand(tmp_path))
+def test_why_candidates_think_with_theirs_is_said_where_it_is_another_reason() -> None:
+    because = {"mind_because": "it was named", "candidate_mind_because": "the configuration names it"}
 
-    assert counts == {"done": 8, "failed": 3, "unreadable": 1, "not_asked": 6, "skipped": 1, "refused": 1}
-
-
-def test_acts_of_a_run_that_has_not_ended_are_not_counted(tmp_path: Path) -> None:
-    assert count_acts(by_hand(tmp_path, usage=None)) is None
-
-
-# Tables.
-
-
-def test_the_tables_of_a_run_fit_80_columns_and_say_offline_mind(tmp_path: Path) -> None:
-    assert build_tables(by_hand(tmp_path)).splitlines() == [
-        "Offline mind: no model was asked, nothing was spent; its words are templates.",
-        "because no model was named",
-        "5 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
-        "",
-        "Vote                   first choice",
-        "(offline mind)       before   after   ballots",
-        "Aisha Noor                2       4         2",
-        "Johan Berg                2       1         0",
-        "no first choice           1       0",
-        "abstained                                   1",
-        "unreadable                                  1",
-        "failed                                      1",
-        "refused, not asked                          0",
-        "people                    5       5         5",
-        "1 of 4 people changed their first choice",
-        "",
-        "Beliefs             mean stance      spread (sd)   moved  updates  with a stance",
-        "(offline mind)   before   after   before   after   > 0.1  clamped  before  after",
-        "Rents             +0.06   +0.27     0.43    0.48     25%        1       4      5",
-        "",
-        "Without an answer (offline mind)",
-        "  chat turns: 2 failed, 1 skipped (mostly timeout)",
-        "  3 acts of 2 other kinds",
-        "20 acts in 1.2 s, 0 model calls: 8 done, 6 not asked,",
-        "3 failed, 1 refused, 1 unreadable, 1 skipped.",
+    assert head(candidate_mind="mine", **because)[1:3] == [
+        "  because it was named;",
+        "  candidates and mediator because the configuration names it",
     ]
 
 
-def test_who_thinks_is_said_when_it_is_not_the_offline_mind_alone(tmp_path: Path) -> None:
-    def head(mind: str, candidate_mind: str) -> str:
-        provenance = {"mind": mind, "candidate_mind": candidate_mind, "mind_because": "it was named", "seed": 7}
-        return " ".join(build_tables(by_hand(tmp_path, metadata=metadata(provenance=provenance))).splitlines()[:2])
-
-    assert head("mine", "mine") == "Everybody thought with mine, because it was named"
-    assert (
-        head("offline mind", "mine")
-        == "People thought with the offline mind, candidates and mediator with mine, because it was named"
-    )
-    assert "Vote (offline mind)" not in head("mine", "offline mind")
+def test_how_to_name_a_model_is_said_where_nobody_named_one() -> None:
+    assert head()[1] == "  because no model was named; yours: --model ollama:qwen3:8b"
+    assert head(mind_because="it was named")[1] == "  because it was named"
+    assert "--model" not in "".join(head(mind="mine", candidate_mind="mine"))
 
 
-def test_tables_of_another_mind_do_not_say_offline_mind(tmp_path: Path) -> None:
-    provenance = {"mind": "mine", "candidate_mind": "mine", "mind_because": "it was given", "seed": 7}
-    assert "offline" not in build_tables(by_hand(tmp_path, metadata=metadata(provenance=provenance))).lower()
+def test_a_long_reason_goes_on_below() -> None:
+    because = "no model was named and no key was found (looked for GEMINI_API_KEY and ANTHROPIC_API_KEY)"
+
+    assert head(mind_because=because)[1:3] == [
+        "  because no model was named and no key was found (looked for GEMINI_API_KEY and",
+        "          ANTHROPIC_API_KEY)",
+    ]
+    assert head(mind_because="word " * 40)[2].endswith("word wo...")
+    assert len(head(mind_because="word " * 40)) == 5
 
 
-def test_a_run_without_opening_opinions_has_no_column_before(tmp_path: Path) -> None:
-    record = by_hand(tmp_path, beliefs=LATER)
+def test_a_reason_that_is_not_recorded_is_left_out() -> None:
+    assert head(candidate_mind="mine", mind_because="", candidate_mind_because="")[1].startswith("Norrhaven: 5 people")
 
-    assert measure_vote(record).undecided == Tally("", before=None, after=0, ballots=3)
-    lines = build_tables(record).splitlines()
-    assert "Aisha Noor                -       4         2" in lines
-    assert "people                            5         5" in lines
-    assert not [line for line in lines if "changed their first choice" in line]
+
+def test_every_table_says_offline_mind_and_none_of_another_mind_does() -> None:
+    tables = build_tables(write_record(missing=MISSING))
+    for caption in ("Vote", "Beliefs", "Without an answer"):
+        assert f"\n{caption} (offline mind)" in tables
+    other = build_tables(write_record(missing=MISSING, mind="mine", candidate_mind="mine", mind_because="it was given"))
+    assert "offline" not in other.lower()
+    assert "\nVote " in other
+
+
+def test_a_scenario_without_a_name_is_not_given_one() -> None:
+    assert head(name=None)[2] == "5 people, 2 candidates, 1 topic, 2 epochs, seed 7."
+    assert head(name="\x1b\x07")[2].startswith("5 people,")
+
+
+@pytest.mark.parametrize(
+    ("acts", "told"),
+    [
+        ({"ballot": Counter(done=5)}, "5 acts in 1.2 s, 0 model calls: 5 done, nothing failed."),
+        ({"ballot": Counter(done=1, not_asked=1, failed=1)}, "3 acts in 1.2 s, 0 model calls: 1 done, 1 not asked."),
+        ({}, "0 acts in 1.2 s, 0 model calls: none done, nothing failed."),
+        (None, "How many acts there were is not recorded: that is written when a run ends."),
+    ],
+)
+def test_acts_are_told_with_how_they_ended(acts: dict[str, Counter[str]] | None, told: str) -> None:
+    assert head(acts=acts)[3] == told
+
+
+def test_calls_that_are_not_counted_are_not_zero() -> None:
+    assert "1.2 s, model calls not known: 5 done" in head(model_calls=None)[3]
+    assert "1.2 s, 1 model call: 5 done" in head(model_calls=1)[3]
 
 
 @pytest.mark.parametrize(
     ("status", "why"),
-    [
-        ("interrupted", "interrupted"),
-        ("failed", "failed"),
-        (None, "still running, or killed"),
-    ],
+    [("interrupted", "interrupted"), ("failed", "failed"), (None, "still running, or killed")],
 )
-def test_a_partial_run_says_so_and_shows_what_there_is(tmp_path: Path, status: str | None, why: str) -> None:
-    usage = {**USAGE_VALUE, "status": status} if status else None
-    record = by_hand(tmp_path, usage=usage, ballots=None, epochs=EPOCH_ROWS[:1], beliefs=OPENING)
-
+def test_a_partial_run_says_so_and_shows_what_there_is(status: str | None, why: str) -> None:
+    record = write_record(status=status, ballots={}, epochs_ended=1, moves=OPENING, first_choices={"a": "berg"})
     lines = build_tables(record).splitlines()
 
-    assert lines[2] == f"Partial ({why}): 1 of 2 epochs ended, no ballot was held."
-    assert "Johan Berg             2       2         -" in lines
-    assert "people                 5       5" in lines
-    assert not [line for line in lines if line.startswith("abstained")]
-    assert (lines[-1] == "How many acts there were is not recorded: that is written when a run ends.") == (not status)
+    assert lines[2] == describe_extent(record) == f"Partial ({why}): 1 of 2 epochs ended, no ballot was held."
+    assert "Johan Berg                             2       1         -" in lines
+    assert "no first choice                        1       4" in lines
+    assert "1 of 1 person changed their first choice, net 1" in lines
+    assert not [line for line in lines if line.startswith(("abstained", "unreadable", "Choices"))]
 
 
-def test_a_run_that_has_only_begun_shows_what_it_is_made_of(tmp_path: Path) -> None:
-    record = read(write_run(tmp_path / "run", {METADATA: metadata()}))
+def test_a_run_that_has_only_begun_shows_what_it_is_made_of() -> None:
+    record = make_record(status=None, epochs_ended=0)
 
     assert build_tables(record).splitlines() == [
         "Offline mind: no model was asked, nothing was spent; its words are templates.",
-        "because no model was named",
+        "  because no model was named; yours: --model ollama:qwen3:8b",
         "Partial (still running, or killed): 0 of 2 epochs ended, no ballot was held.",
-        "5 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
-        "",
+        "Norrhaven: 3 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
         "How many acts there were is not recorded: that is written when a run ends.",
+        "One draw of chance: run other seeds and report them all. Your own: init my-town",
     ]
 
 
-def test_many_candidates_topics_and_failures_still_fit_on_one_screen(tmp_path: Path) -> None:
-    people = [f"p{number}" for number in range(60)]
-    candidates = [{"id": f"c{number}", "name": f"Candidate {number}"} for number in range(30)]
-    record = by_hand(
-        tmp_path,
-        metadata=metadata(
-            population=[{"id": who} for who in people],
-            candidates=candidates,
-            topics=[{"id": f"t{number}", "title": f"Topic {number} of many"} for number in range(20)],
-        ),
-        beliefs=[belief(who, "opening", 0.1, None, topic_id="t1") for who in people],
-        ballots=[ballot(who, "choice", f"c{number % 7}") for number, who in enumerate(people[:-1])],
-        epochs=[{"epoch": 0, "failures": [{**FAILURES[0], "step": step} for step in ACTS], "population_votes": []}],
+# The vote.
+
+
+def vote_rows(text: str) -> list[str]:
+    lines = text.splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("Vote"))
+    last = next(place for place, line in enumerate(lines) if place > first and line.startswith("people "))
+    return lines[first : last + 1]
+
+
+def count_columns(rows: Sequence[str]) -> dict[str, int]:
+    """Return the sums of the columns of the vote's table, above its last row, by what stands over them."""
+    head, *body = map(by_column, rows[:-1])
+    text = "".join(head)
+    ends = {name: text.index(name) + len(name) for name in ("before", "after", "ballots")}
+    start = next((place for place, row in enumerate(rows[1:]) if row.startswith("abstained ")), len(body))
+    sums = {name: sum(to_number("".join(row[: ends[name]])) for row in body[:start]) for name in ("before", "after")}
+    chosen = sum(to_number("".join(row[ends["after"] :])) for row in body[:start] if len(row) > ends["after"])
+    return {**sums, "ballots": chosen + sum(map(to_number, ("".join(row) for row in body[start:])))}
+
+
+def by_column(line: str) -> list[str]:
+    """Return what stands in each column of a terminal: a character with its marks, or nothing beside a wide one."""
+    columns: list[str] = []
+    for character in line:
+        room = measure_width(character)
+        if room:
+            columns += [character, *([""] * (room - 1))]
+        elif columns:
+            columns[-1] += character
+    return columns
+
+
+def to_number(text: str) -> int:
+    """Return the sum of the numbers that end a text."""
+    found = re.search(r"((?:[\d,]+\d|\d)(?:, (?:[\d,]+\d|\d))*)$", text.strip())
+    return sum(int(number.replace(",", "")) for number in found[1].split(", ")) if found else 0
+
+
+def test_columns_sum_to_everybody_in_the_record_by_hand(records: dict[str, Record]) -> None:
+    for name, people in (("by_hand", 5), ("bundled", 100), ("troubled", 30)):
+        sums = count_columns(vote_rows(build_tables(records[name])))
+        assert sums == {"before": people, "after": people, "ballots": people}, name
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from((0, 80, 87, 100, 500)), st.sampled_from(("utf-8", "ascii")))
+def test_tables_of_any_size_and_any_names_fit_and_sum_to_everybody(
+    chance: random.Random, width: int, encoding: str
+) -> None:
+    record = draw_record(chance)
+    text = build_tables(record, width, glyphs=choose_glyphs(encoding), path=Path(chance.choice(HOSTILE)))
+    lines = text.splitlines()
+
+    assert len(lines) <= MAX_LINES
+    assert max(map(measure_width, lines)) <= min(100, max(80, width))
+    assert all(character == "\n" or is_harmless(character) for character in text)
+    assert all(line == line.rstrip() for line in lines)
+    assert text.count("\n") == len(lines), "no character breaks a line but where one ends"
+    assert len(text) < 12_000
+    text.encode(encoding)
+    vote = measure_vote(record)
+    if "\nVote" in text:
+        known = {"before": vote.undecided.before, "after": vote.undecided.after, "ballots": vote.undecided.ballots}
+        rows = vote_rows(text)
+        sums = count_columns(rows)
+        assert sums == {name: len(record.people) if count is not None else 0 for name, count in known.items()}
+
+
+def is_harmless(character: str) -> bool:
+    return not unicodedata.category(character).startswith("C") and character not in "\u2028\u2029"
+
+
+def test_ballots_that_nobody_was_asked_for_or_that_are_lost_are_told_where_there_are_any() -> None:
+    ballots = {"a": cast("noor"), "b": cast(status="not_asked"), "c": cast("noor")}
+    rows = vote_rows(build_tables(write_record(ballots=ballots)))
+
+    assert rows[-2] == "unreadable, refused, failed, not asked, not recorded             0, 0, 0, 1, 2"
+
+
+def test_a_run_without_opening_opinions_has_nothing_before() -> None:
+    text = build_tables(write_record(moves=LATER))
+
+    assert "Aisha Noor                             -       4         2" in text
+    assert "people                                         5         5\n" in text
+    assert "changed," not in text
+    assert "moved most" not in text
+
+
+def test_who_changed_is_told_beside_everybody_or_below_where_there_is_no_room() -> None:
+    everybody = write_record(moves=[*OPENING[:3], move("d", "opening", 0.1, "noor"), OPENING[4], *LATER])
+    assert vote_rows(build_tables(everybody, 80))[-1].endswith("   5         5  1 changed, net 1")
+    assert vote_rows(build_tables(write_record(), 100))[-1].endswith("5  1 of 4 changed their first choice, net 1")
+    long = write_record(candidates={"noor": "N" * 70, "berg": "B"})
+    text = build_tables(long, 80)
+    assert vote_rows(text)[-1].endswith("5         5")
+    assert "\n1 of 4 people changed their first choice, net 1\n" in text
+
+
+def test_many_candidates_topics_and_steps_still_fit_on_one_screen() -> None:
+    people = {f"p{number}": "" for number in range(60)}
+    ballots = shown(*["xy"] * 60, chosen="x" * 60)
+    record = make_record(
+        [move(who, "opening", 0.1, topic_id="t1") for who in people],
+        people=people,
+        candidates={f"c{number}": f"Candidate {number}" for number in range(30)},
+        topics={f"t{number}": f"Topic {number} of many" for number in range(20)},
+        ballots={who: replace(ballots["0"], candidate_id=f"c{int(who[1:]) % 7}") for who in list(people)[:-1]},
+        missing=tuple(Missing(step, "failed", "timeout") for step in ACTS),
     )
 
     for width in (0, 80, 90, 100, 1000):
-        lines = build_tables(record, width).splitlines()
-        assert len(lines) == MAX_LINES
+        text = build_tables(record, width)
+        lines = text.splitlines()
+        assert MAX_LINES - 1 <= len(lines) <= MAX_LINES
         assert max(map(measure_width, lines)) <= min(100, max(80, width))
-    assert sum_ballots(lines) == len(people), "those folded into one row, and one not recorded, are counted too"
-    assert [line for line in lines if line.startswith("and ") and line.endswith(" topics more")]
-
-
-def sum_ballots(lines: list[str]) -> int:
-    """Return the sum of the last column of the vote's table, above its last row."""
-    rows = lines[lines.index("") + 3 :]
-    end = next(place for place, line in enumerate(rows) if line.startswith("people"))
-    return sum(int(line.split()[-1]) for line in rows[:end] if not line.startswith("no first choice"))
-
-
-def test_rows_sum_to_the_population_in_the_hand_written_run(tmp_path: Path) -> None:
-    assert sum_ballots(build_tables(by_hand(tmp_path)).splitlines()) == 5
+    assert count_columns(vote_rows(text))["ballots"] == 60, "those folded into one row, and one not recorded, count"
+    assert re.search(r"^and \d+ topics more$", text, re.M)
+    assert re.search(r"^  \d+ acts of \d+ other kinds$", text, re.M)
+    assert "\nTopic 0 of many" in text
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), max_size=30), st.integers(1, 30))
@@ -356,168 +372,224 @@ def test_folding_keeps_the_sums_and_the_room(numbers: list[tuple[int, int, int]]
     assert sum(tally.ballots or 0 for tally in folded) == sum(ballots for _, _, ballots in numbers)
 
 
-@given(st.integers(0, 40), st.lists(st.integers(0, 30), max_size=4))
-def test_lines_are_shared_evenly(room: int, wanted: list[int]) -> None:
-    given_lines = share_lines(room, wanted)
+def test_those_with_the_most_behind_them_are_not_folded() -> None:
+    tallies = [
+        Tally(name, before=0, after=0, ballots=ballots) for name, ballots in zip("abcd", (3, 1, 9, 2), strict=True)
+    ]
 
-    assert all(min(1, want) <= got <= want for got, want in zip(given_lines, wanted, strict=True))
-    assert sum(given_lines) == min(max(room, sum(want > 0 for want in wanted)), sum(wanted))
+    assert [(tally.name, tally.ballots) for tally in fold_tallies(tallies, 3)] == [("a", 3), ("c", 9), ("2 others", 3)]
+
+
+@given(st.integers(0, 40), st.tuples(*[st.integers(0, 30)] * 3))
+def test_lines_are_shared_evenly(room: int, wanted: tuple[int, int, int]) -> None:
+    least = [min(fewest, want) for fewest, want in zip(LEAST, wanted, strict=True)]
+    given_lines = share_lines(room, wanted, least)
+
+    assert all(few <= got <= want for few, got, want in zip(least, given_lines, wanted, strict=True))
+    assert sum(given_lines) == max(sum(least), min(room, sum(wanted)))
+
+
+# Stances.
+
+
+def belief_rows(text: str) -> list[str]:
+    lines = text.splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("Beliefs"))
+    return lines[first : first + 4]
+
+
+def test_people_with_a_stance_are_told_where_not_everybody_has_one() -> None:
+    assert belief_rows(build_tables(write_record(), 100)) == [
+        "Beliefs (offline mind)       people   mean  spread     net   gross  moved  changed",
+        "             -1        +1                           change  change  > 0.1     side",
+        "Rents           █  ██ █    before 4  +0.06    0.43",
+        "  cap rents     ▇  ▇▇ ▇ ▇  after  5  +0.27    0.48   +0.05    0.05      1        0",
+    ]
+
+
+def test_columns_stand_closer_where_a_label_would_be_lost_otherwise() -> None:
+    assert belief_rows(build_tables(write_record(), 80))[-1] == (
+        "  cap rents     ▇  ▇▇ ▇ ▇  after  5 +0.27   0.48  +0.05   0.05     1       0"
+    )
+
+
+def test_the_shortest_of_titles_leave_room_for_the_caption() -> None:
+    first, _, before, _ = belief_rows(build_tables(write_record(topics={"rents": "R"}, in_favour={})))
+
+    assert first.startswith("Beliefs (offline mind)    people   mean ")
+    assert before.startswith("R            █  ██ █    before 4  +0.06 ")
+
+
+def test_both_distributions_of_a_topic_are_drawn_to_one_scale() -> None:
+    moves = [move(who, "opening", 0.9) for who in "abcd"] + [move("a", "0 chat", -0.9, before=0.9)]
+    record = make_record(moves, people=dict.fromkeys("abcd", ""))
+
+    assert belief_rows(build_tables(record)) == [
+        "Beliefs (offline mind)           mean  spread     net   gross  moved  changed",
+        "          -1        +1                         change  change  > 0.1     side",
+        "Rents                █  before  +0.90    0.00",
+        "          ▂          ▆  after   +0.45    0.90   -0.45    0.45      1        1",
+    ]
+
+
+def test_what_plus_one_means_is_told_where_there_is_room() -> None:
+    stances = [move(who, "opening", 0.1) for who in PEOPLE]
+    record = write_record(moves=stances, in_favour={"rents": "cap every rent in town now"})
+
+    assert "cap every rent" not in build_tables(record, 80)
+    assert "\n  cap every rent in town now " in build_tables(record, 100)
+
+
+def test_topics_that_do_not_fit_are_counted() -> None:
+    topics = {f"t{number}": f"Topic {number}" for number in range(12)}
+    text = build_tables(write_record(topics=topics, moves=[move("a", "opening", 0.5, topic_id="t0")], missing=MISSING))
+
+    told = len(re.findall(r"^Topic \d", text, re.M))
+    assert told >= 1
+    assert f"\nand {12 - told} topics more\n" in text
+
+
+# Beside the tables.
+
+
+def test_choices_by_place_and_clamped_updates_share_a_line_where_they_fit() -> None:
+    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. Updates clamped: 1.\n" in build_tables(
+        write_record(), 100
+    )
+    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2. Updates clamped: 1.\n" in build_tables(write_record(), 80)
+
+
+def test_of_many_places_the_first_and_the_last_are_told() -> None:
+    candidates = {f"c{number}": f"C{number}" for number in range(40)}
+    order = tuple(candidates)
+    ballots = {who: replace(cast(order[0]), order_shown=order) for who in PEOPLE}
+    text = build_tables(write_record(candidates=candidates, ballots=ballots, moves=[]), 80)
+
+    assert "\nChoices by place shown: 1st 100%, 2nd 0%, ..., 40th 0% of 5, by chance 2% each.\n" in text
+
+
+MOVER = Mover(
+    "p012",
+    "rents",
+    title="Rents",
+    before=0.7,
+    after=-0.34,
+    by_step={"debate": -0.14, "chat": -0.94, "social": 0.04},
+)
+
+
+def test_who_moved_most_is_told_on_as_many_lines_as_it_takes() -> None:
+    whole = "p012 moved most: Rents +0.70 to -0.34; debates -0.14, conversations -0.94, feed +0.04."
+    assert describe_mover(MOVER, 100) == [whole]
+    assert describe_mover(MOVER, 80) == [whole.replace("conversations", "chats")]
+    assert describe_mover(replace(MOVER, title="The harbour"), 80) == [
+        "p012 moved most: The harbour +0.70 to -0.34;",
+        "  debates -0.14, conversations -0.94, feed +0.04.",
+    ]
+
+
+def tell_story(who: str, path: Path | None, width: int = 80, command: str = "sc", glyphs: Glyphs = BLOCKS) -> list[str]:
+    return describe_story(replace(MOVER, persona_id=who), command, path, width=width, glyphs=glyphs)
+
+
+def test_its_story_is_what_can_be_typed() -> None:
+    assert tell_story("p1", Path("runs/x")) == ["  its story: sc show runs/x --person p1"]
+    assert tell_story("Mr. X", Path("my runs/x")) == ["  its story: sc show 'my runs/x' --person 'Mr. X'"]
+    assert tell_story("-x", Path("r")) == ["  its story: sc show r --person=-x"]
+    assert tell_story("p1", None) == ["  its story: sc show RUN --person p1"]
+
+
+def test_its_story_is_told_in_the_room_there_is() -> None:
+    path = Path("x" * 54)
+    assert tell_story("p1", path) == [f"  sc show {path} --person p1"]
+    assert tell_story("p1", Path("x" * 90)) == ["  its story: sc show RUN --person p1"]
+    assert tell_story("p" * 90, path) == []
+    assert tell_story("a" + "\u0301" * 400, path) == [], "however little room its characters take"
+
+
+@pytest.mark.parametrize("who", ["a\x1b[2J", "a  b", "a\nb", "\u202ea", "\ud800"])
+def test_what_cannot_be_typed_is_not_advised(who: str) -> None:
+    assert tell_story(who, Path("r")) == []
+
+
+def test_what_the_terminal_cannot_show_is_not_advised() -> None:
+    assert tell_story("Åse", Path("r")) == ["  its story: sc show r --person 'Åse'"]
+    assert tell_story("Åse", Path("r"), glyphs=choose_glyphs("ascii")) == []
+
+
+def test_where_room_is_short_less_is_said_beside_the_tables_and_nothing_is_folded(records: dict[str, Record]) -> None:
+    text = build_tables(records["troubled"], 80)
+
+    assert "its story" not in text
+    assert len(re.findall(r"^(Aisha Noor|Johan Berg|Mara Lindqvist) ", text, re.M)) == 3
+    assert len(re.findall(r" (before|after ) ", text)) >= 4
+
+
+def test_what_is_missing_is_told_in_all_and_by_step() -> None:
+    text = build_tables(write_record(missing=MISSING, moves=[], mind="mine"))
+
+    assert (
+        "\nWithout an answer: 3 failed, 1 refused, 1 unreadable, 1 skipped\n"
+        "  chat turns: 2 failed, 1 skipped (mostly timeout)\n"
+        "  ballots: 1 failed, 1 unreadable (mostly timeout)\n"
+        "  posts: 1 refused\n"
+    ) in text
+
+
+def test_the_last_line_says_that_one_run_is_one_draw() -> None:
+    for width, said in ((80, "One draw of chance: "), (100, "One run is one draw of chance: ")):
+        assert build_tables(write_record(), width).splitlines()[-1] == (
+            f"{said}run other seeds and report them all. Your own: init my-town"
+        )
+
+
+# On one line.
+
+
+def test_a_run_on_one_line() -> None:
+    assert build_line(write_record()) == (
+        "Norrhaven, run_1: 5 people, 2 of 2 epochs, complete, offline mind: Aisha Noor 2, Johan Berg 0"
+    )
+    partial = write_record(name=None, status="failed", ballots={}, epochs_ended=1, candidate_mind="mine")
+    assert build_line(partial) == "run_1: 5 people, 1 of 2 epochs, partial, offline mind and mine: no ballot was held"
+    assert build_line(write_record(candidates={})).endswith("offline mind: no candidates")
+
+
+@given(st.randoms(use_true_random=False))
+def test_whatever_a_run_is_called_it_is_one_short_line(chance: random.Random) -> None:
+    line = build_line(draw_record(chance))
+
+    assert line.splitlines() == [line]
+    assert all(map(is_harmless, line))
+    assert measure_width(line) < 600
 
 
 # Real runs.
 
 
-SCRIPT = {
-    "opening/opinion/p3": Refused("no"),
-    "e0/chat/*": Failed("timeout"),
-    "e1/belief/debate/p1": Unreadable("?"),
-    "ballot/p0": Failed("timeout"),
-    "ballot/p1": Refused("no"),
-    "ballot/p2": Unreadable("?"),
-}
+def test_a_summary_is_what_is_printed(tmp_path: Path) -> None:
+    result = run_community(tmp_path)
 
-
-def test_every_column_of_a_real_run_sums_to_the_population(tmp_path: Path) -> None:
-    result = run_community(tmp_path, ScriptedMind(SCRIPT), people=9)
-    record = read_record(result)
-    vote = measure_vote(record)
-
-    for column in ("before", "after", "ballots"):
-        assert sum(getattr(tally, column) for tally in (*vote.candidates, vote.undecided)) == 9
-    assert sum(tally.ballots or 0 for tally in vote.candidates) + sum(vote.not_chosen.values()) == 9
-    assert result.votes is not None
-    assert {tally.name: tally.ballots for tally in vote.candidates} == dict(result.votes)
-    assert vote.counted == result.votes.counted
-    assert sum_ballots(build_tables(record).splitlines()) == 9
-
-
-def test_what_is_missing_of_a_real_run_agrees_with_what_was_measured(tmp_path: Path) -> None:
-    record = read_record(run_community(tmp_path, ScriptedMind(SCRIPT), people=9))
-    missing = {step.step: dict(step.statuses) for step in measure_missing(record)}
-    assert record.acts is not None
-    measured = {
-        step: {status: number for status, number in counts.items() if status not in ("done", "not_asked")}
-        for step, counts in record.acts.items()
-    }
-
-    assert missing == {step: counts for step, counts in measured.items() if counts}
-    assert set(missing) >= {"opening_opinion", "chat_turn", "chat_update", "ballot"}
+    for width in (80, 100):
+        assert result.summary(width) == build_tables(result.record, width, path=result.path)
+    assert load_run(result.path).summary() == result.summary()
+    assert str(result) == build_line(result.record)
 
 
 @pytest.mark.parametrize("people", [0, 1, 2])
 @pytest.mark.parametrize("has_candidates", [True, False])
 def test_small_communities_have_tables_too(tmp_path: Path, people: int, has_candidates: bool) -> None:
     config = make_config(people) if has_candidates else make_config(people, candidates=None)
-    text = build_tables(read_record(run_engine(make_engine(config), tmp_path)))
+    text = run_engine(make_engine(config), tmp_path).summary()
 
-    assert ("Vote" in text) == (people > 0 and has_candidates)
-    assert ("Beliefs" in text) == (people > 0)
-    assert text.splitlines()[-1].endswith("nothing failed.")
+    assert ("\nVote" in text) == (people > 0 and has_candidates)
+    assert ("\nBeliefs" in text) == (people > 0)
+    assert "nothing failed.\n" in text
 
 
 def test_every_step_of_a_run_has_a_name(tmp_path: Path) -> None:
-    acts = read_record(run_community(tmp_path)).acts
+    acts = run_community(tmp_path).record.acts
 
     assert acts is not None
     assert set(acts) == set(ACTS)
     assert name_acts("a_later_step") == "a_later_step"
-
-
-# Texts that come from files and minds.
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_shown_as_text(tmp_path: Path, name: str) -> None:
-    changed = metadata(
-        candidates=[{"id": "noor", "name": name}, {"id": "berg", "name": BERG}],
-        topics=[{"id": "rents", "title": name}],
-        provenance={"mind": name, "candidate_mind": "offline mind", "mind_because": "no model was named", "seed": 7},
-    )
-    failures = [{**FAILURES[0], "reason": name, "step": name}]
-    epochs = [{"epoch": 0, "failures": failures, "population_votes": []}]
-
-    text = build_tables(by_hand(tmp_path, metadata=changed, epochs=epochs))
-
-    assert all(character == "\n" or is_harmless(character) for character in text)
-    assert max(map(measure_width, text.splitlines())) <= 80
-    assert len(text.splitlines()) <= MAX_LINES
-    assert len(text) < 8_000
-    text.encode()
-
-
-def is_harmless(character: str) -> bool:
-    return not unicodedata.category(character).startswith("C") and character not in "\u2028\u2029"
-
-
-@given(st.text(), st.integers(4, 40))
-def test_any_text_is_made_to_fit(text: str, width: int) -> None:
-    fitted = fit_text(text, width)
-
-    assert measure_width(fitted) <= width
-    assert all(map(is_harmless, fitted))
-    assert clean_text(fitted) == fitted
-
-
-def test_columns_are_aligned_by_the_room_characters_take() -> None:
-    rows = [["東京", "1"], ["e\u0301", "22"], ["abcd", "333"]]
-
-    assert [align_row(row, (4, 5)) for row in rows] == ["東京    1", "e\u0301      22", "abcd  333"]
-
-
-def test_a_stance_near_zero_has_one_sign() -> None:
-    assert spell_stance(-0.001) == spell_stance(0.0) == "+0.00"
-
-
-# Damage.
-
-
-def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"no run directory: it holds no metadata\.json"):
-        read(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "message"),
-    [
-        (METADATA, metadata(candidates=[{"id": "noor"}]), r"metadata\.json: something lacks its name"),
-        (METADATA, metadata(topics=["rents"]), "topics holds something that is no mapping"),
-        (METADATA, metadata(config={"num_epochs": "two"}), "num_epochs cannot be 'two'"),
-        (METADATA, metadata(config={"num_epochs": True}), "num_epochs cannot be True"),
-        (BELIEFS, [belief("a", "opening", "far", NOOR)], r"beliefs\.jsonl: after cannot be 'far'"),  # type: ignore[arg-type]
-        (BALLOTS, [BALLOT_ROWS[0], BALLOT_ROWS[0]], "'a' has two ballots"),
-        (BALLOTS, [ballot("z", "abstained")], "'z' has two ballots, or is nobody"),
-        (BALLOTS, [ballot("a", "choice", "nobody")], "the ballot of 'a' cannot be: choice, 'nobody'"),
-        (BALLOTS, [ballot("a", "choice")], "the ballot of 'a' cannot be: choice, None"),
-        (BALLOTS, [ballot("a", "lost")], "the ballot of 'a' cannot be: lost"),
-        (USAGE, {"status": "complete"}, r"usage\.json: something lacks its acts"),
-    ],
-)
-def test_what_is_damaged_is_named_with_its_file(tmp_path: Path, file: str, content: Any, message: str) -> None:
-    with pytest.raises(RecordError, match=message):
-        read(write_run(tmp_path / "run", {**COMPLETE, file: content}))
-
-
-@given(st.randoms(use_true_random=False))
-def test_any_damage_gives_tables_or_a_clear_error(
-    tmp_path_factory: pytest.TempPathFactory, chance: random.Random
-) -> None:
-    files: dict[str, Any] = copy.deepcopy(COMPLETE)
-    holders = list(find_holders(files))
-    for _ in range(chance.randint(1, 3)):
-        holder, key = chance.choice(holders)
-        holder[key] = chance.choice([None, "x", 3, -0.5, True, [], {}, [3], {"x": "y"}])
-    files = {name: content for name, content in files.items() if name not in LINES or isinstance(content, list)}
-    directory = write_run(tmp_path_factory.mktemp("damaged"), files)
-    try:
-        text = build_tables(read(directory))
-    except RecordError:
-        return
-    assert len(text.splitlines()) <= MAX_LINES
-
-
-def find_holders(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every container in a value with every key or place of it."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield value, key
-        yield from find_holders(item)

@@ -17,7 +17,7 @@ from synthetic_communities.domain.remark import Remark
 from synthetic_communities.minds import views
 from synthetic_communities.minds.views import View
 from synthetic_communities.testing.scripted import Reply, ScriptedMind
-from tests.small_communities import draw_delay, read_record, run_community
+from tests.small_communities import draw_delay, lines_of, read_record, run_community
 
 
 def render(value: Any) -> Any:
@@ -221,7 +221,7 @@ def test_what_people_are_shown_stands_in_the_exposures(tmp_path: Path) -> None:
     mind = ScriptedMind()
     result = run_community(tmp_path, mind)
     shown: dict[tuple[int, str], list[list[str]]] = {}
-    for row in result.exposures:
+    for row in lines_of(result, "exposures"):
         shown.setdefault((row["epoch"], row["persona_id"]), []).append(row["shown"])
     for view in mind.asked:
         if isinstance(view, (views.PostView, views.ReactionView, views.SocialUpdateView)) and view.feed:
@@ -234,7 +234,8 @@ def test_the_order_in_which_candidates_were_shown_stands_in_the_record(tmp_path:
     result = run_community(tmp_path, mind)
     steps = {"opening": "opening", "debate": "debate", "chat": "chat", "social": "social"}
     recorded = {
-        (row["epoch"], steps.get(row["step"]), row["persona_id"]): row["candidates"] for row in result.exposures
+        (row["epoch"], steps.get(row["step"]), row["persona_id"]): row["candidates"]
+        for row in lines_of(result, "exposures")
     }
     kinds = {
         views.OpeningView: "opening",
@@ -246,6 +247,6 @@ def test_the_order_in_which_candidates_were_shown_stands_in_the_record(tmp_path:
         if type(view) in kinds:
             order = [card.id for card in view.candidates]
             assert recorded[view.chance.epoch, kinds[type(view)], view.person.id] == order
-    ballots = {row["id"]: row["order_shown"] for row in result.ballots}
+    ballots = {row["id"]: row["order_shown"] for row in lines_of(result, "ballots")}
     shown = {view.person.id: [card.id for card in view.candidates] for view in mind.asked if "ballot/" in view.key}
     assert ballots == shown

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from ..engine.plan import key_part
+from ..domain.key import key_part
 
 
 @dataclass(frozen=True, slots=True)

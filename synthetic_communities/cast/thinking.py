@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..llm.choice import OFFLINE
+from ..llm.exchange import Observer
 from ..llm.keys import find_key
-from ..llm.logged import Bodies, Observer
+from ..llm.limiter_changes import LimitObserver
 from ..llm.naming import parse_model_name
 from ..llm.stack import MAX_CONNECTIONS, build_model
 from ..minds.base import Mind
@@ -27,8 +28,10 @@ class MindSettings:
         call_timeout_seconds: how long one call may take; None: what the provider usually needs.
         window_tokens: for Ollama, room for prompt and reply together; None: the server's default.
         max_connections: how many connections there may be at once.
+        requests_per_minute: how many calls the account may make of a model; None: what the server turns out to take.
+        tokens_per_minute: the same for tokens of prompts and replies together.
         observe: is told of every try of every call.
-        bodies: where the whole texts of calls go.
+        observe_limits: is told of every change of what the account may ask, while the mind is open.
         transport: carries requests instead of one over aiohttp, say a fake.
     """
 
@@ -40,8 +43,10 @@ class MindSettings:
     call_timeout_seconds: float | None = field(default=None, kw_only=True)
     window_tokens: int | None = field(default=None, kw_only=True)
     max_connections: int = field(default=MAX_CONNECTIONS, kw_only=True)
+    requests_per_minute: float | None = field(default=None, kw_only=True)
+    tokens_per_minute: float | None = field(default=None, kw_only=True)
     observe: Observer | None = field(default=None, kw_only=True)
-    bodies: Bodies | None = field(default=None, kw_only=True)
+    observe_limits: LimitObserver | None = field(default=None, kw_only=True)
     transport: Any = field(default=None, kw_only=True)
 
 
@@ -80,7 +85,9 @@ def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMin
         max_connections=settings.max_connections,
         transport=settings.transport,
         observe=settings.observe,
-        bodies=settings.bodies,
+        requests_per_minute=settings.requests_per_minute,
+        tokens_per_minute=settings.tokens_per_minute,
+        observe_limits=settings.observe_limits,
     )
     return LLMMind(
         model,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .progress import DOINGS, Progress, describe_doing, describe_done, describe_rest
+from ..simulation.progress import DOINGS, Progress, describe_doing, describe_done, describe_rest
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -1,24 +1,27 @@
 """The command `synthetic-communities`: its commands and their options."""
 
 import os
+import shutil
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from ..config import BUNDLED_FILE
 from ..llm.naming import PROVIDERS
 from .checking import describe_run
+from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .program import Program
-from .running import run_community, show_run
+from .running import run_community
+from .showing import choose_view, show_run
 from .starting import describe_next_steps, write_scenario
 
 MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PROVIDERS)}."
 
 EXIT_STATUS = """\b
 Exit status: 0 done; 1 nothing could be counted, or the run failed;
-2 wrong usage or configuration; 130 interrupted."""
+2 wrong usage or configuration, or a damaged run; 130 interrupted."""
 
 
 def typed_command(context: click.Context) -> str:
@@ -62,6 +65,7 @@ def program(context: click.Context) -> None:
     type=click.File("w", encoding="utf-8", lazy=True),
     help="Write the whole texts of every call of a model to FILE, a line of JSON each.",
 )
+@click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
 @click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
 @click.pass_context
 def run(
@@ -70,6 +74,7 @@ def run(
     config: Path | None,
     output: Path,
     log_bodies: TextIO | None,
+    as_data: bool,
     verbose: int,
     **changes: int | str | None,
 ) -> None:
@@ -80,7 +85,8 @@ def run(
     stated = {name: value for name, value in changes.items() if value is not None}
     engine = load_engine(config or BUNDLED_FILE, stated)
     engine.log_bodies(log_bodies)
-    context.exit(run_community(engine, output, verbosity=verbose, command=typed_command(context)))
+    command = typed_command(context)
+    context.exit(run_community(engine, output, verbosity=verbose, command=command, as_data=as_data))
 
 
 @program.command()
@@ -96,9 +102,35 @@ def check(config: Path) -> None:
 
 @program.command()
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
-def show(directory: Path) -> None:
-    """Show the tables of a run again, from its directory RUN alone."""
-    show_run(directory)
+@click.option("--person", metavar="ID", help="One person's story; a name will do if only one of the people has it.")
+@click.option("--debate", metavar="E.T.Q", help="What was said to a question: epoch, topic, number, counted from 0.")
+@click.option("--conversation", metavar="ID", help="What two people said to each other.")
+@click.option("--feed", metavar="E", type=int, help="The posts there are at the end of epoch E, counted from 0.")
+@click.option("--failures", is_flag=True, help="Every act without an answer, with its request and reply.")
+@click.option("--plots", metavar="DIR", type=click.Path(path_type=Path), help="Save pictures of the run in DIR.")
+@click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
+@click.pass_context
+def show(context: click.Context, /, directory: Path, as_data: bool, **options: Any) -> None:
+    """Show the tables of a run again, or the words behind them.
+
+    What is shown is read from the directory RUN, and from nothing else.
+    """
+    view = choose_view(options)
+    context.exit(show_run(directory, view, as_data=as_data, command=typed_command(context)))
+
+
+@program.command("list")
+@click.argument(
+    "directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path), default=Path("data/simulation")
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for machines.")
+@click.pass_context
+def list_command(context: click.Context, directory: Path, as_json: bool) -> None:
+    """List the runs in the folder DIR, newest first.  [default: data/simulation]"""
+    command = typed_command(context)
+    listing = read_listing(directory, command)
+    columns = shutil.get_terminal_size((MIN_WIDTH, 0)).columns
+    click.echo(listing_as_json(listing) if as_json else describe_listing(listing, directory, command, columns))
 
 
 @program.command()

@@ -44,6 +44,15 @@ def say(line: str) -> None:
         sys.stderr.flush()
 
 
+def print_text(text: str) -> None:
+    """Write whole lines to stdout, in characters it takes: what its encoding lacks stands there by its number.
+
+    The library beneath would send UTF-8 to an ASCII terminal.
+    """
+    encoding = sys.stdout.encoding or "ascii"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)
+
+
 def say_errors(errors: Iterable[str]) -> None:
     """Write a line for each of these to stderr."""
     for error in errors:

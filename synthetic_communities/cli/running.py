@@ -7,26 +7,34 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import ConfigurationError, RecordError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
-from ..report.measures import measure_vote
-from ..report.reading import read_record
-from ..report.record import Record
-from ..report.tables import MIN_WIDTH, build_tables, describe_extent
+from ..late import Late
+from ..report.result import SimulationResult, load_run
 from ..runs.directory import METADATA
-from ..runs.result import SimulationResult
+from ..simulation.progress import Progress
 from .live import told_live
 from .logs import logs_on_stderr
 from .program import INTERRUPTED, say, say_errors
-from .progress import Progress, told_plainly
+from .progress import told_plainly
+
+if TYPE_CHECKING:
+    from ..report import figures, glyphs, heading, tables, votes
+else:  # not every command shows a run
+    figures = Late("synthetic_communities.report.figures")
+    glyphs = Late("synthetic_communities.report.glyphs")
+    heading = Late("synthetic_communities.report.heading")
+    tables = Late("synthetic_communities.report.tables")
+    votes = Late("synthetic_communities.report.votes")
 
 DONE, FAILED = 0, 1
 
 
-def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: str) -> int:
+def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: str, as_data: bool = False) -> int:
     """Run a community, telling how far it is, show the tables, and return the exit status.
 
     Args:
@@ -34,12 +42,13 @@ def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: 
         output: the folder the run directory is made in.
         verbosity: 0, 1 or 2, for no log, a line for every act, or more of each.
         command: what was typed to start this program, for advice on what to type next.
+        as_data: whether to print what came of it as JSON, and nothing else on stdout.
 
     Raises:
         click.BadParameter: no run directory can be made in `output`.
     """
     directory = make_directory(engine, output)
-    click.echo(f"Run directory: {directory}")
+    click.echo(f"Run directory: {directory}", err=as_data)
     progress = Progress(time.monotonic)
     engine.observer = progress
     try:
@@ -54,30 +63,33 @@ def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: 
         say_errors([f"the run failed: {error}"])
         say(describe_left(directory, command))
         return FAILED
-    return show_record(read_record(result))
+    return show_result(result, command, as_data=as_data)
 
 
-def show_run(path: Path) -> None:
-    """Show the tables of the run in this directory.
+def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int:
+    """Show the tables of a run, and return its exit status: 1 if people could vote and nobody's answer counts.
 
-    Raises:
-        RecordError: there is none, or it is damaged.
+    Args:
+        result: the run.
+        command: what was typed to start this program, for advice on what to type next.
+        as_data: whether to print JSON instead.
     """
-    try:
-        record = read_record(SimulationResult(path))
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
-    show_record(record)
-
-
-def show_record(record: Record) -> int:
-    """Show the tables of a run, and return its exit status: 1 if people could vote and nobody's answer counts."""
-    click.echo(build_tables(record, shutil.get_terminal_size((MIN_WIDTH, 0)).columns), nl=False)
-    vote = measure_vote(record)
-    if record.ballots and not vote.counted:
+    record = result.record
+    click.echo(figures.findings_as_json(record, result.path) if as_data else _set_tables(result, command), nl=as_data)
+    if record.ballots and not votes.measure_vote(record).counted:
         say("Nothing could be counted: nobody answered when asked to vote.")
         return FAILED
     return DONE
+
+
+def _set_tables(result: SimulationResult, command: str) -> str:
+    columns, shown = measure_columns(), glyphs.choose_glyphs(sys.stdout.encoding)
+    return tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
+
+
+def measure_columns() -> int:
+    """Return how many columns the terminal has; where there is none, as many as tables need."""
+    return shutil.get_terminal_size((tables.MIN_WIDTH, 0)).columns
 
 
 def make_directory(engine: GameEngine, output: Path) -> Path:
@@ -107,7 +119,7 @@ def describe_left(directory: Path, command: str) -> str:
     if not (directory / METADATA).is_file():
         return f"{where}: the configuration, and nothing else yet."
     try:
-        extent = describe_extent(read_record(SimulationResult(directory)))
+        extent = heading.describe_extent(load_run(directory).record)
     except RecordError as error:
         return f"{where}, and cannot be read as it is: {error}"
     return f"{where}\n{extent}\nTo see it: {command} show {shlex.quote(str(directory))}"

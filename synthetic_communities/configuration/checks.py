@@ -34,7 +34,7 @@ def find_setting_problem(setting: Setting, value: object, place: Place) -> Probl
     if not has_kind(value, setting.kind):
         return _kind_problem(setting, value, place)
     if isinstance(value, str):
-        return find_sound_problem(value, place)
+        return _line_problem(setting, value, place) or find_sound_problem(value, place)
     if isinstance(value, (int, float)) and not setting.covers(value):
         share = setting.unit == "share" and 1 < value <= 100
         remedy = f"for {value:g} % write {value / 100:g}" if share else f"write {setting.wanted}"
@@ -138,6 +138,14 @@ def suggest_name(name: object, known: Iterable[str]) -> str:
 
 def _plain(name: object) -> str:
     return str(name).casefold().replace("-", "_")
+
+
+def _line_problem(setting: Setting, text: str, place: Place) -> Problem | None:
+    if setting.most_characters is None:
+        return None
+    if len(text) > setting.most_characters:
+        return Problem(place.where, f"has {len(text):,} characters", f"write {setting.wanted}")
+    return find_label_problem(text, place)
 
 
 def _kind_problem(setting: Setting, value: object, place: Place) -> Problem:

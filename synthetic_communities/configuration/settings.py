@@ -25,6 +25,7 @@ class Setting:
         low_excluded: True if `low` itself is too small.
         absent: what `None` means, in words; empty: `None` is no value for it.
         models_only: True if only language models take it.
+        most_characters: how long a text may be, which then is one line of what prints; None: any text.
     """
 
     name: str
@@ -36,10 +37,13 @@ class Setting:
     low_excluded: bool = field(default=False, kw_only=True)
     absent: str = field(default="", kw_only=True)
     models_only: bool = field(default=False, kw_only=True)
+    most_characters: int | None = field(default=None, kw_only=True)
 
     @property
     def range(self) -> str:
         """The values it takes, in words: `whole number, 1 or more`."""
+        if self.most_characters is not None:
+            return f"{self.kind}, one line of at most {self.most_characters} characters"
         if self.low is None:
             return self.kind
         if self.high is not None:
@@ -138,6 +142,33 @@ SETTINGS = (
         unit="seconds",
         absent="no limit",
         meaning="how long one act may take before it has failed",
+    ),
+    Setting(
+        "name",
+        "text",
+        absent="none: tables and lists go without",
+        most_characters=80,
+        meaning="what the scenario is called in tables and lists; no mind is told",
+    ),
+    Setting(
+        "requests_per_minute",
+        "number",
+        low=0,
+        low_excluded=True,
+        unit="requests",
+        absent="what the server turns out to take",
+        models_only=True,
+        meaning="how many calls a minute each model may be asked",
+    ),
+    Setting(
+        "tokens_per_minute",
+        "number",
+        low=0,
+        low_excluded=True,
+        unit="tokens",
+        absent="what the server turns out to take",
+        models_only=True,
+        meaning="how many tokens a minute, of prompts and replies together, each model may be asked",
     ),
     Setting(
         "feed_candidates",

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextvars
+import signal
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 from ..errors import UsageError
@@ -40,7 +42,7 @@ def run_sync(coroutine: Coroutine[Any, Any, T], *, twin: str = "") -> T:
     Raises:
         UsageError: called from inside a running community; the message names the twin.
         KeyboardInterrupt: Ctrl-C, after the work was cancelled and has ended.
-        asyncio.CancelledError: the task that waits was cancelled, likewise.
+        asyncio.CancelledError: the task that waits was cancelled, or is about to be after Ctrl-C, likewise.
     """
     if not _is_loop_running():
         return asyncio.run(coroutine)
@@ -81,17 +83,40 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _wait(worker: "_Worker") -> bool:
-    """Wait until the worker has ended; say whether that was because this task was cancelled.
+    """Wait until the worker has ended; say whether that was because this task was cancelled, or is about to be.
 
-    `asyncio.run` answers Ctrl-C by cancelling its task, which raises nothing in a task that blocks.
+    `asyncio.run` answers Ctrl-C by cancelling its task, which raises nothing in a task that blocks. Others, a notebook
+    whose cell awaits something among them, cancel it when their loop comes round, which it cannot while this blocks.
     """
     waiting = asyncio.current_task()
     before = waiting.cancelling() if waiting else 0
-    while not worker.ended.wait(WAIT_SLICE_SECONDS):
-        if waiting is not None and waiting.cancelling() > before:
-            worker.stop()
-            return True
+    with _interrupt_noted() as interrupted:
+        while not worker.ended.wait(WAIT_SLICE_SECONDS):
+            if interrupted.is_set() or (waiting is not None and waiting.cancelling() > before):
+                worker.stop()
+                return True
     return False
+
+
+@contextmanager
+def _interrupt_noted() -> Iterator[threading.Event]:
+    """Take note of Ctrl-C beside whoever handles it, where that is not Python's own handler, which raises."""
+    noted = threading.Event()
+    handler = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and callable(handler)) or handler is signal.default_int_handler:
+        yield noted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.set()
+        handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 class _Worker:

@@ -1,14 +1,16 @@
 """What may start next: a pure state machine over tasks and what they wait for."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .links import Links
 
 State = Literal["waiting", "ready", "executing", "done", "not_asked", "failed", "skipped"]
 EndState = Literal["done", "not_asked", "failed", "skipped"]
+ENDED: tuple[EndState, ...] = get_args(EndState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,33 @@ class Task:
     is_act: bool = field(default=True, kw_only=True)
 
 
+@dataclass(frozen=True, slots=True)
+class TaskStory:
+    """What is known of one task.
+
+    Attributes:
+        task: the task.
+        state: how far it is.
+        waits_for: everything it waits for, or waited for, and how far that is.
+        followers: keys of what waits for it.
+        path_ahead: acts on the longest path from here to the end of the plan, itself among them.
+        cause: key of the task at the root of why it was skipped; empty if it was not.
+    """
+
+    task: Task
+    state: State
+    waits_for: Mapping[str, State] = field(kw_only=True)
+    followers: tuple[str, ...] = field(kw_only=True)
+    path_ahead: int = field(kw_only=True)
+    cause: str = field(kw_only=True)
+
+
 class Ledger:
     """The state of every task of a plan: no clock, no I/O, no randomness.
 
-    The order in which tasks become ready is the order of the plan. A task whose needs are not met is handed out
-    like any other; `missing_need` then names why it cannot be tried.
+    Of the tasks that are ready, the one with the longest path still ahead of it goes first: the end of the run waits
+    for that path. Equal ones go in the order of the plan. A task whose needs are not met is handed out like any
+    other; `missing_need` then names why it cannot be tried.
     """
 
     def __init__(self, tasks: Iterable[Task]) -> None:
@@ -58,9 +82,10 @@ class Ledger:
         awaited = Links(self._awaited(task) for task in self.tasks)
         self._open_waits = [awaited.count(place) for place in range(len(awaited))]
         self._followers = awaited.turned_round()
-        self._ready_acts: list[int] = []
+        self._ready_acts: list[tuple[int, int]] = []
         self._ready_bookkeeping: list[int] = []
         self.unfinished = len(self.tasks)
+        self._paths_ahead = measure_paths_ahead([task.is_act for task in self.tasks], awaited, self._followers)
         for place, waits in enumerate(self._open_waits):
             if not waits:
                 self._make_ready(place)
@@ -82,12 +107,51 @@ class Ledger:
         """Return the state of a task."""
         return self._states[self._order[key]]
 
+    def path_ahead(self, key: str) -> int:
+        """Return the acts on the longest path from a task to the end of the plan, itself among them."""
+        return self._paths_ahead[self._order[key]]
+
+    def story(self, key: str) -> TaskStory:
+        """Return what is known of a task, for messages and for whoever wonders what it waits for."""
+        place = self._order[key]
+        task = self.tasks[place]
+        return TaskStory(
+            task,
+            self._states[place],
+            waits_for={self.tasks[earlier].key: self._states[earlier] for earlier in sorted(self._awaited(task))},
+            followers=tuple(self.tasks[later].key for later in self._followers[place]),
+            path_ahead=self._paths_ahead[place],
+            cause=self._causes.get(place, ""),
+        )
+
+    def count_states(self) -> Counter[State]:
+        """Return how many tasks are in which state."""
+        return Counter(self._states)
+
+    def validate(self) -> None:
+        """Check that what the ledger keeps agrees with itself.
+
+        Raises:
+            ValueError: it does not; the message names the task.
+        """
+        ready = Counter([place for _, place in self._ready_acts] + self._ready_bookkeeping)
+        for place, task in enumerate(self.tasks):
+            state = self._states[place]
+            waits = sum(self._states[earlier] not in ENDED for earlier in self._awaited(task))
+            is_due = state != "waiting"
+            if waits != self._open_waits[place] or (waits == 0) != is_due or ready[place] != (state == "ready"):
+                raise ValueError(
+                    f"{task.key} is {state}, waits for {waits} tasks, and is handed out {ready[place]} times"
+                )
+        if self.unfinished != sum(state not in ENDED for state in self._states):
+            raise ValueError(f"{self.unfinished} tasks are said to be unfinished")
+
     def take(self, *, acts_allowed: bool) -> Task | None:
         """Return the next ready task, now executing, or None if there is none; acts only if they are allowed."""
         if self._ready_bookkeeping:
             return self._start(heapq.heappop(self._ready_bookkeeping))
         if acts_allowed and self._ready_acts:
-            return self._start(heapq.heappop(self._ready_acts))
+            return self._start(heapq.heappop(self._ready_acts)[1])
         return None
 
     def missing_need(self, task: Task) -> str | None:
@@ -123,10 +187,34 @@ class Ledger:
 
     def _make_ready(self, place: int) -> None:
         self._states[place] = "ready"
-        heapq.heappush(self._ready_acts if self.tasks[place].is_act else self._ready_bookkeeping, place)
+        if self.tasks[place].is_act:
+            heapq.heappush(self._ready_acts, (-self._paths_ahead[place], place))
+        else:
+            heapq.heappush(self._ready_bookkeeping, place)
 
     def _root_cause(self, key: str) -> str:
         return self._causes.get(self._order[key], key)
+
+
+def measure_paths_ahead(is_act: Sequence[bool], awaited: Links, followers: Links) -> list[int]:
+    """Return for each task the acts on the longest path from it to the end, itself among them if it is one.
+
+    Args:
+        is_act: task by task, whether it counts.
+        awaited: task by task, those it waits for.
+        followers: task by task, those that wait for it. Who waits in a circle gets 0.
+    """
+    paths = [0] * len(is_act)
+    open_followers = [followers.count(place) for place in range(len(followers))]
+    free = [place for place, number in enumerate(open_followers) if not number]
+    while free:
+        place = free.pop()
+        paths[place] = is_act[place] + max((paths[later] for later in followers[place]), default=0)
+        for before in awaited[place]:
+            open_followers[before] -= 1
+            if not open_followers[before]:
+                free.append(before)
+    return paths
 
 
 def _first_repeated(tasks: Iterable[Task]) -> str:

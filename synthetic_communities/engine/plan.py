@@ -7,6 +7,7 @@ waits for through a chain it need not name: a chat turn waits for its speaker's 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ..domain.key import ballot_key, key_part
 from ..domain.pairing import Conversation
 from .ledger import Task
 
@@ -86,11 +87,6 @@ class Course:
     conversations: Sequence[Sequence[Conversation]] = field(kw_only=True)
     poster_ids: Sequence[Sequence[str]] = field(kw_only=True)
     opening_opinions: bool = field(default=True, kw_only=True)
-
-
-def key_part(identifier: object) -> str:
-    """Return an id as it stands in a key: `/`, `+` and `%` escaped, so that no id can look like another's task."""
-    return str(identifier).replace("%", "%25").replace("/", "%2F").replace("+", "%2B")
 
 
 def plan_run(course: Course) -> tuple[Task, ...]:
@@ -320,7 +316,7 @@ class _RunPlanner:
         ballots: list[str] = []
         for who in course.persona_ids if course.candidate_ids else ():
             waits = self._own("persona", who)
-            ballots.append(f"ballot/{key_part(who)}")
+            ballots.append(ballot_key(who))
             yield Task(ballots[-1], "ballot", about=who, epoch=max(0, course.epochs - 1), waits_for=waits)
         yield Task("end", "run_end", waits_for=(*self._epoch_before, *ballots), is_act=False)
 

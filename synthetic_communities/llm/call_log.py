@@ -63,7 +63,7 @@ class CallTotals:
 
 
 class CallLog:
-    """Collects entries; hand its `note` to whoever makes calls, in any thread.
+    """Collects entries, told of by `note` from any thread.
 
     Attributes:
         entries: all of them, in the order in which calls ended.

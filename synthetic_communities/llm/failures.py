@@ -2,6 +2,7 @@
 
 from ..errors import SyntheticCommunitiesError
 from .model import Usage
+from .rate_headers import RateFact
 
 
 class CallError(Exception):
@@ -15,6 +16,7 @@ class CallError(Exception):
         retry_after_seconds: how long the other side asked to wait; None if it did not say.
         status: HTTP status, None if there was none.
         usage: tokens of a reply that came, was counted, and is none all the same; None if no reply came.
+        rates: what the other side told of its limits.
     """
 
     def __init__(
@@ -26,6 +28,7 @@ class CallError(Exception):
         retry_after_seconds: float | None = None,
         status: int | None = None,
         usage: Usage | None = None,
+        rates: tuple[RateFact, ...] = (),
     ) -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
         self.kind = kind
@@ -34,6 +37,7 @@ class CallError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.status = status
         self.usage = usage
+        self.rates = rates
 
 
 class ModelUnavailableError(SyntheticCommunitiesError):

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from .answers import HttpAnswer
 from .failures import CallError, ModelUnavailableError
 from .json_shapes import dig
+from .rate_headers import read_rates
 from .retry_after import parse_retry_after
 from .server import Server
 
@@ -84,7 +85,8 @@ def read_failure(answer: HttpAnswer, server: Server, *, now: float, options: Col
         return _refused_option(status, words, said, options) or CallError(kind, said, status=status)
     wait = parse_retry_after(answer.headers, body, now=now)
     is_transient = status not in _LASTING_SERVER_ERRORS
-    return CallError(kind, said, is_transient=is_transient, retry_after_seconds=wait, status=status)
+    rates = read_rates(answer.headers, now=now)
+    return CallError(kind, said, is_transient=is_transient, retry_after_seconds=wait, status=status, rates=rates)
 
 
 def _why_unavailable(answer: HttpAnswer, codes: str, said: str, server: Server) -> str | None:

@@ -1,13 +1,10 @@
 """Measuring every try of every call, and telling of it where somebody listens."""
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Protocol
 
 from .call_log import CallEntry
+from .exchange import Exchange, Observer
 from .failures import CallError, ModelUnavailableError
 from .model import Call, Model, ModelReply, ModelRequest, Usage
 from .wrapper import Wrapper
@@ -17,29 +14,18 @@ logger = logging.getLogger("synthetic_communities.calls")
 SHOWN_CHARACTERS = 200
 """How much of a prompt and of a reply stands in a log line."""
 
-Observer = Callable[[CallEntry], None]
-
-
-class Bodies(Protocol):
-    """Where whole texts go: anything open for writing text."""
-
-    def write(self, text: str, /) -> object:
-        """Write one line."""
-        ...
-
 
 class Logged(Wrapper):
     """Measures every try of a call, with the clock of the event loop.
 
-    Each is told to the observer, written as a line of the log `synthetic_communities.calls` at level DEBUG, and, where
-    somewhere is given for it, written with its whole texts as a line of JSON. A key is in none of them.
+    Each is told to the observer, and written as a line of the log `synthetic_communities.calls` at level DEBUG. A key
+    is in neither.
     """
 
-    def __init__(self, inner: Model, observe: Observer | None = None, *, bodies: Bodies | None = None) -> None:
-        """Take the model, who is told, and where whole texts go."""
+    def __init__(self, inner: Model, observe: Observer | None = None) -> None:
+        """Take the model, and who is told."""
         super().__init__(inner)
         self._observe = observe
-        self._bodies = bodies
         self._under_way: set[object] = set()  # and no number: two threads may not lose a count to each other
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
@@ -68,12 +54,11 @@ class Logged(Wrapper):
         self, request: ModelRequest, call: Call, result: ModelReply | BaseException, seconds: float, in_flight: int
     ) -> None:
         entry = build_entry(call, result, seconds=seconds, in_flight=in_flight)
+        exchange = Exchange(request, entry, result=result)
         if self._observe is not None:
-            self._observe(entry)
-        if self._bodies is not None:
-            self._bodies.write(_write_bodies(request, entry, result))
+            self._observe(exchange)
         if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(*_line(request, entry, result))
+            logger.debug(*_line(exchange))
 
 
 def build_entry(call: Call, result: ModelReply | BaseException, *, seconds: float, in_flight: int) -> CallEntry:
@@ -109,10 +94,11 @@ def _usage_of(result: ModelReply | BaseException) -> Usage | None:
     return result.usage if isinstance(result, (ModelReply, CallError)) else None
 
 
-def _line(request: ModelRequest, entry: CallEntry, result: ModelReply | BaseException) -> tuple[object, ...]:
+def _line(exchange: Exchange) -> tuple[object, ...]:
     """Return the format and the arguments of a log line; texts are quoted, so that none of them begins a line."""
-    said = result.text if isinstance(result, ModelReply) else str(result)
-    prompt = "\n\n".join(request.user)[:SHOWN_CHARACTERS]
+    entry = exchange.entry
+    said = exchange.reply if exchange.reply is not None else exchange.error or ""
+    prompt = "\n\n".join(exchange.request.user)[:SHOWN_CHARACTERS]
     return (
         "%s (%s) attempt %d try %d: %s after %.2f s, waited %.2f s, %d in flight; prompt %r; reply %r",
         entry.key,
@@ -126,9 +112,3 @@ def _line(request: ModelRequest, entry: CallEntry, result: ModelReply | BaseExce
         prompt,
         said[:SHOWN_CHARACTERS],
     )
-
-
-def _write_bodies(request: ModelRequest, entry: CallEntry, result: ModelReply | BaseException) -> str:
-    reply, error = (result.text, None) if isinstance(result, ModelReply) else (None, str(result))
-    texts = {"system": request.system, "user": request.user, "reply": reply, "error": error}
-    return json.dumps({**asdict(entry), **texts}) + "\n"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
+from .rate_headers import RateFact
+
 Stop = Literal["end", "cut", "refused"]
 
 
@@ -85,12 +87,14 @@ class ModelReply:
         stop: why it ended: by itself, cut off by a token limit, or refused.
         model: the model that answered, as the provider names it.
         usage: tokens.
+        rates: what the server told of its limits; it is no part of what was replied.
     """
 
     text: str
     stop: Stop = field(kw_only=True)
     model: str = field(kw_only=True)
     usage: Usage = field(default_factory=Usage, kw_only=True)
+    rates: tuple[RateFact, ...] = field(default=(), kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Call:
         attempt: 1 for the first asking of this task, 2 for a re-ask.
         tries: which try of this asking it is, from 1; a try follows one that failed in passing.
         waited_seconds: how long it was waited before this try.
+        priority: how urgent it is among calls that wait for the same limit: the larger, the sooner. Of equal ones
+            the key decides.
     """
 
     key: str
@@ -110,6 +116,7 @@ class Call:
     attempt: int = 1
     tries: int = 1
     waited_seconds: float = 0.0
+    priority: float = 0.0
 
 
 class Model(Protocol):

@@ -3,8 +3,14 @@
 from typing import Any
 
 from ..errors import ConfigurationError, Problem
+from .exchange import Observer
+from .first_replies import FirstReplies
 from .keys import check_key
-from .logged import Bodies, Logged, Observer
+from .limited import Limited
+from .limiter_changes import LimitObserver
+from .limiter_registry import build_limiter, find_limiter
+from .limiter_shared import SharedLimiter
+from .logged import Logged
 from .model import Model
 from .naming import ModelName
 from .over_aiohttp import build_httpx_transport
@@ -36,13 +42,17 @@ def build_model(
     transport: Any = None,
     retry: RetryPolicy | None = None,
     observe: Observer | None = None,
-    bodies: Bodies | None = None,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    observe_limits: LimitObserver | None = None,
 ) -> Model:
     """Return a model that retries, measures, and holds to limits. Nothing is opened yet.
 
     From the outside in, and why in this order:
 
-    * `Retrying` is outermost: waiting for the next try belongs neither to a try's time nor to the calls in flight;
+    * `FirstReplies` is outermost: it tells whether a call has succeeded in the end, after however many tries;
+    * `Retrying` comes next: waiting for the next try belongs neither to a try's time nor to the calls in flight;
+    * `Limited` takes a place at the provider for each try, and holds none between two of them;
     * `Logged` sees every single try, those that ran out of time too;
     * `Timed` limits one try, from connecting to the last byte;
     * `PromptCut` stands next to the provider: what it fails is no reply to anybody further out.
@@ -60,7 +70,9 @@ def build_model(
             `httpx2.AsyncBaseTransport` for Anthropic. It is closed whenever the model is.
         retry: when to try again; None: as by default.
         observe: is told of every try.
-        bodies: where the whole texts of every try go.
+        requests_per_minute: how many calls the account may make of this model; None: what the server turns out to take.
+        tokens_per_minute: the same for tokens of prompts and replies together.
+        observe_limits: is told of every change of what the account may ask, while the model is open.
 
     Raises:
         ConfigurationError: a key or an address is missing or unusable.
@@ -69,8 +81,17 @@ def build_model(
     model = _build_provider(name, server, transport, window_tokens, max_connections, max_reply_bytes)
     model = PromptCut(model)
     model = Timed(model, call_timeout_seconds or name.provider.call_timeout_seconds)
-    model = Logged(model, observe, bodies=bodies)
-    return Retrying(model, retry)
+    model = Logged(model, observe)
+    limiter = _limiter_of(server, transport, max_connections)
+    limiter.give(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
+    model = Limited(model, limiter, observe=observe_limits)
+    return FirstReplies(Retrying(model, retry))
+
+
+def _limiter_of(server: Server, transport: Any, max_connections: int) -> SharedLimiter:
+    if transport is not None:  # what carries requests elsewhere leads to an account of its own
+        return build_limiter(server.name, most=max_connections)
+    return find_limiter(server.name, server.url, server.key, most=max_connections)
 
 
 def _server_of(name: ModelName, api_key: str | None, base_url: str | None, key_variable: str | None) -> Server:

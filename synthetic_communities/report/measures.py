@@ -1,215 +1,173 @@
-"""What a record says in numbers. Pure: a record in, values out.
+"""The formulas behind tables, pictures and `--json`: numbers in, numbers out, each with its range and source.
 
-Means and standard deviations are those of the sample: the deviation divides by one less than the number of people.
+Pure, and of the standard library alone. `docs/measures.md` says how to read them.
 """
 
-import statistics
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-from ..domain.ballot import MISSING_STATUSES
-from ..runs.directory import DECIMAL_PLACES
-from .record import Missing, Record
+BINS = 12
+"""Equal parts the axis from -1 to +1 is cut into, to count who stands where."""
 
-Choices: TypeAlias = Mapping[str, str | None]
-"""Persona id to id of a candidate, or None."""
+ALPHA = 1.0
+"""How much it weighs in Esteban and Ray's measure that people stand together with many. Must lie in (0, 1.6]."""
 
-MOVED_BY = 0.1
-"""Who ends further than this from where it began has moved."""
+FEWEST_FOR_BIMODALITY = 4
+"""Numbers below which the bimodality coefficient is not defined."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many people stand behind one candidate, or behind none.
+def mean(values: Sequence[float]) -> float | None:
+    """Return the arithmetic mean, in the range of the values; None of no values."""
+    return math.fsum(values) / len(values) if values else None
 
-    Attributes:
-        name: of the candidate; empty: no first choice, or none that is known.
-        before: people whose first choice it was at the opening; None: no opening opinions are recorded.
-        after: people whose first choice it was at the end; None: no epoch has ended.
-        ballots: people who voted for it, or for none; None: there was no ballot.
+
+def sample_deviation(values: Sequence[float]) -> float | None:
+    """Return the standard deviation of a sample, whose sum of squares is divided by n - 1; None under two values.
+
+    Of n stances in [-1, 1] it lies between 0 and sqrt(n / (n - 1)).
     """
+    if len(values) < 2:
+        return None
+    centre = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
 
-    name: str
-    before: int | None = field(kw_only=True)
-    after: int | None = field(kw_only=True)
-    ballots: int | None = field(kw_only=True)
 
+def bimodality_coefficient(values: Sequence[float]) -> float | None:
+    """Return how far a distribution is from having one hump, in (0, 1]; None under four values, or if all are equal.
 
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """Whom people preferred and chose. Every column counts everybody once.
+    (G1^2 + 1) / (G2 + 3 (n - 1)^2 / ((n - 2) (n - 3))), with G1 the skewness and G2 the excess kurtosis of the sample,
+    both corrected for its size. An even distribution has 5/9, two points of equal weight come near 1.
 
-    Attributes:
-        candidates: in the order listed.
-        undecided: whoever has no first choice, or none that is known.
-        not_chosen: status to number of ballots, for every status but a choice, and `unrecorded` for people whose
-            ballot is missing from the record.
-        people: number of people in all.
-        known_twice: number of people whose first choice is known both at the opening and at the end.
-        changed: how many of them ended with another.
+    Source: Pfister, Schwarz, Janczyk, Dale and Freeman (2013), Good things peak in pairs: a note on the bimodality
+    coefficient, Frontiers in Psychology 4, 700; the formula is that of SAS.
     """
-
-    candidates: tuple[Tally, ...]
-    undecided: Tally = field(kw_only=True)
-    not_chosen: Mapping[str, int] = field(kw_only=True)
-    people: int = field(kw_only=True)
-    known_twice: int = field(kw_only=True)
-    changed: int = field(kw_only=True)
-
-    @property
-    def was_held(self) -> bool:
-        """Whether there was a ballot."""
-        return self.undecided.ballots is not None
-
-    @property
-    def counted(self) -> int:
-        """Number of people who answered: who chose a candidate, and who abstained."""
-        return sum(tally.ballots or 0 for tally in self.candidates) + self.not_chosen["abstained"]
+    n = len(values)
+    if n < FEWEST_FOR_BIMODALITY or min(values) == max(values):
+        return None
+    skewness, kurtosis = _shape(values)
+    return (skewness**2 + 1) / (kurtosis + 3 * (n - 1) ** 2 / ((n - 2) * (n - 3)))
 
 
-@dataclass(frozen=True, slots=True)
-class Stances:
-    """Where people stand on a topic at one moment.
+def _shape(values: Sequence[float]) -> tuple[float, float]:
+    """Return skewness and excess kurtosis, corrected for the size of the sample; of four different values or more."""
+    n = len(values)
+    centre = math.fsum(values) / n
+    farthest = max(abs(value - centre) for value in values)  # as the unit: powers of what is tiny would vanish
+    second, third, fourth = (math.fsum(((v - centre) / farthest) ** power for v in values) / n for power in (2, 3, 4))
+    skewness = third / second**1.5 * math.sqrt(n * (n - 1)) / (n - 2)
+    excess = fourth / second**2 - 3
+    return skewness, (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * excess + 6)
 
-    Attributes:
-        people: how many have a stance.
-        mean: in [-1, 1]; None if nobody has one.
-        deviation: sample standard deviation; None if fewer than two have one.
+
+def esteban_ray(groups: Mapping[float, float], alpha: float = ALPHA) -> float:
+    """Return how polarised groups of people are: the sum of p_i^(1 + alpha) p_j |x_i - x_j| over all pairs.
+
+    Two groups of one half each, at distance d, give d 0.5^(1 + alpha), the most that any groups within d can. With
+    stances in [-1, 1] and an alpha of 1 it lies between 0 and 0.5.
+
+    Args:
+        groups: where each stands, and what share of people stands there; the shares sum to 1.
+        alpha: in (0, 1.6]: how much more the many who stand together count than each alone.
+
+    Source: Esteban and Ray (1994), On the measurement of polarization, Econometrica 62 (4), 819-851, with K = 1.
     """
-
-    people: int
-    mean: float | None
-    deviation: float | None
+    places = list(groups.items())
+    return math.fsum(p ** (1 + alpha) * q * abs(x - y) for x, p in places for y, q in places)
 
 
-@dataclass(frozen=True, slots=True)
-class TopicMoves:
-    """How people moved on one topic.
+def group_stances(stances: Sequence[float], bins: int = BINS) -> dict[float, float]:
+    """Return groups for `esteban_ray`: the people of each part of the axis, standing at the mean of their stances.
 
-    Attributes:
-        title: of the topic.
-        before: at the opening.
-        after: at the end of what is recorded.
-        moved: share of the people with a stance before and after who ended more than `MOVED_BY` from where they
-            began, in [0, 1]; None if there are no such people.
-        clamped: number of updates that the bound on one update cut short.
+    Who stands a little apart stands together. If every stance were a group of its own, the measure would shrink with
+    the number of people.
     """
-
-    title: str
-    before: Stances = field(kw_only=True)
-    after: Stances = field(kw_only=True)
-    moved: float | None = field(kw_only=True)
-    clamped: int = field(kw_only=True)
+    members: dict[int, list[float]] = {}
+    for stance in stances:
+        members.setdefault(_bin_of(stance, bins), []).append(stance)
+    return {math.fsum(group) / len(group): len(group) / len(stances) for group in members.values()}
 
 
-@dataclass(frozen=True, slots=True)
-class StepMissing:
-    """What is missing of one step.
+def count_bins(stances: Iterable[float], bins: int = BINS) -> tuple[int, ...]:
+    """Return how many stances lie in each of `bins` equal parts of [-1, 1], from against to for.
 
-    Attributes:
-        step: what was to be done.
-        statuses: status to number of acts.
-        reason: the commonest; empty if none is recorded.
+    A stance on a border counts in the part above it, and +1 in the last.
     """
-
-    step: str
-    statuses: Mapping[str, int]
-    reason: str
-
-
-def measure_vote(record: Record) -> Vote:
-    """Return whom people preferred at the opening and at the end, and whom they chose."""
-    before, after = _opening_choices(record), _closing_choices(record)
-    chosen = {who: ballot.candidate_id for who, ballot in record.ballots.items()}
-    pairs = _known_pairs(before or {}, after or {})
-    tallies = [_tally(record, candidate_id, before, after, chosen) for candidate_id in (*record.candidates, None)]
-    return Vote(
-        tuple(tallies[:-1]),
-        undecided=tallies[-1],
-        not_chosen=_count_not_chosen(record),
-        people=len(record.people),
-        known_twice=len(pairs),
-        changed=sum(one != other for one, other in pairs),
-    )
+    counts = [0] * bins
+    for stance in stances:
+        counts[_bin_of(stance, bins)] += 1
+    return tuple(counts)
 
 
-def measure_topics(record: Record) -> tuple[TopicMoves, ...]:
-    """Return how people moved on every topic, in the order of topics."""
-    return tuple(_measure_topic(record, topic_id, title) for topic_id, title in record.topics.items())
+def histogram(stances: Sequence[float], bins: int = BINS) -> tuple[float, ...]:
+    """Return what share of the stances lies in each of `bins` equal parts of [-1, 1]; their sum is 1, or 0 of none."""
+    return shares_of(count_bins(stances, bins))
 
 
-def measure_missing(record: Record) -> tuple[StepMissing, ...]:
-    """Return what was refused, could not be read, failed or was skipped, step by step, the most first."""
-    ballots = [Missing("ballot", b.status, b.reason) for b in record.ballots.values() if _is_missing(b.status)]
-    everything = (*record.missing, *ballots)
-    steps = Counter(missing.step for missing in everything)
-    return tuple(_measure_step(step, [m for m in everything if m.step == step]) for step, _ in steps.most_common())
+def _bin_of(stance: float, bins: int) -> int:
+    return min(bins - 1, max(0, math.floor((stance + 1) / 2 * bins)))
 
 
-def count_acts(record: Record) -> Counter[str] | None:
-    """Return how many acts ended how, or None if that was not measured."""
-    return sum(record.acts.values(), Counter()) if record.acts is not None else None
+def shares_of(counts: Sequence[float]) -> tuple[float, ...]:
+    """Return numbers as shares of their sum, in [0, 1]; all 0 if that is 0."""
+    total = math.fsum(counts)
+    return tuple(number / total if total else 0.0 for number in counts)
 
 
-def measure_stances(stances: Iterable[float]) -> Stances:
-    """Return number, mean and sample standard deviation."""
-    values = list(stances)
-    mean = statistics.fmean(values) if values else None
-    return Stances(len(values), mean, statistics.stdev(values) if len(values) > 1 else None)
+def net_change(before: Sequence[float], after: Sequence[float]) -> float | None:
+    """Return the mean of who moved how far, with its sign, in [-2, 2]: moves against one another cancel out.
+
+    The numbers of each person stand at the same place in both; None of nobody.
+    """
+    return mean([later - earlier for earlier, later in zip(before, after, strict=True)])
 
 
-def _opening_choices(record: Record) -> Choices | None:
-    choices = {move.persona_id: move.first_choice for move in record.moves if move.step == "opening"}
-    return choices or None
+def gross_change(before: Sequence[float], after: Sequence[float]) -> float | None:
+    """Return the mean of who moved how far, whichever way, in [0, 2]; never less than the size of the net change."""
+    return mean([abs(later - earlier) for earlier, later in zip(before, after, strict=True)])
 
 
-def _closing_choices(record: Record) -> Choices | None:
-    voted = {who: ballot.first_choice for who, ballot in record.ballots.items()}
-    return voted or record.first_choices or None
+def has_changed_side(before: float, after: float) -> bool:
+    """Say whether somebody went from for to against, or back. 0 is on no side, so who comes from there did not."""
+    return before < 0 < after or after < 0 < before
 
 
-def _known_pairs(before: Choices, after: Choices) -> list[tuple[str, str]]:
-    pairs = [(choice, after.get(who)) for who, choice in before.items()]
-    return [(one, other) for one, other in pairs if one is not None and other is not None]
+def pedersen_index(before: Sequence[float], after: Sequence[float]) -> float | None:
+    """Return the net movement between parties or candidates: half the sum of absolute changes of shares, in [0, 1].
+
+    Args:
+        before: number or share of votes of each.
+        after: the same later, in the same order.
+
+    Returns:
+        None if there were no votes at one of the two.
+
+    Source: Pedersen (1979), The dynamics of European party systems: changing patterns of electoral volatility, European
+    Journal of Political Research 7 (1), 1-26.
+    """
+    if not math.fsum(before) or not math.fsum(after):
+        return None
+    changes = zip(shares_of(before), shares_of(after), strict=True)
+    return math.fsum(abs(later - earlier) for earlier, later in changes) / 2
 
 
-def _tally(
-    record: Record, candidate_id: str | None, before: Choices | None, after: Choices | None, chosen: Choices
-) -> Tally:
-    def count(choices: Choices | None) -> int | None:
-        return sum(choices.get(who) == candidate_id for who in record.people) if choices else None
+def share_changed(before: Sequence[Hashable], after: Sequence[Hashable]) -> float | None:
+    """Return the share of people who ended with another choice, in [0, 1]: the gross movement; None of nobody.
 
-    name = record.candidates[candidate_id] if candidate_id is not None else ""
-    return Tally(name, before=count(before), after=count(after), ballots=count(chosen))
+    The choices of each person stand at the same place in both. It is never less than Pedersen's index of their sums.
+    """
+    return mean([float(one != other) for one, other in zip(before, after, strict=True)])
 
 
-def _count_not_chosen(record: Record) -> dict[str, int]:
-    statuses = Counter(ballot.status for ballot in record.ballots.values())
-    unrecorded = len(record.people) - len(record.ballots) if record.ballots else 0
-    return {status: statuses[status] for status in MISSING_STATUSES} | {"unrecorded": unrecorded}
+def place_shares(places: Iterable[int], shown: int) -> tuple[float, ...]:
+    """Return what share of choices fell on who was shown first, second and so on; they sum to 1, or to 0 of none.
 
+    If the order were nothing to people and drawn for each, every share would be expected at 1 / `shown`.
 
-def _measure_topic(record: Record, topic_id: str, title: str) -> TopicMoves:
-    moves = [move for move in record.moves if move.topic_id == topic_id]
-    before = {m.persona_id: m.after for m in moves if m.step == "opening" and m.after is not None}
-    after = {m.persona_id: m.after for m in moves if m.after is not None}
-    distances = [round(abs(after[who] - stance), DECIMAL_PLACES) for who, stance in before.items()]
-    return TopicMoves(
-        title,
-        before=measure_stances(before.values()),
-        after=measure_stances(after.values()),
-        moved=statistics.fmean(distance > MOVED_BY for distance in distances) if distances else None,
-        clamped=sum(move.clamped for move in moves),
-    )
-
-
-def _is_missing(status: str) -> bool:
-    return status in ("unreadable", "refused", "failed")
-
-
-def _measure_step(step: str, missing: list[Missing]) -> StepMissing:
-    reasons = Counter(m.reason for m in missing if m.reason and m.status != "skipped")
-    commonest = reasons.most_common(1)
-    return StepMissing(step, Counter(m.status for m in missing), commonest[0][0] if commonest else "")
+    Args:
+        places: where on the list each person's choice stood, from 0.
+        shown: how many were on the list.
+    """
+    counts = [0] * shown
+    for place in places:
+        counts[place] += 1
+    return shares_of(counts)

@@ -1,108 +1,125 @@
-"""Reading a run directory strictly: what is damaged or contradicts itself is said, with its file."""
+"""From a run directory to a record: what is damaged or contradicts itself is said, with its place."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from ..domain.ballot import MISSING_STATUSES
 from ..errors import RecordError
-from ..runs.directory import BALLOTS, BELIEFS, EPOCHS, METADATA, USAGE
-from ..runs.result import SimulationResult
+from ..runs.directory import BALLOTS, BELIEFS, EPOCHS
+from ..runs.row import Row
+from ..runs.run_files import RunFiles
+from .ballot_box import BallotBox
 from .record import CastBallot, Missing, Move, Record
-from .row import Row
 
 
-def read_record(result: SimulationResult) -> Record:
-    """Return what the directory of a run holds.
+def read_record(files: RunFiles) -> Record:
+    """Return what a run directory holds, as far as tables and pictures need it.
 
     Raises:
-        RecordError: something in it is damaged or contradicts itself; the message names the file.
+        RecordError: something in it is damaged or contradicts itself, and damage is not passed over; in
+            `metadata.json` it never is.
     """
-    metadata = Row(METADATA, result.metadata)
+    metadata = files.metadata
     provenance, settings = metadata.row("provenance"), metadata.row("config")
-    usage = Row(USAGE, result.usage) if result.usage else None
-    candidates = {row.text("id"): row.text("name") for row in metadata.rows("candidates")}
-    people = tuple(row.text("id") for row in metadata.rows("population"))
-    epochs = [Row(EPOCHS, values) for values in result.epochs]
+    candidates = read_names(metadata.rows("candidates"))
+    people = read_names(metadata.rows("population"))
+    topics = {row.text("id"): row.text("title") for row in metadata.rows("topics")}
+    epochs = list(files.each(EPOCHS, lambda row: _read_epoch(row, candidates)))
+    usage = _Usage.of(files)
     return Record(
-        usage.text("status") if usage else None,
+        usage.status,
+        run_id=metadata.text("simulation_id"),
+        name=settings.text_or_none("name") if "name" in settings.values else None,
         mind=provenance.text("mind"),
         candidate_mind=provenance.text("candidate_mind"),
         mind_because=provenance.text("mind_because"),
+        candidate_mind_because=_text_if_any(provenance, "candidate_mind_because"),
         seed=provenance.whole_number("seed"),
         epochs=settings.whole_number("num_epochs"),
         epochs_ended=len(epochs),
         people=people,
         candidates=candidates,
-        topics={row.text("id"): row.text("title") for row in metadata.rows("topics")},
-        moves=tuple(_read_moves(result, candidates)),
-        ballots=_read_ballots(result, people, candidates),
-        missing=tuple(_read_missing(epochs)),
-        first_choices=_read_first_choices(epochs, candidates),
-        acts=_read_acts(usage) if usage else None,
-        model_calls=usage.whole_number_or_none("model_calls") if usage else None,
-        seconds=usage.number_or_none("seconds") if usage else None,
+        topics=topics,
+        in_favour={row.text("id"): said for row in metadata.rows("topics") if (said := _text_if_any(row, "for"))},
+        moves=tuple(_read_moves(files, people, topics, candidates)),
+        ballots=_read_ballots(files, people, candidates),
+        missing=tuple(missing for epoch, _ in epochs for missing in epoch),
+        first_choices=epochs[-1][1] if epochs else {},
+        acts=usage.acts,
+        model_calls=usage.model_calls,
+        seconds=usage.seconds,
     )
 
 
-def _read_moves(result: SimulationResult, candidates: Mapping[str, str]) -> Iterator[Move]:
-    ids = {name: candidate_id for candidate_id, name in candidates.items()}
-    for row in (Row(BELIEFS, values) for values in result.beliefs):
-        first_choice = row.text_or_none("first_choice")
-        yield Move(
-            row.text("persona_id"),
-            row.text("topic_id"),
-            step=row.text("step"),
-            after=row.number_or_none("after"),
-            clamped=row.flag("clamped"),
-            first_choice=ids.get(first_choice) if first_choice is not None else None,
-        )
+def read_names(rows: Sequence[Row]) -> dict[str, str]:
+    """Return id to name, in order."""
+    return {row.text("id"): row.text("name") for row in rows}
 
 
-def _read_ballots(
-    result: SimulationResult, people: tuple[str, ...], candidates: Mapping[str, str]
-) -> dict[str, CastBallot]:
-    ballots: dict[str, CastBallot] = {}
-    for row in (Row(BALLOTS, values) for values in result.ballots):
-        who, ballot = row.text("id"), _read_ballot(row)
-        if who in ballots or who not in people:
-            raise RecordError(f"{BALLOTS}: {who!r} has two ballots, or is nobody of {METADATA}")
-        if not is_possible(ballot, candidates):
-            raise RecordError(f"{BALLOTS}: the ballot of {who!r} cannot be: {ballot.status}, {ballot.candidate_id!r}")
-        ballots[who] = ballot
-    return ballots
+def _text_if_any(row: Row, key: str) -> str:
+    """Return a text, `""` where the key is missing: records of earlier versions lack it."""
+    return row.text(key) if key in row.values else ""
 
 
-def is_possible(ballot: CastBallot, candidates: Container[str]) -> bool:
-    """Say whether a ballot's status and candidates exist, and whether it names one if and only if one was chosen."""
-    if any(named not in candidates for named in (ballot.candidate_id, ballot.first_choice) if named is not None):
-        return False
-    return ballot.status == "choice" if ballot.candidate_id is not None else ballot.status in MISSING_STATUSES
+@dataclass(frozen=True, slots=True)
+class _Usage:
+    """What was measured; None: it was not, or cannot be read."""
 
+    status: str | None = None
+    acts: Mapping[str, Counter[str]] | None = None
+    model_calls: int | None = None
+    seconds: float | None = None
 
-def _read_ballot(row: Row) -> CastBallot:
-    return CastBallot(
-        row.text("status"),
-        candidate_id=row.text_or_none("candidate_id"),
-        first_choice=row.text_or_none("first_choice"),
-        reason=row.text("reason"),
-    )
-
-
-def _read_missing(epochs: list[Row]) -> Iterator[Missing]:
-    for row in (failure for epoch in epochs for failure in epoch.rows("failures")):
-        yield Missing(row.text("step"), row.text("status"), row.text("reason"))
-
-
-def _read_first_choices(epochs: list[Row], candidates: Mapping[str, str]) -> dict[str, str | None]:
-    ids: dict[str | None, str] = {name: candidate_id for candidate_id, name in candidates.items()}
-    votes = epochs[-1].rows("population_votes") if epochs else []
-    return {row.text("id"): ids.get(row.text_or_none("overall_vote")) for row in votes}
-
-
-def _read_acts(usage: Row) -> dict[str, Counter[str]]:
-    acts = usage.row("acts")
-    return {step: _read_counts(acts.row(step).row("statuses")) for step in acts.names()}
+    @classmethod
+    def of(cls, files: RunFiles) -> "_Usage":
+        usage = files.usage()
+        if usage is None:
+            return cls()
+        try:
+            acts = {step: _read_counts(row.row("statuses")) for step, row in usage.row("acts").items()}
+            calls, seconds = usage.whole_number_or_none("model_calls"), usage.number_or_none("seconds")
+            return cls(usage.text("status"), acts, calls, seconds)
+        except RecordError as error:
+            files.note_damage(usage.place, error)
+            return cls()
 
 
 def _read_counts(counts: Row) -> Counter[str]:
-    return Counter({name: counts.whole_number(name) for name in counts.names()})
+    return Counter({name: counts.whole_number(name) for name in counts.values})
+
+
+def _read_moves(
+    files: RunFiles, people: Container[str], topics: Container[str], candidates: Mapping[str, str]
+) -> Iterator[Move]:
+    ids = {name: candidate_id for candidate_id, name in candidates.items()}
+
+    def read(row: Row) -> Move:
+        first_choice = row.text_or_none("first_choice")
+        return Move(
+            row.known("persona_id", people),
+            row.known("topic_id", topics),
+            epoch=row.whole_number("epoch"),
+            step=row.text("step"),
+            before=row.stance_or_none("before"),
+            after=row.stance_or_none("after"),
+            clamped=row.flag("clamped"),
+            first_choice=ids.get(first_choice) if first_choice is not None else None,
+            status=row.text("status"),
+        )
+
+    return files.each(BELIEFS, read)
+
+
+def _read_ballots(files: RunFiles, people: Container[str], candidates: Container[str]) -> dict[str, CastBallot]:
+    box = BallotBox(people, candidates)
+    for _ in files.each(BALLOTS, box.add):
+        pass
+    return box.ballots
+
+
+def _read_epoch(row: Row, candidates: Mapping[str, str]) -> tuple[list[Missing], dict[str, str | None]]:
+    """Return what is missing of an epoch, and whom everybody preferred at its end."""
+    ids: dict[str | None, str] = {name: candidate_id for candidate_id, name in candidates.items()}
+    missing = [Missing(each.text("step"), each.text("status"), each.text("reason")) for each in row.rows("failures")]
+    votes = row.rows("population_votes")
+    return missing, {vote.text("id"): ids.get(vote.text_or_none("overall_vote")) for vote in votes}

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..domain.ballot import BallotStatus
+
 OFFLINE = "offline mind"
 """Name of the offline mind."""
 
@@ -15,18 +17,24 @@ class Move:
     Attributes:
         persona_id: whose belief.
         topic_id: about what.
+        epoch: when, from 0.
         step: `opening`, `debate`, `chat` or `social`.
-        after: the stance afterwards, in [-1, 1]; None if there is none.
+        before: the stance before it, in [-1, 1]; None if there was none.
+        after: the stance afterwards, likewise.
         clamped: whether the bound on one update kept it from what was asked for.
         first_choice: id of the candidate preferred overall afterwards, or None.
+        status: how the update ended; for any but `done`, the belief is the one before.
     """
 
     persona_id: str
     topic_id: str
+    epoch: int = field(kw_only=True)
     step: str = field(kw_only=True)
+    before: float | None = field(kw_only=True)
     after: float | None = field(kw_only=True)
     clamped: bool = field(kw_only=True)
     first_choice: str | None = field(kw_only=True)
+    status: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +44,14 @@ class CastBallot:
     Attributes:
         status: one of `domain.ballot.BallotStatus`.
         candidate_id: who got the vote, where status is `choice`.
+        order_shown: ids of the candidates in the order this person saw them.
         first_choice: id of the candidate preferred, even by who abstains; None if there is none.
         reason: why there is none, where it failed or was not asked for.
     """
 
-    status: str
+    status: BallotStatus
     candidate_id: str | None = field(kw_only=True)
+    order_shown: tuple[str, ...] = field(kw_only=True)
     first_choice: str | None = field(kw_only=True)
     reason: str = field(kw_only=True)
 
@@ -67,15 +77,19 @@ class Record:
 
     Attributes:
         status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
+        run_id: name of the run directory when it was made.
+        name: what the configuration calls the scenario; None: nothing.
         mind: name of the mind people think with.
         candidate_mind: name of the mind candidates and mediator think with.
         mind_because: why people think with theirs, in words that follow "because".
+        candidate_mind_because: why candidates and mediator think with theirs, likewise.
         seed: what all chance was drawn from.
         epochs: number of epochs asked for.
         epochs_ended: number of epochs in the record.
-        people: ids of everybody, in order.
+        people: id to name of everybody, in order.
         candidates: id to name, in the order listed.
         topics: id to title, in order.
+        in_favour: id of a topic to what stance +1 means, in words; without topics of which that is not said.
         moves: in the order of the record.
         ballots: persona id to ballot; empty if none was held.
         missing: in the order of the record.
@@ -86,15 +100,19 @@ class Record:
     """
 
     status: str | None
+    run_id: str = field(kw_only=True)
+    name: str | None = field(kw_only=True)
     mind: str = field(kw_only=True)
     candidate_mind: str = field(kw_only=True)
     mind_because: str = field(kw_only=True)
+    candidate_mind_because: str = field(kw_only=True)
     seed: int = field(kw_only=True)
     epochs: int = field(kw_only=True)
     epochs_ended: int = field(kw_only=True)
-    people: tuple[str, ...] = field(kw_only=True)
+    people: Mapping[str, str] = field(kw_only=True)
     candidates: Mapping[str, str] = field(kw_only=True)
     topics: Mapping[str, str] = field(kw_only=True)
+    in_favour: Mapping[str, str] = field(kw_only=True)
     moves: tuple[Move, ...] = field(kw_only=True)
     ballots: Mapping[str, CastBallot] = field(kw_only=True)
     missing: tuple[Missing, ...] = field(kw_only=True)

@@ -1,117 +1,189 @@
 """What happened in a run, on one screen: plain text, from the record alone."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from .measures import StepMissing, TopicMoves, Vote, count_acts, measure_missing, measure_topics, measure_vote
+from .belief_table import build_belief_table
+from .findings import Findings, StepMissing, find
+from .glyphs import BLOCKS, Glyphs
+from .heading import build_heading, name_minds
+from .notes import build_missing_list, build_notes, describe_mover, describe_story
 from .record import OFFLINE, Record
-from .sections import missing_section, topic_section, vote_section
-from .text import clean_text, count_of, fit_text, join_counts
+from .text import choose_fitting, count_of, fit_text
+from .vote_table import build_vote_table, fold_tallies
+from .votes import measure_vote
 
-MAX_LINES = 25
+MAX_LINES = 24
+"""Lines of all tables together: `run` puts one above them."""
+
 MIN_WIDTH, MAX_WIDTH = 80, 100
 
-MISSING_STATUSES = ("failed", "refused", "unreadable", "skipped")
+LONGEST = 8 * MAX_WIDTH
+"""Characters of a name that are looked at: no line shows more of it, whatever room they take."""
+
+COMMAND = "synthetic-communities"
+
+ONE_DRAW = (
+    "One run is one draw of chance: run other seeds and report them all. Your own: init my-town",
+    "One draw of chance: run other seeds and report them all. Your own: init my-town",
+)
+
+ENOUGH = (3, 4, 2)
+"""Rows for candidates, topics and steps that nothing else may take away."""
+
+LEAST = (1, 3, 1)
+"""Rows that they have at least, if they want so many."""
+
+SPARED = ("", "story", "story gaps", "story gaps mover", "story gaps mover notes")
+"""What is left out where room is short, beginning with nothing."""
+
+NAMED, NAME_WIDTH = 4, 40
+"""How many candidates are named where a run is told on one line, and how much room each name has."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Measures:
-    """What there is to show; None or empty: nothing of the kind is recorded."""
+class _Page:
+    """What tables are made of.
 
-    vote: Vote | None
-    topics: Sequence[TopicMoves]
-    missing: Sequence[StepMissing]
+    Attributes:
+        record: the run, in characters that can be shown.
+        findings: what it says in numbers.
+        width: columns there are.
+        glyphs: what can be shown.
+        command: what was typed to start this program.
+        path: the run directory; None: it is not known.
+    """
+
+    record: Record
+    findings: Findings
+    width: int = field(kw_only=True)
+    glyphs: Glyphs = field(kw_only=True)
+    command: str = field(kw_only=True)
+    path: Path | None = field(kw_only=True)
 
 
-def build_tables(record: Record, width: int = MIN_WIDTH) -> str:
+def build_tables(
+    record: Record,
+    width: int = MIN_WIDTH,
+    *,
+    glyphs: Glyphs = BLOCKS,
+    command: str = COMMAND,
+    path: Path | None = None,
+) -> str:
     """Return the tables of a run: at most `MAX_LINES` lines.
 
     Args:
         record: the run.
         width: columns of the terminal; the lines take at most that, where it lies in `MIN_WIDTH` to `MAX_WIDTH`.
+        glyphs: what the terminal can show.
+        command: what was typed to start this program, for advice on what to type next.
+        path: the run directory, likewise; None: it is not known.
     """
     width = min(MAX_WIDTH, max(MIN_WIDTH, width))
-    measures = _measure(record)
-    wanted = [len(measures.vote.candidates) if measures.vote else 0, len(measures.topics), len(measures.missing)]
-    fixed = len(_build_lines(record, measures, wanted, width)) - sum(wanted)
-    lines = _build_lines(record, measures, share_lines(MAX_LINES - fixed, wanted), width)
-    return "\n".join(lines) + "\n"
+    shown = _show_names(record, glyphs)
+    page = _Page(shown, _show_reasons(find(shown), glyphs), width=width, glyphs=glyphs, command=command, path=path)
+    return "\n".join(_fill(page)) + "\n"
 
 
-def build_head(record: Record) -> list[str]:
-    """Return who thought, whether the run is partial, and what it was made of."""
-    sizes = {
-        "people": len(record.people),
-        "candidates": len(record.candidates),
-        "topics": len(record.topics),
-        "epochs": record.epochs,
-    }
-    made_of = ", ".join(count_of(number, noun) for noun, number in sizes.items())
-    partial = [] if record.status == "complete" else [describe_extent(record)]
-    return [*_spell_minds(record), *partial, f"{made_of}, seed {record.seed}."]
+def build_line(record: Record) -> str:
+    """Return what a run was and how it ended, on one line."""
+    name = f"{fit_text(record.name, NAME_WIDTH)}, " if record.name else ""
+    extent = "complete" if record.status == "complete" else "partial"
+    tallies = fold_tallies(measure_vote(record).candidates, NAMED)
+    votes = ", ".join(f"{fit_text(tally.name, NAME_WIDTH)} {tally.ballots or 0:,}" for tally in tallies)
+    ended = f"{record.epochs_ended:,} of {count_of(record.epochs, 'epochs')}"
+    minds = fit_text(name_minds(record), 2 * NAME_WIDTH)
+    who = f"{count_of(len(record.people), 'people')}, {ended}, {extent}, {minds}"
+    ballots = votes or "no candidates" if record.ballots else "no ballot was held"
+    return f"{name}{fit_text(record.run_id, NAME_WIDTH)}: {who}: {ballots}"
 
 
-def describe_extent(record: Record) -> str:
-    """Return why a run is partial, and how far it came."""
-    why = record.status if record.status in ("interrupted", "failed") else "still running, or killed"
-    ballots = "the ballots are in" if record.ballots else "no ballot was held"
-    return f"Partial ({why}): {record.epochs_ended:,} of {count_of(record.epochs, 'epochs')} ended, {ballots}."
-
-
-def build_foot(record: Record, width: int) -> list[str]:
-    """Return how many acts there were, and how they ended: what is missing stands on the last line."""
-    counts = count_acts(record)
-    if counts is None:
-        return ["How many acts there were is not recorded: that is written when a run ends."]
-    well = join_counts([(counts["done"], "done"), (counts["not_asked"], "not asked")]) or "none done"
-    missing = join_counts((counts[status], status) for status in MISSING_STATUSES) or "nothing failed"
-    calls = "model calls not known" if record.model_calls is None else count_of(record.model_calls, "model calls")
-    spent = f"{record.seconds or 0:,.1f} s, {calls}"
-    parts = [f"{count_of(counts.total(), 'acts')} in {spent}: {well},", f"{missing}."]
-    return [" ".join(parts)] if len(" ".join(parts)) <= width else parts
-
-
-def share_lines(room: int, wanted: Sequence[int]) -> list[int]:
-    """Return how many lines each gets of `room`: as wanted where there is room, else evenly; at least 1 if any is."""
-    given = [min(1, lines) for lines in wanted]
+def share_lines(room: int, wanted: Sequence[int], least: Sequence[int]) -> list[int]:
+    """Return how many lines each gets of `room`: as wanted where there is room, else evenly, from `least` upwards."""
+    given = [min(fewest, lines) for fewest, lines in zip(least, wanted, strict=True)]
     while sum(given) < min(room, sum(wanted)):
         open_places = [place for place in range(len(wanted)) if given[place] < wanted[place]]
         given[min(open_places, key=lambda place: given[place])] += 1
     return given
 
 
-def _measure(record: Record) -> _Measures:
-    can_vote = record.people and record.candidates and (record.ballots or record.epochs_ended)
-    vote = measure_vote(record) if can_vote else None
-    return _Measures(vote, measure_topics(record) if record.moves else (), measure_missing(record))
+def _show_names(record: Record, glyphs: Glyphs) -> Record:
+    """Return a record whose names can be shown as they are; its ids are as they were."""
+
+    def show(text: str) -> str:
+        return glyphs.show(text[:LONGEST])
+
+    def show_all(texts: Mapping[str, str]) -> dict[str, str]:
+        return {key: show(text) for key, text in texts.items()}
+
+    return replace(
+        record,
+        name=None if record.name is None else show(record.name),
+        mind=show(record.mind),
+        candidate_mind=show(record.candidate_mind),
+        mind_because=show(record.mind_because),
+        candidate_mind_because=show(record.candidate_mind_because),
+        candidates=show_all(record.candidates),
+        topics=show_all(record.topics),
+        in_favour=show_all(record.in_favour),
+    )
 
 
-def _spell_minds(record: Record) -> list[str]:
-    because = f"  because {clean_text(record.mind_because)}"
-    if record.mind == record.candidate_mind == OFFLINE:
-        return ["Offline mind: no model was asked, nothing was spent; its words are templates.", because]
-    people, candidates = _name_mind(record.mind), _name_mind(record.candidate_mind)
-    if record.mind == record.candidate_mind:
-        return [f"Everybody thought with {people},", because]
-    return [f"People thought with {people}, candidates and mediator with {candidates},", because]
+def _show_reasons(findings: Findings, glyphs: Glyphs) -> Findings:
+    """Return findings in which all that is missing can be shown as it is called."""
+
+    def show(step: StepMissing) -> StepMissing:
+        return replace(step, step=glyphs.show(step.step[:LONGEST]), reason=glyphs.show(step.reason[:LONGEST]))
+
+    return replace(findings, missing=tuple(map(show, findings.missing)))
 
 
-def _name_mind(name: str) -> str:
-    return "the offline mind" if name == OFFLINE else clean_text(name)
+def _fill(page: _Page) -> list[str]:
+    """Return all lines: with what is said beside the tables as far as there is room, and folded where there is none."""
+    findings = page.findings
+    wanted = [
+        len(findings.vote.candidates) if findings.vote else 0,
+        2 * len(findings.topics),
+        len(findings.missing),
+    ]
+    enough = [min(rows, want) for rows, want in zip(ENOUGH, wanted, strict=True)]
+    for spared in SPARED:
+        room = MAX_LINES - len(_build_lines(page, wanted, spared)) + sum(wanted)
+        if sum(enough) <= room:
+            return _build_lines(page, share_lines(room, wanted, enough), spared)
+    return _build_lines(page, share_lines(room, wanted, LEAST), spared)
 
 
-def _caption(title: str, record: Record) -> tuple[str, str]:
-    return title, "(offline mind)" if record.mind == OFFLINE else ""
-
-
-def _build_lines(record: Record, measures: _Measures, rows: Sequence[int], width: int) -> list[str]:
-    """Return all lines, with so many rows for candidates, topics and steps."""
-    lines = [fit_text(line, width) for line in build_head(record)]
-    if measures.vote:
-        lines += ["", *vote_section(measures.vote, _caption("Vote", record), rows=rows[0], width=width)]
-    if measures.topics:
+def _build_lines(page: _Page, rows: Sequence[int], spared: str) -> list[str]:
+    """Return all lines, with so many rows for candidates, topics and steps, and without what is spared."""
+    record, findings, width = page.record, page.findings, page.width
+    gap = [""] if "gaps" not in spared else []
+    lines = build_heading(record, findings.acts, width)
+    if findings.vote:
+        lines += [*gap, *build_vote_table(findings.vote, _caption("Vote", record), rows=rows[0], width=width)]
+    if findings.topics:
         caption, people = _caption("Beliefs", record), len(record.people)
-        lines += ["", *topic_section(measures.topics, caption, people, rows=rows[1], width=width)]
-    title = " ".join(_caption("Without an answer", record)).rstrip()
-    lines += ["", *missing_section(measures.missing, title, rows=rows[2], width=width)]
-    return [*lines, *build_foot(record, width)]
+        table = build_belief_table(findings.topics, caption, people, rows=rows[1], width=width, glyphs=page.glyphs)
+        lines += [*gap, *table]
+    notes, mover, story = _say_beside(page)
+    lines += notes if "notes" not in spared else []
+    lines += build_missing_list(findings.missing, _caption("Without an answer", record), rows=rows[2], width=width)
+    lines += mover if "mover" not in spared else []
+    lines += story if "story" not in spared else []
+    return [*lines, choose_fitting(ONE_DRAW, width)]
+
+
+def _say_beside(page: _Page) -> tuple[list[str], list[str], list[str]]:
+    findings, width = page.findings, page.width
+    notes = build_notes(findings.order, findings.topics, width)
+    if findings.mover is None:
+        return notes, [], []
+    story = describe_story(findings.mover, page.command, page.path, width=width, glyphs=page.glyphs)
+    by_step = {page.glyphs.show(step): change for step, change in findings.mover.by_step.items()}
+    shown = replace(findings.mover, persona_id=page.glyphs.show(findings.mover.persona_id), by_step=by_step)
+    return notes, describe_mover(shown, width), story
+
+
+def _caption(title: str, record: Record) -> str:
+    return f"{title} (offline mind)" if record.mind == OFFLINE else title

@@ -18,10 +18,11 @@ EXPOSURES = "exposures.jsonl"
 BALLOTS = "ballots.jsonl"
 FINAL_VOTE = "final_vote.json"
 USAGE = "usage.json"
+FAILED_CALLS = "failed_calls.jsonl"
 CONFIG = "config.yaml"
 
 LINES = (EPOCHS, BELIEFS, CONVERSATIONS, REACTIONS, EXPOSURES, BALLOTS)
-"""Files of one value a line."""
+"""Files of the record of one value a line."""
 
 DECIMAL_PLACES = 6
 """Numbers in the record are rounded to this many places."""
@@ -55,7 +56,7 @@ def make_run_directory(base: Path, simulation_id: str) -> Path:
 
 def encode(value: Any) -> str:
     """Return a value as one line of JSON: numbers rounded, text as it is, keys in the order given."""
-    return _ENCODER.encode(_rounded(value))
+    return _ENCODER.encode(rounded(value))
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
@@ -150,7 +151,7 @@ def _indent(value: Mapping[str, Any]) -> Iterator[str]:
             yield from _indent_list(item)
         else:
             # No text holds a line break of its own: JSON writes those as \n.
-            yield json.dumps(_rounded(item), ensure_ascii=False, allow_nan=False, indent=2).replace("\n", "\n  ")
+            yield json.dumps(rounded(item), ensure_ascii=False, allow_nan=False, indent=2).replace("\n", "\n  ")
         before = ",\n"
     yield "\n}\n" if value else "{}\n"
 
@@ -163,13 +164,14 @@ def _indent_list(items: Iterable[Any]) -> Iterator[str]:
     yield "[]" if before.startswith("[") else "\n  ]"
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Return a value whose numbers, at any depth, are rounded as those of the record are."""
     if isinstance(value, (str, int)) or value is None:
         return value
     if isinstance(value, float):
         return round(value, DECIMAL_PLACES) + 0.0  # turns -0.0 into 0.0
     if isinstance(value, (list, tuple)):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     if isinstance(value, (dict, Mapping)):  # a dictionary is known as one at once, another mapping is not
-        return {key: item if type(item) in _AS_IT_IS else _rounded(item) for key, item in value.items()}
+        return {key: item if type(item) in _AS_IT_IS else rounded(item) for key, item in value.items()}
     return value

@@ -1,11 +1,44 @@
 """Reading a run directory: whole values out of its files, and clear words where they are damaged."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
 from .directory import FORMAT_VERSION, METADATA
+from .row import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a file, not looked at yet.
+
+    Attributes:
+        place: its file and number, from 1: `runs/x/beliefs.jsonl:12`.
+        text: what it holds.
+        is_torn: whether it lacks its end, as the last line does where writing was cut off.
+    """
+
+    place: str
+    text: bytes
+    is_torn: bool
+
+    def take(self) -> Row:
+        """Return the mapping it holds.
+
+        Raises:
+            RecordError: it holds none.
+        """
+        try:
+            values = json.loads(self.text)
+        except (ValueError, RecursionError) as error:
+            why = "it was cut off while it was written" if self.is_torn else str(error)
+            raise RecordError(f"{self.place} is damaged: {why}") from error
+        if not isinstance(values, dict):
+            raise RecordError(f"{self.place} is damaged: it holds no mapping")
+        return Row(self.place, values)
 
 
 def check_run(path: Path) -> None:
@@ -55,21 +88,17 @@ def read_json(file: Path) -> dict[str, Any]:
     return value
 
 
-def read_lines(file: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSONL file, none if there is no such file.
+def iterate_lines(file: Path) -> Iterator[Line]:
+    """Yield the lines of a JSONL file, none if there is no such file.
 
     Raises:
-        RecordError: a line holds no JSON mapping; the message names file and line.
+        RecordError: the file cannot be read.
     """
     if not file.is_file():
-        return []
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise RecordError(f"{file}:{number} is damaged: {error}") from error
-        if not isinstance(row, dict):
-            raise RecordError(f"{file}:{number} is damaged: it holds no mapping")
-        rows.append(row)
-    return rows
+        return
+    try:
+        with file.open("rb") as lines:
+            for number, text in enumerate(lines, start=1):
+                yield Line(f"{file}:{number}", text, not text.endswith(b"\n"))
+    except OSError as error:
+        raise RecordError(f"{file} cannot be read: {error.strerror}") from error

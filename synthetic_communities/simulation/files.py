@@ -20,7 +20,7 @@ from .labels import mind_labels
 from .stage import Stage
 from .watching import Watcher
 
-LIMITS = ("max_concurrent", "call_timeout_seconds")
+LIMITS = ("max_concurrent", "call_timeout_seconds", "requests_per_minute", "tokens_per_minute")
 """Settings that no result may depend on: they stand in `usage.json`, and not in the record."""
 
 FILES = ("population_file", "world_file")

@@ -1,43 +1,113 @@
-"""What a run will do, counted before anything is done or spent. Pure."""
+"""What a run will do, told before anything is done or spent."""
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from ..domain.debate import Topic
-from ..domain.person import Person
-from ..engine.plan import Course, plan_run
-from ..minds.offline.priors import find_prior
+from ..report.html import build_table, paragraph, stand_alone
+from ..report.steps import name_acts
+from ..report.text import align_row, measure_width, spell_count
 
-AT_MOST = ("opening_position", "reading", "reaction", "social_update")
-"""Steps whose agents are asked only if there is something to ask: a position missing, a post to read or react to."""
+_NUMBER_WIDTHS = (10, 10, 10)
+"""Columns that `at most`, the acts and the calls take in a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepForecast:
-    """How many acts of one step a run will make.
+    """What a run will do in one step.
 
     Attributes:
         step: the step, as in the plan.
-        acts: how many.
+        acts: how many acts.
         is_exact: True if every one of them asks somebody; False: at most so many do.
+        calls: how many calls of language models they make if each succeeds at once, at most so many where `is_exact`
+            is False; None: not known, as a mind that is asked is not of this package.
     """
 
     step: str
     acts: int
     is_exact: bool = field(kw_only=True)
+    calls: int | None = field(kw_only=True)
 
 
-def forecast_run(course: Course) -> tuple[StepForecast, ...]:
-    """Return how many acts of every step a run will make, in the order in which the steps first come.
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will do.
 
-    An act is one question to one mind: with a language model, one call where it succeeds at once.
+    Attributes:
+        steps: what it will do in each step, in the order in which the acts take place.
+        levels: the length of the longest chain of acts that wait for one another. A run takes as long as so many
+            acts one after the other, however many go on at once.
+        max_concurrent: how many acts may be under way at once.
     """
-    acts = Counter(task.step for task in plan_run(course) if task.is_act)
-    return tuple(StepForecast(step, number, is_exact=step not in AT_MOST) for step, number in acts.items())
+
+    steps: tuple[StepForecast, ...]
+    levels: int = field(kw_only=True)
+    max_concurrent: int = field(kw_only=True)
+
+    @property
+    def acts(self) -> int:
+        """How many acts, at most so many where `is_exact` is False."""
+        return sum(step.acts for step in self.steps)
+
+    @property
+    def calls(self) -> int | None:
+        """How many calls of language models, if each succeeds at once; None: not known."""
+        known = [step.calls for step in self.steps if step.calls is not None]
+        return sum(known) if len(known) == len(self.steps) else None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every act asks somebody."""
+        return all(step.is_exact for step in self.steps)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each step, with `step`, `acts`, `is_exact` and `calls`."""
+        return [asdict(step) for step in self.steps]
+
+    def __str__(self) -> str:
+        """Return it as a table, with a few words below it."""
+        return "\n".join([*forecast_lines(self), "", *describe_forecast(self)])
+
+    def _repr_html_(self) -> str:
+        head = ["", *_head(self)]
+        table = build_table(head, _rows(self), caption="Forecast", numbers=range(1, len(head)))
+        return stand_alone(table, *map(paragraph, describe_forecast(self)))
 
 
-def count_drawn_priors(people: Iterable[Person], topic: Topic) -> int:
-    """Return how many people have no prior belief that speaks to the topic: the offline mind draws them a stance."""
-    seed = 0  # whether a stance is drawn does not depend on what is drawn
-    return sum(find_prior(person, topic, seed).drawn for person in people)
+def forecast_lines(forecast: Forecast) -> list[str]:
+    """Return a table: a line for each step, and one for all of them; calls where there may be some."""
+    rows = [["", *_head(forecast)], *_rows(forecast)]
+    widths = (max(measure_width(row[0]) for row in rows), *_NUMBER_WIDTHS)[: len(rows[0])]
+    return [align_row(row, widths) for row in rows]
+
+
+def describe_forecast(forecast: Forecast) -> Iterator[str]:
+    """Yield how much of a run has to wait for other parts of it, and how many calls of models it makes."""
+    yield f"The longest chain of acts that wait for one another: {forecast.levels:,}."
+    yield f"At most {forecast.max_concurrent:,} acts are under way at once."
+    if forecast.calls == 0:
+        yield "Model calls: 0. No language model is asked, and nothing is spent."
+    elif forecast.calls is None:
+        yield "Model calls: not known, as there is a mind that is not of this package."
+    else:
+        yield f"Model calls: {_bound(forecast)}{forecast.calls:,}, and more where one has to be tried again."
+
+
+def _head(forecast: Forecast) -> list[str]:
+    return ["", "acts", "calls"][: 2 if forecast.calls == 0 else 3]
+
+
+def _rows(forecast: Forecast) -> list[list[str]]:
+    total = StepForecast("", forecast.acts, is_exact=forecast.is_exact, calls=forecast.calls)
+    columns = len(_head(forecast))
+    rows = [[name_acts(step.step), *_cells(step)[:columns]] for step in forecast.steps]
+    return [*rows, ["in all", *_cells(total)[:columns]]]
+
+
+def _bound(forecast: Forecast) -> str:
+    return "at most " if any(step.calls and not step.is_exact for step in forecast.steps) else ""
+
+
+def _cells(step: StepForecast) -> list[str]:
+    return ["" if step.is_exact else "at most", spell_count(step.acts), spell_count(step.calls)]

@@ -2,23 +2,25 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import synthetic_communities.llm_client as llm_client
 
 from ..cast.thinking import MindSettings, build_mind
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.scene import Scene
+from ..llm.bodies import Bodies, encode_bodies
 from ..llm.call_log import CallLog
 from ..llm.choice import OFFLINE, ModelChoice, choose_model
+from ..llm.exchange import Exchange
 from ..llm.keys import read_environment
-from ..llm.logged import Bodies
 from ..llm.stack import MAX_CONNECTIONS
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.foresight import Extent, foresee_window
 from ..minds.offline.mind import OfflineMind
 from ..population import Population
+from .expectation import Expectation, expect_mind, expect_model
+from .failed_calls import hold
 
 
 class Minds:
@@ -85,6 +87,23 @@ class Minds:
         environment = read_environment(os.environ)
         return choose_model(self._argument, named, environment, looks_for_keys=self._looks_for_keys).name
 
+    def expected_of_people(self) -> Expectation:
+        """Return what is known of what people will think with, without making it.
+
+        Raises:
+            ConfigurationError: no such model, or nothing is found, and something must be.
+        """
+        return expect_mind(self.given) if self.given is not None else expect_model(self.expected_name())
+
+    def expected_of_candidates(self) -> Expectation:
+        """Return what is known of what candidates and mediator will think with, without making it.
+
+        Raises:
+            ConfigurationError: no such model, or nothing is found, and something must be.
+        """
+        named = self._config.candidate_model
+        return expect_model(named) if named else self.expected_of_people()
+
     def _choose(self, named: str | None) -> tuple[Mind, ModelChoice]:
         if named not in self._chosen:
             environment = read_environment(os.environ)
@@ -111,9 +130,16 @@ class Minds:
             window_tokens=self.foresee() if self.foresee is not None and name != OFFLINE else None,
             # A verb called by hand may be told to ask more people at once than the configuration says.
             max_connections=max(MAX_CONNECTIONS, config.max_concurrent),
-            observe=self.calls.note,
-            bodies=_Forwarded(self),
+            requests_per_minute=config.requests_per_minute,
+            tokens_per_minute=config.tokens_per_minute,
+            observe=self._observe,
         )
+
+    def _observe(self, exchange: Exchange) -> None:
+        self.calls.note(exchange.entry)
+        hold(exchange)
+        if self.bodies is not None:
+            self.bodies.write(encode_bodies(exchange))
 
 
 def foresee_run(config: Config, population: Population, mediator: Mediator | None) -> int:
@@ -131,15 +157,3 @@ def foresee_run(config: Config, population: Population, mediator: Mediator | Non
     )
     scene = Scene(config.load_world_story(), topics, candidates)
     return foresee_window(scene, [persona.person() for persona in population.personas], extent)
-
-
-class _Forwarded:
-    """Where whole texts go, wherever that is by the time there are some."""
-
-    def __init__(self, minds: Minds) -> None:
-        self._minds = minds
-
-    def write(self, text: str, /) -> Any:
-        """Write one line."""
-        if self._minds.bodies is not None:
-            self._minds.bodies.write(text)

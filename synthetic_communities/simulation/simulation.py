@@ -15,6 +15,7 @@ from ..social_media import as_feed_post
 from .acts import Acts
 from .bookkeeping import Bookkeeping
 from .events import Events
+from .failed_calls import FailedCalls
 from .recorder import Recorder
 from .stage import Stage
 from .watching import Watcher
@@ -33,6 +34,7 @@ class Simulation:
         recorder: Recorder,
         watcher: Watcher,
         *,
+        failed_calls: FailedCalls,
         published: list[DebateTranscript],
         at_opening_end: Callable[[], None],
     ) -> None:
@@ -42,6 +44,7 @@ class Simulation:
             stage: what it is made of.
             recorder: where the record goes.
             watcher: who counts and times.
+            failed_calls: who keeps the calls of acts that come to nothing.
             published: where transcripts are added as they are published, for those who follow from outside.
             at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
         """
@@ -59,6 +62,7 @@ class Simulation:
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
         self._watcher = watcher
         self._recorder = recorder
+        self._failed_calls = failed_calls
 
     async def run(self) -> None:
         """Do every task, writing the record as epochs end.
@@ -66,7 +70,7 @@ class Simulation:
         Raises:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
-        with inside(), self._recorder:
+        with inside(), self._recorder, self._failed_calls.holding():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
                 await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
@@ -77,8 +81,10 @@ class Simulation:
 
     async def _perform(self, task: Task) -> Outcome[Any]:
         self._watcher.start(task)
+        self._failed_calls.begin(task)
         return await self._acts.perform(task)
 
     def _settle(self, task: Task, outcome: Outcome[Any]) -> None:
+        self._failed_calls.end(task, outcome)
         self._bookkeeping.settle(task, outcome)
         self._watcher.end(task, outcome)

@@ -57,10 +57,8 @@ class Stage:
 
     def limit(self) -> int:
         """Return how many acts may be under way at once: as stated, else what the models' servers usually bear."""
-        if self.config.is_stated("max_concurrent"):
-            return self.config.max_concurrent
-        usual = [mind.max_concurrent for mind in self.minds() if isinstance(mind, LLMMind) and mind.max_concurrent]
-        return min([self.config.max_concurrent, *usual])
+        usual = [mind.max_concurrent for mind in self.minds() if isinstance(mind, LLMMind)]
+        return limit_acts(self.config, usual)
 
     def course(self) -> Course:
         """Return what there is to plan for; all that is drawn beforehand is drawn here."""
@@ -68,6 +66,18 @@ class Stage:
         return build_course(
             self.config, ids, [candidate.id for candidate in self.candidates], [t.id for t in self.mediator.topics]
         )
+
+
+def limit_acts(config: Config, usual: Iterable[int | None]) -> int:
+    """Return how many acts may be under way at once: as stated, else what the models' servers usually bear.
+
+    Args:
+        config: the settings.
+        usual: what each server bears; None: as many as usual.
+    """
+    if config.is_stated("max_concurrent"):
+        return config.max_concurrent
+    return min([config.max_concurrent, *(number for number in usual if number)])
 
 
 def build_course(

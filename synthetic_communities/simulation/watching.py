@@ -9,8 +9,12 @@ from typing import Any
 
 from ..domain.outcome import Done, Outcome, reason_of
 from ..engine.ledger import Ledger, Task
+from .utterances import Utterance, find_utterance
 
 logger = logging.getLogger("synthetic_communities.acts")
+
+SAID_KEPT = 3
+"""Utterances that a moment holds at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Moment:
         total: acts of the run.
         in_flight: acts under way.
         missing: acts that were refused, could not be read, failed or were skipped.
+        said: what was said last, at most `SAID_KEPT` utterances, oldest first.
     """
 
     epoch: int
@@ -34,6 +39,7 @@ class Moment:
     total: int
     in_flight: int
     missing: int
+    said: tuple[Utterance, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,6 +72,7 @@ class Watcher:
         self._total = 0
         self._done = 0
         self._missing = 0
+        self._said: tuple[Utterance, ...] = ()
         self._began: dict[str, float] = {}
 
     def begin(self, ledger: Ledger) -> None:
@@ -93,12 +100,20 @@ class Watcher:
         self._done += 1
         self._missing += outcome.status not in ("done", "not_asked")
         _log_end(task, outcome, seconds)
+        self._hear(task.step, outcome)
         self._tell(task.step)
+
+    def _hear(self, step: str, outcome: Outcome[Any]) -> None:
+        if self._observer is None or not isinstance(outcome, Done):
+            return
+        utterance = find_utterance(step, outcome.value)
+        if utterance is not None:
+            self._said = (*self._said, utterance)[-SAID_KEPT:]
 
     def _tell(self, step: str) -> None:
         if self._observer is not None:
-            in_flight = len(self._began)
-            self._observer(Moment(self._epoch, self._epochs, step, self._done, self._total, in_flight, self._missing))
+            counts = self._done, self._total, len(self._began), self._missing
+            self._observer(Moment(self._epoch, self._epochs, step, *counts, self._said))
 
 
 def _log_end(task: Task, outcome: Outcome[Any], seconds: float) -> None:

@@ -9,7 +9,7 @@
 
     model = ScriptedModel(lambda request, call: JUDGEMENT if request.reply_format else "Let us wait and see.")
     result = GameEngine.from_config(Config.bundled(), model=LLMMind(model)).run()
-    assert result.votes.counted == result.votes.population
+    assert result.vote_counts.counted == result.vote_counts.population
     assert "BALLOT" in model.requests[-1].user[-1]
 
 It stands where a real model stands, so everything that builds on models can be tested without one.

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ...errors import ConfigurationError, Problem
@@ -11,6 +12,7 @@ from ..http_failures import Filtered, OptionRefused, read_failure
 from ..model import Call, ModelReply, ModelRequest, ReplyFormat
 from ..per_loop import PerLoop
 from ..prepared import Prepared
+from ..rate_headers import read_rates
 from ..server import Server
 from .anthropic_abilities import Abilities, look_up_abilities
 from .anthropic_client import read_answer
@@ -108,7 +110,8 @@ class AnthropicMessages:
 
     def _read(self, answer: HttpAnswer, *, sends_schema: bool) -> ModelReply:
         if answer.is_success:
-            return parse_reply(answer.parse(), self._model)
+            reply, rates = parse_reply(answer.parse(), self._model), read_rates(answer.headers, now=self._clock())
+            return replace(reply, rates=rates) if rates else reply
         options = ("output_config",) if sends_schema else ()
         failure = read_failure(answer, self._server, now=self._clock(), options=options)
         if isinstance(failure, Filtered):

@@ -11,6 +11,7 @@ from ..answers import HttpAnswer
 from ..http_failures import Filtered, OptionRefused, read_failure
 from ..model import Call, ModelReply, ModelRequest
 from ..per_loop import PerLoop
+from ..rate_headers import read_rates
 from ..server import Server
 from ..transport import HttpConnections
 
@@ -103,7 +104,8 @@ class HttpChat(ABC, Generic[F]):
             body = answer.parse()
             status = self._hidden_status(body)
             if status is None:
-                return self._parse(body)
+                reply, rates = self._parse(body), read_rates(answer.headers, now=self._clock())
+                return replace(reply, rates=rates) if rates else reply
             answer = replace(answer, status=status)
         droppable = self._droppable(request, features)
         failure = read_failure(answer, self.server, now=self._clock(), options=droppable)

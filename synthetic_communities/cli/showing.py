@@ -1,0 +1,120 @@
+"""What `show` prints: the tables of a run, or the words behind them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import RecordError
+from ..late import Late
+from ..report.result import SimulationResult, load_run
+from .program import WRONG_USAGE, print_text, say, say_errors
+from .running import DONE, measure_columns, show_result
+
+if TYPE_CHECKING:
+    from ..report import plots, telling_json
+    from ..report.outline import Told
+else:  # not every command shows a run
+    plots = Late("synthetic_communities.report.plots")
+    telling_json = Late("synthetic_communities.report.telling_json")
+
+VIEWS: Mapping[str, Callable[[SimulationResult, Any], Told]] = {
+    "person": lambda result, who: result.story(who),
+    "debate": lambda result, question: result.debate(question),
+    "conversation": lambda result, conversation_id: result.conversation(conversation_id),
+    "feed": lambda result, epoch: result.feed(epoch),
+    "failures": lambda result, _: result.failed_acts(),
+}
+"""Option to what it shows."""
+
+PLOTS = "plots"
+
+
+def choose_view(options: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """Return the one option that was given, and its value; None: none was, and the tables are shown.
+
+    Raises:
+        click.UsageError: several were.
+    """
+    given = [(name, value) for name, value in options.items() if value is not None and value is not False]
+    if len(given) > 1:
+        named = " and ".join(f"--{name}" for name, _ in given)
+        raise click.UsageError(f"{named} show different things; give one of them at a time")
+    return given[0] if given else None
+
+
+def show_run(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command: str) -> int:
+    """Show something of the run in this directory, then what of it is damaged, and return the exit status.
+
+    Args:
+        path: of the run directory.
+        view: an option and its value; None: the tables.
+        as_data: whether to print JSON.
+        command: what was typed to start this program, for advice on what to type next.
+
+    Raises:
+        SyntheticCommunitiesError: there is no run, nothing of it can be read, or what was asked for is not in it.
+        click.BadParameter: pictures cannot be written.
+    """
+    with _reading(path):
+        result = load_run(path, skip_damaged=True)
+    try:
+        _show(result, view, as_data=as_data, command=command)
+    finally:
+        say_errors(result.damages)
+    if not result.damages:
+        return DONE
+    say("What is shown is what could be read.")
+    return WRONG_USAGE
+
+
+def _show(result: SimulationResult, view: tuple[str, Any] | None, *, as_data: bool, command: str) -> None:
+    if view is None:
+        _show_tables(result, as_data=as_data, command=command)
+    elif view[0] == PLOTS:
+        _show_plots(result, view[1], as_data=as_data)
+    else:
+        _show_words(result, *view, as_data=as_data)
+
+
+def _show_tables(result: SimulationResult, *, as_data: bool, command: str) -> None:
+    with _reading(result.path):
+        _ = result.record  # read here: what fails from now on has to do with the terminal
+    show_result(result, command, as_data=as_data)
+
+
+def _show_words(result: SimulationResult, option: str, value: Any, *, as_data: bool) -> None:
+    with _reading(result.path):
+        told, status = VIEWS[option](result, value), result.measured.get("status")
+    if as_data:
+        click.echo(telling_json.told_as_json(option, told, path=result.path, status=status))
+    else:
+        print_text(told.text(measure_columns()))
+
+
+def _show_plots(result: SimulationResult, folder: Path, *, as_data: bool) -> None:
+    with _reading(result.path):
+        _ = result.record
+    try:
+        paths = plots.save_plots(result, folder)
+    except OSError as error:
+        why = f"no pictures can be written to {folder}: {error.strerror}"
+        raise click.BadParameter(why, param_hint=f"--{PLOTS}") from error
+    if as_data:
+        click.echo(telling_json.as_json({"path": str(result.path), "plots": list(map(str, paths))}))
+    else:
+        print_text("".join(["Pictures:\n", *(f"  {shlex.quote(str(path))}\n" for path in paths)]))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise what the system says of files as an error of the record; what is printed has no place in here."""
+    try:
+        yield
+    except OSError as error:
+        raise RecordError(f"{error.filename or path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,91 @@
+"""Keeping to what an account may ask of a model, and learning what that is."""
+
+import re
+from dataclasses import replace
+
+from .failures import CallError, ModelUnavailableError
+from .limiter_changes import LimitObserver
+from .limiter_shared import SharedLimiter
+from .limiter_ticket import Ending, Ticket
+from .model import Call, Model, ModelReply, ModelRequest
+from .wrapper import Wrapper
+
+MOST_TOO_LONG = 3
+"""How many times in a row, with nothing served between, a server may ask for a pause that nobody waits for."""
+
+_AT_ONCE = re.compile(r"concurren|simultaneous|in parallel|at once", re.IGNORECASE)
+"""How servers say of HTTP 429 that it is about calls at once, and not about calls in a time."""
+
+
+class Limited(Wrapper):
+    """Takes a place from the limiter for every try of a call, and gives it back when the try has ended.
+
+    While a call waits here, its act keeps its place under the run's own limit: so no more calls wait than may be under
+    way, however many acts there are.
+    """
+
+    def __init__(self, inner: Model, limiter: SharedLimiter, *, observe: LimitObserver | None = None) -> None:
+        """Take the model, what decides, and who is told of changes while the model is open."""
+        super().__init__(inner)
+        self.limiter = limiter
+        self._observe = observe
+
+    async def __aenter__(self) -> "Limited":
+        """Open the other one on the running loop."""
+        await super().__aenter__()
+        if self._observe is not None:
+            self.limiter.watch(self._observe)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close it."""
+        if self._observe is not None:
+            self.limiter.unwatch(self._observe)
+        await super().__aexit__(*exc_info)
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Return the reply.
+
+        Raises:
+            CallError: there is none.
+            ModelUnavailableError: no call can succeed, or the server keeps asking for pauses that nobody waits for.
+        """
+        ticket = Ticket(request.length, request.max_output_tokens)
+        waited = await self.limiter.take(ticket, (-call.priority, call.key))
+        if waited:
+            call = replace(call, waited_seconds=call.waited_seconds + waited)
+        try:
+            reply = await self.inner.reply(request, call)
+        except CallError as error:
+            ending = read_ending(error)
+            self.limiter.end(ticket, ending)
+            if ending.kind != "other" and self.limiter.limiter.too_long >= MOST_TOO_LONG:
+                raise self._used_up(error) from error
+            raise
+        except BaseException:
+            self.limiter.end(ticket)
+            raise
+        self.limiter.end(ticket, Ending("served", rates=reply.rates, usage=reply.usage))
+        return reply
+
+    def _used_up(self, error: CallError) -> ModelUnavailableError:
+        asked = f"asked {MOST_TOO_LONG} times in a row for a wait that is too long"
+        last = "" if error.retry_after_seconds is None else f", last {error.retry_after_seconds:,.0f} s"
+        return ModelUnavailableError(
+            f"{self.name}: the server {asked}{last} ({error}); its limit seems to be used up: run again later, or have "
+            "the limit raised"
+        )
+
+
+def read_ending(error: CallError) -> Ending:
+    """Return what a failure says of limits."""
+    if error.kind not in ("rate limit", "overloaded"):
+        # An answer all the same, if tokens were counted or limits told.
+        return Ending("other", rates=error.rates, usage=error.usage)
+    is_rate = error.kind == "rate limit" and not _AT_ONCE.search(error.detail)
+    return Ending(
+        "refused" if is_rate else "crowded",
+        f"{error.kind}, HTTP {error.status}" if error.status else error.kind,
+        retry_after_seconds=error.retry_after_seconds,
+        rates=error.rates,
+    )

@@ -1,0 +1,110 @@
+"""Limits that somebody tells of: the server in its headers, or the user in the configuration."""
+
+from .limiter_ticket import Ending, Ticket
+from .model import Usage
+from .rate_allowance import Allowance, Reckoning
+from .rate_bucket import Bucket
+from .rate_headers import Counted, RateFact
+
+CHARACTERS_PER_TOKEN = 4.0
+"""What a token is taken for until replies tell."""
+
+SMOOTHING = 0.1
+"""What one reply counts for in what tokens are expected of the next request."""
+
+SAVED_UP_SECONDS = 0.5
+"""How much of what the user allows a minute may be saved up."""
+
+RESERVED_REQUESTS = 2.0
+"""What is left unused of requests: one as servers differ in whether they count the call they answer, one for chance."""
+
+
+class Counts:
+    """Everything that is counted, and what a call is expected to take of it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing told."""
+        self._given: dict[Counted, tuple[float, Bucket]] = {}
+        self._told: dict[Counted, Allowance] = {}
+        self._first_position: dict[Counted, int] = {}
+        self._input_ratio = self._output_ratio = 1.0
+
+    def give(self, counted: Counted, per_minute: float, now: float) -> bool:
+        """Hold to so much a minute from here on, and return whether that is another limit than before."""
+        if counted in self._given and self._given[counted][0] == per_minute:
+            return False
+        rate = per_minute / 60
+        size = max(1.0, rate * SAVED_UP_SECONDS)
+        self._given[counted] = per_minute, Bucket(rate, size, level=size, at=now)
+        return True
+
+    def wait_for(self, ticket: Ticket, now: float) -> float:
+        """Return how long until all of them let a call go, in seconds; 0: at once."""
+        if not self._given and not self._told:
+            return 0.0
+        self._expect(ticket)
+        waits = [bucket.wait_for(ticket.cost(counted), now) for counted, (_, bucket) in self._given.items()]
+        waits += [allowance.wait_for(ticket.cost(counted), now) for counted, allowance in self._told.items()]
+        return max(waits)
+
+    def take(self, ticket: Ticket, now: float) -> None:
+        """Note that a call goes, for which `wait_for` has just said that it may."""
+        for counted, (_, bucket) in self._given.items():
+            bucket.take(ticket.cost(counted), now)
+        if self._told:
+            ticket.reckonings = {
+                counted: allowance.take(ticket.cost(counted), now) for counted, allowance in self._told.items()
+            }
+
+    def settle(self, ticket: Ticket, usage: Usage, now: float) -> None:
+        """Put right what was expected of a call, and learn from it what to expect."""
+        read, written = usage.prompt_tokens, usage.output_tokens
+        if read is None or written is None:
+            return
+        if "tokens" in self._given:
+            self._given["tokens"][1].take(read + written - ticket.cost("tokens"), now)
+        if ticket.characters:
+            ratio = read * CHARACTERS_PER_TOKEN / ticket.characters
+            self._input_ratio += SMOOTHING * (ratio - self._input_ratio)
+        if ticket.room_tokens:
+            self._output_ratio += SMOOTHING * (written / ticket.room_tokens - self._output_ratio)
+
+    def hear(self, ticket: Ticket, fact: RateFact, position: int, now: float, *, is_refused: bool) -> bool:
+        """Take in what an answer told, and return whether the limit is another than before.
+
+        Args:
+            ticket: the call it answered.
+            fact: what it told.
+            position: how many calls have been let go by now.
+            now: when it came.
+            is_refused: whether it is a refusal.
+        """
+        if fact.counted not in self._told:
+            reserve = RESERVED_REQUESTS if fact.counted == "requests" else 0.0
+            self._told[fact.counted] = Allowance(reserve=reserve)
+            self._first_position[fact.counted] = position
+        return self._told[fact.counted].tell(
+            fact,
+            self._reckoning(ticket, fact.counted),
+            position=ticket.position,
+            sent_at=ticket.granted_at,
+            now=now,
+            is_refused=is_refused,
+        )
+
+    def _reckoning(self, ticket: Ticket, counted: Counted) -> Reckoning:
+        """Return what was reckoned when a call went; of one that went before anything was told, what was used since."""
+        found = ticket.reckonings.get(counted) if ticket.reckonings else None
+        if found is not None:
+            return found
+        self._expect(ticket)
+        return Reckoning((ticket.position - self._first_position[counted]) * ticket.cost(counted), None, 0.0)
+
+    def _expect(self, ticket: Ticket) -> None:
+        ticket.input_tokens = ticket.characters / CHARACTERS_PER_TOKEN * self._input_ratio
+        ticket.output_tokens = ticket.room_tokens * self._output_ratio
+
+
+def is_explained(ticket: Ticket, ending: Ending) -> bool:
+    """Say whether the headers of a refusal explain it: less was left of something than the call takes."""
+    return any(fact.remaining < ticket.cost(fact.counted) for fact in ending.rates)

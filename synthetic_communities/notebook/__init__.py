@@ -1,0 +1,1 @@
+"""What a run shows in a notebook while it lasts: one display, updated in place."""

@@ -1,0 +1,36 @@
+"""How far a run came."""
+
+from dataclasses import dataclass, field
+
+from .text import count_of
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a run came.
+
+    Attributes:
+        status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
+        epochs: number of epochs asked for.
+        epochs_ended: number of epochs in the record.
+        has_ballots: whether there was a ballot.
+    """
+
+    status: str | None
+    epochs: int = field(kw_only=True)
+    epochs_ended: int = field(kw_only=True)
+    has_ballots: bool = field(kw_only=True)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.status == "complete"
+
+    def __str__(self) -> str:
+        """Return why a run is partial, and how far it came; that it is complete, if it is."""
+        ended = f"{self.epochs_ended:,} of {count_of(self.epochs, 'epochs')} ended"
+        ballots = "the ballots are in" if self.has_ballots else "no ballot was held"
+        if self.is_complete:
+            return f"Complete: {ended}, {ballots}."
+        why = self.status if self.status in ("interrupted", "failed") else "still running, or killed"
+        return f"Partial ({why}): {ended}, {ballots}."

@@ -1,0 +1,168 @@
+"""The picture of one person: its stances and its first choice after every step, and its ballot."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ..curves import PersonCurve, Point, follow_person, sum_by_step
+from ..flows import Group, order_groups
+from ..moments import BALLOT, OPENING, choose_evenly
+from ..record import Move, Record
+from ..text import spell_stance
+from .sheet import LINE, Sheet, cut, draw_empty, label_ticks, name_axis, name_topic, spell_shown, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TOPICS_SHOWN = 12
+"""Topics one below the other; of more, the first are shown."""
+
+EPOCHS_NUMBERED = 12
+"""Epochs that have their number below them; of more, some at even distances have."""
+
+NAME_SHOWN = 18
+"""Columns that are shown of a candidate's name."""
+
+BESIDE, STEP_WIDTH, LEAST_WIDTH, MOST_WIDTH = 1.4, 0.4, 4.6, 12.0
+"""Inches: left of the panels; from step to step; width of the panels at least, and at most."""
+
+HEAD, PANEL_HEIGHT, GAP, ROW = 2.6 * LINE, 1.2, 0.15, 0.25
+"""Inches: above each panel, of a topic's panel, below it; for each candidate."""
+
+MARKERS = {OPENING: "D", "debate": "s", "chat": "o", "social": "^"}
+"""Step to its sign."""
+
+OTHER_MARKER, NO_ANSWER_MARKER = "P", "x"
+"""Signs of a step that a later version of this package may have, and of a step without an answer on the topic."""
+
+MOVED_IN = {"debate": "debates", "chat": "chats", "social": "feed"}
+"""Step to where it moved somebody."""
+
+LINE_LOOK: dict[str, Any] = {"linestyle": "-", "linewidth": 1, "solid_capstyle": "butt", "solid_joinstyle": "round"}
+MARKER_LOOK: dict[str, Any] = {"color": "black", "markeredgecolor": "black", "markeredgewidth": 1}
+
+KEY = (
+    "Diamond: opening. Square: after debates. Circle: after chats. Triangle: after the feed. "
+    "Hollow: cut short by the bound on one update. Cross: no answer on this topic, the stance stays. "
+    "Dotted lines: the first choice changed. Star: the ballot."
+)
+
+
+def draw_person(record: Record, persona_id: str) -> "Figure":
+    """Return the picture: a panel for each topic, and one for first choices and the ballot."""
+    curve = follow_person(record, persona_id)
+    title = title_of(f"The way of {_name_person(curve)}", record)
+    if not curve.steps and curve.ballot is None:
+        return draw_empty(record, title, "No step and no ballot of this person is recorded.")
+    topics = list(curve.topics)[:TOPICS_SHOWN]
+    groups = order_groups(record, [*curve.choices, *([curve.ballot] if curve.ballot else [])])
+    width = min(MOST_WIDTH, max(LEAST_WIDTH, STEP_WIDTH * (len(curve.steps) + 2)))
+    below = len(topics) * (HEAD + PANEL_HEIGHT + GAP)
+    notes = (KEY, spell_shown(TOPICS_SHOWN, len(curve.topics), "topics"))
+    height = below + HEAD + len(groups) * ROW + 2.5 * LINE
+    sheet = Sheet(BESIDE + width, height, record, title=title, notes=notes)
+    panels = [_draw_topic(sheet, record, curve, topic_id, width) for topic_id in topics]
+    panels.append(_draw_choices(sheet, below, curve, groups, width))
+    _mark_time(panels, curve)
+    return sheet.figure
+
+
+def _name_person(curve: PersonCurve) -> str:
+    name, persona_id = cut(curve.name, instead=curve.persona_id), cut(curve.persona_id)
+    return name if name == persona_id else f"{name} ({persona_id})"
+
+
+def _draw_topic(sheet: Sheet, record: Record, curve: PersonCurve, topic_id: str, width: float) -> "Axes":
+    top = list(curve.topics).index(topic_id) * (HEAD + PANEL_HEIGHT + GAP)
+    points = curve.topics[topic_id]
+    sheet.write(BESIDE, top + LINE, name_topic(record, topic_id), weight="bold")
+    sheet.write(BESIDE, top + 2 * LINE, _spell_way(points))
+    panel = sheet.add_panel(BESIDE, top + HEAD, width, PANEL_HEIGHT)
+    panel.set_ylim(-1.08, 1.08)
+    label_ticks(panel, "y", [-1, 0, 1], ["against -1", "0", "for +1"])
+    name_axis(panel, "y", "stance")
+    panel.axhline(0, color="0.8", linewidth=0.6, zorder=0, solid_capstyle="butt")
+    places = [(point.position, point.move.after) for point in points if point.move.after is not None]
+    panel.plot([x for x, _ in places], [y for _, y in places], color="0.45", marker="", **LINE_LOOK)
+    _mark_points(panel, points)
+    return panel
+
+
+def _spell_way(points: Sequence[Point]) -> str:
+    """Return where somebody began and ended, and what moved it by how much."""
+    stances = [point.move.after for point in points if point.move.after is not None]
+    if not stances:
+        return "no stance is recorded"
+    moved = [f"{MOVED_IN.get(step, step)} {spell_stance(by)}" for step, by in sum_by_step(points).items()]
+    way = f"{spell_stance(stances[0])} to {spell_stance(stances[-1])}"
+    return f"{way}; {', '.join(moved)}" if moved else way
+
+
+def _mark_points(panel: "Axes", points: Sequence[Point]) -> None:
+    marks: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for point in points:
+        if point.move.after is not None:
+            marks.setdefault(_choose_mark(point.move), []).append((point.position, point.move.after))
+    for (marker, fill), places in marks.items():
+        look: dict[str, Any] = {"marker": marker, "markersize": 5, "markerfacecolor": fill, **MARKER_LOOK}
+        panel.plot([x for x, _ in places], [y for _, y in places], linestyle="", **look)
+
+
+def _choose_mark(move: Move) -> tuple[str, str]:
+    """Return the sign of what a step did, and what it is filled with."""
+    marker = MARKERS.get(move.step, OTHER_MARKER) if move.status == "done" else NO_ANSWER_MARKER
+    return marker, "white" if move.clamped else "black"
+
+
+def _draw_choices(sheet: Sheet, top: float, curve: PersonCurve, groups: Sequence[Group], width: float) -> "Axes":
+    """Draw whom the person preferred after every step, a row for each candidate, and for whom it voted."""
+    sheet.write(BESIDE, top + 2 * LINE, "First choice, and the ballot", weight="bold")
+    panel = sheet.add_panel(BESIDE, top + HEAD, width, len(groups) * ROW)
+    panel.set_ylim(len(groups) - 0.5, -0.5)
+    names = [cut(group.name, NAME_SHOWN, instead=group.candidate_id or "") for group in groups]
+    label_ticks(panel, "y", list(range(len(groups))), names)
+    for row in range(len(groups)):
+        panel.axhline(row, color="0.9", linewidth=0.6, zorder=0, solid_capstyle="butt")
+    rows = [groups.index(choice) for choice in curve.choices]
+    look: dict[str, Any] = {"markerfacecolor": "black", **MARKER_LOOK}
+    panel.step(range(len(rows)), rows, where="post", marker=".", markersize=5, **look, **LINE_LOOK)
+    if curve.ballot is not None:
+        panel.plot([len(rows)], [groups.index(curve.ballot)], marker="*", markersize=9, **look)
+    return panel
+
+
+def _mark_time(panels: Sequence["Axes"], curve: PersonCurve) -> None:
+    """Set the steps along all panels: lines where an epoch begins and where the first choice changed, numbers below."""
+    end = len(curve.steps) + (0.7 if curve.ballot is not None else -0.3)
+    begins = [place for place, (one, other) in enumerate(pairwise(map(_part, curve.steps)), start=1) if one != other]
+    changes = [place for place, (one, other) in enumerate(pairwise(curve.choices), start=1) if one != other]
+    for panel in panels:
+        panel.set_xlim(-0.7, end)
+        for place in [*begins, *([len(curve.steps)] if curve.ballot is not None else [])]:
+            panel.axvline(place - 0.5, color="0.8", linewidth=0.6, zorder=0, solid_capstyle="butt")
+        for place in changes:
+            panel.axvline(place, color="black", linewidth=0.8, linestyle=":", zorder=0, dash_capstyle="butt")
+    labels = _label_time(curve)
+    label_ticks(panels[-1], "x", [place for place, _ in labels], [label for _, label in labels])
+    name_axis(panels[-1], "x", "epoch")
+
+
+def _part(step: tuple[int, str]) -> tuple[int, bool]:
+    """Return the part of the run that a step belongs to; the opening is one of its own."""
+    epoch, name = step
+    return epoch, name == OPENING
+
+
+def _label_time(curve: PersonCurve) -> list[tuple[float, str]]:
+    """Return what stands where below the steps: numbers of epochs under the middle of their steps."""
+    epochs: dict[int, list[int]] = {}
+    for place, (epoch, step) in enumerate(curve.steps):
+        if step != OPENING:
+            epochs.setdefault(epoch, []).append(place)
+    numbers = [(sum(places) / len(places), str(epoch)) for epoch, places in epochs.items()]
+    ballot = [(float(len(curve.steps)), BALLOT)] if curve.ballot is not None else []
+    if len(numbers) > EPOCHS_NUMBERED:  # without what stands so close to others that they would overlap
+        return [*choose_evenly(numbers[:-1], EPOCHS_NUMBERED), *ballot]
+    opening = [(float(place), OPENING) for place, (_, step) in enumerate(curve.steps) if step == OPENING]
+    return [*opening, *numbers, *ballot]

@@ -1,0 +1,118 @@
+"""How far a run is, in plain words: what a log, a terminal and a notebook tell of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .watching import Moment
+
+DOINGS = {
+    "": "getting ready",
+    "opening_position": "candidates take their positions",
+    "opening_opinion": "people say where they stand",
+    "reading": "candidates read the feed",
+    "question": "the mediator asks a question",
+    "introduction": "the mediator introduces a question",
+    "statement": "candidates debate",
+    "reflection": "candidates look back on a debate",
+    "debate_update": "people weigh what they heard in debates",
+    "chat_turn": "people talk in pairs",
+    "chat_update": "people weigh what their partner said",
+    "post": "people post",
+    "reaction": "people react to posts",
+    "social_update": "people weigh what they read",
+    "ballot": "people vote",
+}
+"""Step to what is going on."""
+
+OUTSIDE_EPOCHS = ("", "opening_position", "opening_opinion", "ballot")
+"""Steps that belong to no epoch."""
+
+
+class Progress:
+    """What is known of a run under way; an engine's observer.
+
+    Attributes:
+        moment: how far it is; None before it begins.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Begin to count the time that passes.
+
+        Args:
+            clock: returns the time in seconds.
+        """
+        self.moment: Moment | None = None
+        self._clock = clock
+        self._began = clock()
+
+    def __call__(self, moment: Moment) -> None:
+        """Take note of how far the run is."""
+        self.moment = moment
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Time since the run began."""
+        return self._clock() - self._began
+
+    def line(self) -> str:
+        """Return everything on one line."""
+        if self.moment is None:
+            return f"{DOINGS['']}, {spell_time(self.elapsed_seconds)} elapsed"
+        rest = describe_rest(self.moment, self.elapsed_seconds)
+        return f"{describe_doing(self.moment)}: {describe_done(self.moment)}, {rest}"
+
+
+def describe_doing(moment: Moment) -> str:
+    """Return what is going on: `epoch 2 of 3, people talk in pairs`."""
+    doing = DOINGS.get(moment.step, moment.step)
+    return doing if moment.step in OUTSIDE_EPOCHS else f"epoch {moment.epoch + 1} of {moment.epochs}, {doing}"
+
+
+def describe_done(moment: Moment) -> str:
+    """Return the acts done of all: `812 of 2,482 acts done`."""
+    return f"{moment.done:,} of {moment.total:,} acts done"
+
+
+def describe_rest(moment: Moment, elapsed_seconds: float) -> str:
+    """Return the acts in flight, those without an answer, the time passed and the time left."""
+    left = estimate_seconds_left(moment, elapsed_seconds)
+    parts = [
+        f"{moment.in_flight:,} in flight",
+        describe_spent(moment, elapsed_seconds),
+        f"about {spell_time(left)} left" if left is not None else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def describe_spent(moment: Moment | None, elapsed_seconds: float) -> str:
+    """Return the acts without an answer, if any, and the time passed."""
+    missing = f"{moment.missing:,} without an answer, " if moment is not None and moment.missing else ""
+    return f"{missing}{spell_time(elapsed_seconds)} elapsed"
+
+
+def describe_interruption(directory: Path) -> str:
+    """Return where an interrupted run is, and how to read it, on one line."""
+    return (
+        "the run was interrupted and cannot be continued; "
+        f"what is recorded, up to the last epoch that ended, stands in {directory}; "
+        f"to read it: {spell_loading(directory)}"
+    )
+
+
+def spell_loading(directory: Path) -> str:
+    """Return the Python that reads a run directory."""
+    return f"from synthetic_communities import load_run; result = load_run({str(directory)!r})"
+
+
+def estimate_seconds_left(moment: Moment, elapsed_seconds: float) -> float | None:
+    """Return the time left if acts go on to end as fast as they did on average; None before the first has ended."""
+    if not moment.done:
+        return None
+    return elapsed_seconds * (moment.total - moment.done) / moment.done
+
+
+def spell_time(seconds: float) -> str:
+    """Return a time as `1:02:03`, or `2:03` if it is shorter than an hour."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
