@@ -41,6 +41,8 @@ logger = logging.getLogger("synthetic_communities.beliefs")
 
 V = TypeVar("V", bound=PersonView)
 
+_NO_REACTIONS = Reactions({})
+
 
 @dataclass
 class ChatEntry:
@@ -97,9 +99,9 @@ class Persona(Member):
         self.memory: list[EpochMemory] = []
         self._reading: Reading | None = None
         self._attention = Attention()
-        self._drawn: set[str] = set()
+        self._drawn: frozenset[str] = frozenset()
         self._feed: tuple[FeedPost, ...] = ()
-        self._reactions = Reactions({})
+        self._reactions = _NO_REACTIONS
 
     def __repr__(self) -> str:
         return f"Persona({self.id!r})"
@@ -265,13 +267,13 @@ class Persona(Member):
             return self.not_asked("react_to_post", "nothing to react to")
         view = self._life_view(ReactionView, occasion, feed=feed, considered=considered)
         answer: Answer[Reactions] = await self.ask_mind("react_to_post", view)
-        self._reactions = answer.value if isinstance(answer, Done) else Reactions({})
+        self._reactions = answer.value if isinstance(answer, Done) else _NO_REACTIONS
         return answer
 
     def see(self, feed: tuple[FeedPost, ...]) -> None:
         """Be shown a feed: what was not seen before becomes knowledge."""
         self._feed = feed
-        self._reactions = Reactions({})
+        self._reactions = _NO_REACTIONS
         known = {as_feed_post(post).id for post in self.social_media_knowledge}
         self.social_media_knowledge += [post_row(post) for post in feed if post.id not in known]
 
@@ -301,7 +303,7 @@ class Persona(Member):
             older = self.memory[forgotten - 1]
             self.memory[forgotten - 1] = replace(older, heard=(), conversation=(), feed=())
         self._attention.begin_epoch({name: getattr(self, name) for name in KNOWLEDGE})
-        self._feed, self._reactions = (), Reactions({})
+        self._feed, self._reactions = (), _NO_REACTIONS
 
     # Views.
 
@@ -373,9 +375,13 @@ class Persona(Member):
         for change in changes:
             if change.status == "done" and change.belief is not None:
                 self.beliefs[change.topic_id] = write_belief(change.belief, scene)
-                (self._drawn.add if change.belief.drawn else self._drawn.discard)(change.topic_id)
+                self._note_drawn(change.topic_id, drawn=change.belief.drawn)
         if first_choice is not None:
             self.beliefs[OVERALL] = scene.candidate_name(first_choice)
+
+    def _note_drawn(self, topic_id: str, *, drawn: bool) -> None:
+        if drawn != (topic_id in self._drawn):
+            self._drawn ^= {topic_id}
 
     def unchanged(self, outcome: Outcome[Any]) -> tuple[BeliefChange, ...]:
         """Return the changes of an update that did not happen: every belief as it was, with why."""

@@ -428,7 +428,7 @@ class TestValues:
 
 
 class TestName:
-    @pytest.mark.parametrize("name", [None, "x", "Norrhaven", "Norrhaven, with \"caps\" & <trams>", "東京", "n" * 80])
+    @pytest.mark.parametrize("name", [None, "x", "Norrhaven", 'Norrhaven, with "caps" & <trams>', "東京", "n" * 80])
     def test_one_line_of_what_prints_is_taken(self, name: str | None) -> None:
         assert found_in(made(name=name)) == []
 

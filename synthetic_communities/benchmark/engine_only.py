@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from ..domain.outcome import Done, Outcome
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import run_tasks
+from .memory import read_peak_bytes
 
 ACTS = 1_000_000
 LIMIT = 100_000
@@ -89,16 +89,6 @@ async def sleep_as_tasks(acts: int, limit: int, act_seconds: float) -> None:
 
     ledger = Ledger(Task(f"sleep/{number}", "sleep") for number in range(acts))
     await run_tasks(ledger, perform, _ignore, limit=limit)
-
-
-def read_peak_bytes() -> int | None:
-    """Return the most memory this process ever held, in bytes; None where the system does not tell."""
-    try:
-        import resource  # late: not everywhere
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _measure(sleep: Callable[[], Coroutine[Any, Any, None]], acts: int, limit: int) -> SleepLeg:

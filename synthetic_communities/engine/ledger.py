@@ -1,6 +1,7 @@
 """What may start next: a pure state machine over tasks and what they wait for."""
 
 import heapq
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ class Ledger:
         self._states: list[State] = ["waiting"] * len(self.tasks)
         self._causes: dict[int, str] = {}
         awaited = Links(self._awaited(task) for task in self.tasks)
-        self._open_waits = [awaited.count(place) for place in range(len(awaited))]
+        self._open_waits = array("i", map(awaited.count, range(len(awaited))))
         self._followers = awaited.turned_round()
         self._ready_acts: list[tuple[int, int]] = []
         self._ready_bookkeeping: list[int] = []
@@ -196,7 +197,7 @@ class Ledger:
         return self._causes.get(self._order[key], key)
 
 
-def measure_paths_ahead(is_act: Sequence[bool], awaited: Links, followers: Links) -> list[int]:
+def measure_paths_ahead(is_act: Sequence[bool], awaited: Links, followers: Links) -> "array[int]":
     """Return for each task the acts on the longest path from it to the end, itself among them if it is one.
 
     Args:
@@ -204,8 +205,8 @@ def measure_paths_ahead(is_act: Sequence[bool], awaited: Links, followers: Links
         awaited: task by task, those it waits for.
         followers: task by task, those that wait for it. Who waits in a circle gets 0.
     """
-    paths = [0] * len(is_act)
-    open_followers = [followers.count(place) for place in range(len(followers))]
+    paths = array("i", bytes(4 * len(is_act)))
+    open_followers = array("i", map(followers.count, range(len(followers))))
     free = [place for place, number in enumerate(open_followers) if not number]
     while free:
         place = free.pop()

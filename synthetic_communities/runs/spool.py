@@ -26,7 +26,7 @@ class Spool:
         self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES, dir=str(directory))  # noqa: SIM115
         self._fresh: list[bytes] = []
         self._fresh_bytes = 0
-        self._places = array("q")
+        self._places = array("i")
         self._ends = array("q", [0])
 
     def add(self, place: int, line: bytes) -> None:

@@ -113,7 +113,7 @@ class Acts:
         return outcome
 
     async def _learn_from_chat(self, task: Task) -> Outcome[Any]:
-        conversation = self._events.conversation_of[task.epoch, task.about]
+        conversation = self._events.conversation_of[task.epoch][task.about]
         enter_conversation(self._people, task.about, conversation, self._events.said[task.epoch, conversation])
         return await self._learn("chats", task)
 

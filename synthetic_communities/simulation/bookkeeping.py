@@ -91,7 +91,7 @@ class Bookkeeping:
         if task.step == "debate_update":
             return [transcript.question.id for transcript in self._events.transcripts_of(task.epoch)]
         if task.step == "chat_update":
-            return [conversation_key(epoch_key(task.epoch), self._events.conversation_of[task.epoch, task.about])]
+            return [conversation_key(epoch_key(task.epoch), self._events.conversation_of[task.epoch][task.about])]
         if task.step == "social_update":
             feed, _ = self._events.shown[task.epoch, task.about]
             return [post.id for post in feed]

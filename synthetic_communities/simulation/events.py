@@ -31,7 +31,7 @@ class Events:
         transcripts: of all questions so far, in order.
         questions: those asked.
         statements: what was said to a question so far, in order.
-        conversation_of: epoch and persona id to the conversation that persona is drawn for.
+        conversation_of: epoch to persona id to the conversation that persona is drawn for.
         said: epoch and conversation to what was said so far, in order.
         posts: epoch to task key to post.
         feed_to_react_to: epoch to every post up to it, with the counts of the end of the epoch before.
@@ -54,12 +54,10 @@ class Events:
         self.transcripts: list[DebateTranscript] = []
         self.questions: dict[QuestionPlace, Question] = {}
         self.statements: defaultdict[QuestionPlace, list[Any]] = defaultdict(list)
-        self.conversation_of: dict[tuple[int, str], Conversation] = {
-            (epoch, who): conversation
-            for epoch, conversations in enumerate(course.conversations)
-            for conversation in conversations
-            for who in (conversation.first, conversation.second)
-        }
+        self.conversation_of: list[dict[str, Conversation]] = [
+            {who: conversation for conversation in those for who in (conversation.first, conversation.second)}
+            for those in course.conversations
+        ]
         self.said: defaultdict[tuple[int, Conversation], list[Remark]] = defaultdict(list)
         self.posts: defaultdict[int, dict[str, Post]] = defaultdict(dict)
         self.feed_to_react_to: dict[int, FeedPool] = {}

@@ -52,12 +52,16 @@ def find_prior(person: Person, topic: Topic, seed: int) -> Prior:
 
     The draw is even over [-1, 1], from the person's own stream in epoch 0: the same whenever it is asked for.
     """
-    subjects = topic.priors or (topic.id,)
-    stances = {subject: person.prior_beliefs.get(subject.removeprefix("-")) for subject in subjects}
-    known = {subject: stance for subject, stance in stances.items() if stance is not None}
+    known: dict[str, float] = {}
+    signed: list[float] = []
+    for subject in topic.priors or (topic.id,):
+        is_turned = subject.startswith("-")
+        stance = person.prior_beliefs.get(subject[1:] if is_turned else subject)
+        if stance is not None:
+            known[subject] = stance
+            signed.append(-stance if is_turned else stance)
     if not known:
         return Prior(2 * Chance(seed, 0, person.id).draw(f"prior/{topic.id}") - 1, known)
-    signed = [-stance if subject.startswith("-") else stance for subject, stance in known.items()]
     return Prior(weighted_mean(signed, [1.0] * len(signed)), known)
 
 
