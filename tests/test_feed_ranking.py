@@ -189,6 +189,16 @@ class TestCandidates:
         assert drawn[0] != drawn[1]
         assert all(place >= 300 for places in drawn for place in places)
 
+    def test_of_a_few_too_many_it_is_drawn_which_count(self) -> None:
+        pool = build_pool(write(number, epoch=number < 12, likes=5 * (number >= 12)) for number in range(40))
+        drawn = [draw_candidates(pool, who, Chance(5, 0, who).stream("feed"), 20) for who in map(str, range(100))]
+        newest = Counter(place for places in drawn for place in places[:10])
+        liveliest = Counter(place for places in drawn for place in places[10:15])
+        assert set(newest) == set(range(12))
+        assert set(liveliest) == set(range(12, 40))
+        assert max(newest.values()) < 98
+        assert max(liveliest.values()) < 40
+
     @settings(max_examples=60)
     @given(POSTS, st.integers(1, 30), st.integers(0, 1_000))
     def test_candidates_are_distinct_posts_of_others_as_many_as_asked_for(

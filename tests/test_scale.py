@@ -120,6 +120,9 @@ class TestPlatform:
             ("post-1", 0, 0),
             ("own", 1, 0),
         ]
+        platform.posts.append(Post("late", "ann", "Words."))
+        platform.add_reaction("late", "bo", "thumbs_up")
+        assert platform.posts[-1].likes == 1
         platform.posts.clear()
         assert platform.add_posts([{"id": "own", "persona_id": "ann", "content": "Again."}]) == ["own"]
 

@@ -2,16 +2,18 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from io import BytesIO
 from itertools import islice
 from operator import le
-from os import SEEK_END
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
+from typing import IO
 
 from .directory import CHUNK_BYTES
 
-MEMORY_BYTES = 1 << 18
-"""What a spool holds in memory, twice at most; beyond that it is in a file."""
+MEMORY_BYTES = 1 << 22
+"""What a spool holds in memory; beyond that it opens a file."""
 
 
 class Spool:
@@ -23,7 +25,9 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         """Take the directory on whose disk lines may be put away."""
-        self._file: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(MEMORY_BYTES, dir=str(directory))  # noqa: SIM115
+        self._directory = directory
+        self._file: IO[bytes] | None = None
+        self._opened = ExitStack()
         self._fresh: list[bytes] = []
         self._fresh_bytes = 0
         self._places = array("i")
@@ -40,33 +44,35 @@ class Spool:
         self._places.append(place)
         self._ends.append(self._ends[-1] + len(line))
         if self._fresh_bytes >= MEMORY_BYTES:
-            self._put_away()
+            self._file = self._file or self._opened.enter_context(TemporaryFile(dir=self._directory))
+            self._put_away(self._file)
 
     def in_order(self) -> Iterator[bytes]:
-        """Yield all lines in the order of their places, joined to pieces of at most `CHUNK_BYTES`.
+        """Yield all lines in the order of their places, joined to pieces of at most `CHUNK_BYTES`; no more can be added.
 
         Raises:
             OSError: they cannot be read back.
         """
-        self._put_away()
+        self._file = self._file or BytesIO()
+        self._put_away(self._file)
         for first, last in find_stretches(self._places):
-            yield from self._read(self._ends[first], self._ends[last + 1])
+            yield from _read(self._file, self._ends[first], self._ends[last + 1])
 
     def close(self) -> None:
         """Drop everything."""
-        self._file.close()
+        self._opened.close()
 
-    def _put_away(self) -> None:
-        self._file.seek(0, SEEK_END)
-        self._file.writelines(self._fresh)
+    def _put_away(self, file: IO[bytes]) -> None:
+        file.writelines(self._fresh)
         self._fresh, self._fresh_bytes = [], 0
 
-    def _read(self, start: int, end: int) -> Iterator[bytes]:
-        self._file.seek(start)
-        while start < end:
-            piece = self._file.read(min(CHUNK_BYTES, end - start))
-            start += len(piece)
-            yield piece
+
+def _read(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
+    file.seek(start)
+    while start < end:
+        piece = file.read(min(CHUNK_BYTES, end - start))
+        start += len(piece)
+        yield piece
 
 
 def find_stretches(places: Sequence[int]) -> Iterator[tuple[int, int]]:
