@@ -82,6 +82,7 @@ class Persona(Member):
         beliefs: {topic id: {belief, vote, stance}, "overall_vote": name}; scripts may assign plain strings too.
         outcomes: name of a verb to how its last act ended: why there is no answer where there is none.
         memory: what it took from earlier epochs of a run.
+        candidates_shown: who stands for election, in the order last shown to it.
         community: what it shares with the others.
     """
 
@@ -97,6 +98,7 @@ class Persona(Member):
         self.posts: list[Post] = []
         self.beliefs: dict[str, Any] = {}
         self.memory: list[EpochMemory] = []
+        self.candidates_shown: tuple[CandidateCard, ...] = ()
         self._reading: Reading | None = None
         self._attention = Attention()
         self._drawn: frozenset[str] = frozenset()
@@ -202,11 +204,6 @@ class Persona(Member):
         """Return the id of the candidate preferred now, or None."""
         return self.community.scene.candidate_id(self.beliefs.get(OVERALL))
 
-    def candidates_shown(self, act: str, epoch: int) -> tuple[CandidateCard, ...]:
-        """Return the candidates in the order this persona sees them in one act: drawn for each persona and act."""
-        chance = self.community.chance_of(self.id, epoch)
-        return chance.shuffle(f"order/{act}", self.community.scene.candidates)
-
     def hear(self, remarks: Iterable[Remark]) -> None:
         """Hear what was said in a debate."""
         self.debate_knowledge += remarks
@@ -308,15 +305,18 @@ class Persona(Member):
     # Views.
 
     def _view(self, view_type: type[V], occasion: Occasion, **seen: Any) -> V:
+        chance = self.community.chance_of(self.id, occasion.epoch)
+        if view_type.shows_candidates:  # in an order drawn for each persona and act
+            self.candidates_shown = chance.shuffle(f"order/{view_type.act}", self.community.scene.candidates)
         return view_type(
             key=occasion.key,
             scene=self.community.scene,
-            chance=self.community.chance_of(self.id, occasion.epoch),
+            chance=chance,
             person=self.person(),
             beliefs=self.held_beliefs(),
             first_choice=self.first_choice(),
             memory=tuple(self.memory),
-            candidates=self.candidates_shown(view_type.act, occasion.epoch) if view_type.shows_candidates else (),
+            candidates=self.candidates_shown if view_type.shows_candidates else (),
             **seen,
         )
 

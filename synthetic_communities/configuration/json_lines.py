@@ -46,9 +46,9 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
     data = _parse_json(text)
     if not isinstance(data, dict):
         raise LineError(f"holds {spell_value(data)}, no mapping", _EXAMPLE)
-    if _is_deeper(data, MAX_DEPTH):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper(data, MAX_DEPTH):
         raise _too_deep()
-    if not is_sound_text(json.dumps(data, ensure_ascii=False)):
+    if "\\u" in text and not is_sound_text(json.dumps(data, ensure_ascii=False)):  # only so can half a pair be written
         raise LineError("holds half a surrogate pair, which no file can keep", "write the character itself")
     return data
 

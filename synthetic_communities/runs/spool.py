@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from io import BytesIO
 from itertools import islice
 from operator import le
@@ -27,7 +26,6 @@ class Spool:
         """Take the directory on whose disk lines may be put away."""
         self._directory = directory
         self._file: IO[bytes] | None = None
-        self._opened = ExitStack()
         self._fresh: list[bytes] = []
         self._fresh_bytes = 0
         self._places = array("i")
@@ -44,11 +42,10 @@ class Spool:
         self._places.append(place)
         self._ends.append(self._ends[-1] + len(line))
         if self._fresh_bytes >= MEMORY_BYTES:
-            self._file = self._file or self._opened.enter_context(TemporaryFile(dir=self._directory))
-            self._put_away(self._file)
+            self._put_away(self._file or self._open_file())
 
     def in_order(self) -> Iterator[bytes]:
-        """Yield all lines in the order of their places, joined to pieces of at most `CHUNK_BYTES`; no more can be added.
+        """Yield all lines in the order of their places, joined to pieces of at most `CHUNK_BYTES`; then none is added.
 
         Raises:
             OSError: they cannot be read back.
@@ -60,7 +57,12 @@ class Spool:
 
     def close(self) -> None:
         """Drop everything."""
-        self._opened.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _open_file(self) -> IO[bytes]:
+        self._file = TemporaryFile(dir=self._directory)  # noqa: SIM115
+        return self._file
 
     def _put_away(self, file: IO[bytes]) -> None:
         file.writelines(self._fresh)

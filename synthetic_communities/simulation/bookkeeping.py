@@ -10,7 +10,6 @@ from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Done, Outcome, Skipped, value_of
 from ..engine.ledger import Ledger, Task
 from ..engine.plan import QuestionPlace, TurnPlace, conversation_key, epoch_key
-from ..minds.views import ChatUpdateView, DebateUpdateView, OpeningView, SocialUpdateView
 from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EXPOSURES, REACTIONS
 from ..social_media import as_feed_post
 from . import rows
@@ -18,14 +17,6 @@ from .events import Events
 from .labels import mind_labels
 from .recorder import Recorder
 from .stage import Stage
-
-SHOWN_AS = {
-    "opening_opinion": OpeningView.act,
-    "debate_update": DebateUpdateView.act,
-    "chat_update": ChatUpdateView.act,
-    "social_update": SocialUpdateView.act,
-}
-"""Step of the plan to the act whose candidates' order was drawn for it."""
 
 
 class Bookkeeping:
@@ -82,10 +73,8 @@ class Bookkeeping:
         for change in value_of(outcome) or persona.unchanged(outcome):
             self._add(BELIEFS, task, rows.belief_row(task, change, scene, first_choice, source))
         if not isinstance(outcome, Skipped) and outcome.status != "not_asked":
-            shown = self._shown_for(task)
-            candidates = persona.candidates_shown(SHOWN_AS[task.step], task.epoch)
-            step = rows.STEPS[task.step]
-            self._add(EXPOSURES, task, rows.exposure_row(task, step, shown, [card.id for card in candidates]))
+            shown, candidates = self._shown_for(task), [card.id for card in persona.candidates_shown]
+            self._add(EXPOSURES, task, rows.exposure_row(task, rows.STEPS[task.step], shown, candidates))
 
     def _shown_for(self, task: Task) -> list[str]:
         if task.step == "debate_update":
