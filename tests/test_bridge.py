@@ -16,9 +16,11 @@ import pytest
 
 from synthetic_communities.candidate import Candidate
 from synthetic_communities.config import Config
-from synthetic_communities.domain.outcome import Answer
+from synthetic_communities.domain.outcome import Answer, Done
 from synthetic_communities.engine import bridge
 from synthetic_communities.engine.bridge import run_sync
+from synthetic_communities.engine.ledger import Ledger, Task
+from synthetic_communities.engine.runner import run_tasks
 from synthetic_communities.errors import UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.mediator import DebateTranscript, Mediator, Question, Topic
@@ -563,3 +565,30 @@ class TestProcess:
         done = run_script(REPEATED)
         assert done.stderr == ""
         assert done.stdout == "True 0 None\n"
+
+
+# What is told to stop.
+
+
+@pytest.mark.parametrize("asked_by", ["a flag", "a cancelled task"])
+def test_once_told_to_stop_no_further_act_begins_though_the_loop_has_not_come_round(asked_by: str) -> None:
+    begun: list[str] = []
+
+    async def block_and_stop(task: Task) -> Done[None]:
+        begun.append(task.key)
+        if len(begun) == 3:  # as in a mind that blocks the loop, while somebody asks for a stop
+            stop = bridge._stop.get()
+            assert stop is not None
+            if asked_by == "a flag":
+                stop.is_asked = True
+            assert stop.task is not None
+            stop.task.cancel()
+        return Done(None)
+
+    async def run() -> None:
+        ledger = Ledger([Task(f"t{number}", "act") for number in range(10)])
+        await run_tasks(ledger, block_and_stop, lambda task, outcome: None, limit=10)
+
+    with pytest.raises(asyncio.CancelledError):
+        run_sync(run())
+    assert begun == ["t0", "t1", "t2"]

@@ -48,7 +48,7 @@ def test_the_run_is_whole_without_damage(tmp_path: Path) -> None:
 
     assert "Vote (offline mind)" in text
     assert "a moved most: Rents +0.25 to -0.50;" in text
-    assert "  posts: 1 failed (mostly timeout)" in text
+    assert "  posts: 1 failed (timeout)" in text
 
 
 @pytest.mark.parametrize(

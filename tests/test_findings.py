@@ -249,17 +249,18 @@ class TestMissing:
     def test_what_is_missing_is_counted_by_step_with_the_commonest_reason(self) -> None:
         missing = measure_missing(five(missing=self.MISSING))
 
-        assert [(step.step, dict(step.statuses), step.reason) for step in missing] == [
-            ("chat_turn", {"failed": 2, "skipped": 1}, "timeout"),
-            ("ballot", {"failed": 1, "unreadable": 1}, "timeout"),
-            ("post", {"refused": 1}, ""),
+        assert [(step.step, dict(step.statuses), step.reason, step.reason_acts) for step in missing] == [
+            ("chat_turn", {"failed": 2, "skipped": 1}, "timeout", 2),
+            ("ballot", {"failed": 1, "unreadable": 1}, "timeout", 1),
+            ("post", {"refused": 1}, "", 0),
         ]
 
-    def test_what_was_skipped_gives_no_reason(self) -> None:
-        skipped = [Missing("chat_turn", "skipped", "e0/chat/a+b/0")] * 3
-        (step,) = measure_missing(make_record(missing=(*skipped, Missing("chat_turn", "failed", "timeout"))))
+    @pytest.mark.parametrize("status", ["skipped", "refused", "unreadable"])
+    def test_only_what_failed_gives_a_reason(self, status: str) -> None:
+        others = [Missing("chat_turn", status, "e0/chat/a+b/0")] * 3
+        (step,) = measure_missing(make_record(missing=(*others, Missing("chat_turn", "failed", "timeout"))))
 
-        assert step.reason == "timeout"
+        assert (step.reason, step.reason_acts) == ("timeout", 1)
 
     def test_acts_are_counted_only_where_they_were_measured(self) -> None:
         acts = {"ballot": Counter(done=3, failed=1), "post": Counter(done=2)}
@@ -359,12 +360,14 @@ class TestJson:
     def test_a_step_that_is_missing(self) -> None:
         found = build_json(five(missing=TestMissing.MISSING))["missing"]
 
-        assert found["chat_turn"] == {"statuses": {"failed": 2, "skipped": 1}, "reason": "timeout"}
+        assert found["chat_turn"] == {"statuses": {"failed": 2, "skipped": 1}, "reason": "timeout", "reason_acts": 2}
+        assert found["post"] == {"statuses": {"refused": 1}, "reason": "", "reason_acts": 0}
 
     def test_findings_stand_under_the_ids_they_are_of(self) -> None:
         found = build_json(five(in_favour={"rents": "cap rents"}), Path("runs/x"))
 
         assert found["path"] == "runs/x"
+        assert found["candidate_mind_because"] == "no model was named"
         assert found["vote"]["candidates"]["berg"] == {"name": "Johan Berg", "before": 2, "after": 1, "ballots": 0}
         assert found["vote"]["no_first_choice"] == {"before": 1, "after": 0}
         rents = found["topics"]["rents"]

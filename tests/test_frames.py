@@ -77,14 +77,14 @@ def polars_type(kind: str, values: Sequence[Any]) -> Any:
 
 
 def pandas_type(kind: str, values: Sequence[Any]) -> str:
-    """Return the same for pandas, which has no column of whole numbers or truths in which some are missing."""
+    """Return the same for pandas, which has no column of whole numbers in which some are missing."""
     if kind in ("text", "list of texts") or all(value is None for value in values):
         return "str" if kind == "text" else "object"
     is_missing = None in values
     return {
         "whole number": "float64" if is_missing else "int64",
         "number": "float64",
-        "true or false": "object" if is_missing else "bool",
+        "true or false": "bool",
     }[kind.removesuffix(" or None")]
 
 
@@ -210,7 +210,7 @@ def test_both_libraries_take_the_bundled_run(tmp_path: Path) -> None:
     assert people.schema["age"] == polars.Int64()
     assert people.schema["media_diet.tv"] == people.schema["rents.change"] == polars.Float64()
     assert people.schema["interests"] == people.schema["ballot"] == polars.String()
-    assert people.schema["changed_first_choice"] == polars.Boolean()
+    assert people.schema["changed_first_choice"] == polars.Float64()
     assert people.to_dicts() == result.people
     assert not [name for name in people.columns if name.startswith("attribute.")]
 

@@ -1,5 +1,6 @@
 """What an account may ask of a model, decided step by step: time is passed in, and nothing waits."""
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -94,6 +95,14 @@ class TestCrowd:
         assert crowd.limit == 28
         assert (crowd.has_room(27), crowd.has_room(28)) == (True, False)
 
+    def test_what_was_under_way_before_the_last_refusal_counts_no_more(self) -> None:
+        crowd = Crowd(1_000)
+        crowd.enter(40)
+        crowd.shrink()
+        crowd.enter(10)
+        crowd.shrink()
+        assert crowd.limit == 7
+
     def test_one_busy_moment_is_no_measure_but_many_end_at_one(self) -> None:
         crowd = Crowd(1_000)
         limits = []
@@ -152,7 +161,7 @@ class TestPace:
     def test_the_opening_goes_off_call_by_call_ever_faster_and_ends(self) -> None:
         pace = Pace()
         times, _ = send(pace, 100, 0.0)
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert gaps[0] == pytest.approx(1 / OPENING_RATE)
         assert gaps == sorted(gaps, reverse=True)
         assert 0.08 < times[-1] < 0.1
@@ -177,26 +186,43 @@ class TestPace:
         pace.refuse(20.0, 20.1, 40.0)
         assert pace.rate == pytest.approx(512 / (20.0 - 9.0 + 40.0), rel=0.03), "of the calls remembered"
 
+    def test_a_guess_looks_back_for_a_minute(self) -> None:
+        pace = Pace()
+        for now in [0.0] * 10 + [100.0] * 21:
+            pace.take(now)
+        pace.refuse(100.0, 100.0, 4.0)
+        assert pace.rate == 5.0
+
+    def test_what_was_sent_after_the_refused_call_is_not_yet_counted(self) -> None:
+        pace = Pace()
+        times, _ = send(pace, 21, 0.0)
+        pace.refuse(times[-1], 0.05, 1.0)
+        sent, now = send(pace, 25, 1.05)
+        pace.refuse(sent[19], now, 1.0)
+        assert pace.measured == pytest.approx(19 / (sent[19] - times[-1]))
+
     def test_a_guess_grows_with_every_call_that_waited_for_it_and_no_other(self) -> None:
         pace = Pace()
         times, now = send(pace, 21, 0.0)
         pace.refuse(times[-1], now, 1.0)
         guess = pace.rate
         assert guess is not None
-        now += 100.0
-        pace.wait_for(now)
-        pace.take(now)
-        assert pace.rate == guess, "it had been saved up"
-        _, now = send(pace, 12, now)
-        assert pace.rate == pytest.approx(guess * (17 / 16) ** pytest.approx(10, abs=2.0), rel=0.15)  # type: ignore[operator]
+        now, pressed = now + 100.0, 0
+        for _ in range(20):
+            wait = pace.wait_for(now)
+            pressed += wait > 0
+            now += wait
+            pace.take(now)
+        assert pressed == 15, "five were saved up: a quarter of what went through at once"
+        assert pace.rate == pytest.approx(guess * (17 / 16) ** 15)
 
     def test_between_two_refusals_the_rate_is_what_went_through(self) -> None:
         pace = Pace()
         times, _ = send(pace, 21, 0.0)
         pace.refuse(times[-1], 0.05, 1.0)
-        sent, now = send(pace, 60, 1.05)
+        sent, now = send(pace, 25, 1.05)
         pace.refuse(sent[-1], now, 1.0)
-        went_through = 59 / (sent[-1] - times[-1])
+        went_through = 24 / (sent[-1] - times[-1])
         assert pace.measured == pytest.approx(went_through)
         assert pace.rate == pytest.approx(0.97 * went_through)
 
@@ -206,9 +232,9 @@ class TestPace:
         pace.refuse(times[20], 0.05, 1.0)
         for sent_at in times[21:]:
             pace.refuse_again(sent_at)
-        sent, now = send(pace, 61, 1.05)
+        sent, now = send(pace, 25, 1.05)
         pace.refuse(sent[-1], now, 1.0)
-        assert pace.measured == pytest.approx(60 / (sent[-1] - times[20]))
+        assert pace.measured == pytest.approx(24 / (sent[-1] - times[20]))
 
     def test_a_rough_measure_is_searched_about_and_a_second_one_is_kept_to(self) -> None:
         pace, now = measured_pace(20.0)
@@ -217,7 +243,7 @@ class TestPace:
         _, now = send(pace, int(10 * flat), now)
         assert pace.rate == pytest.approx(flat, rel=0.001), "after ten seconds it is where it was measured"
         send(pace, int(10 * flat), now)
-        assert pace.rate == pytest.approx(1.03 * flat, rel=0.002), "after twice as long it is a little above"
+        assert pace.rate == pytest.approx(1.03 * flat, rel=0.005), "after twice as long it is a little above"
 
     def test_a_refusal_above_the_measured_rate_measures_anew(self) -> None:
         pace, now = measured_pace(20.0)
@@ -240,6 +266,24 @@ class TestPace:
         assert told[1][1] is not None
         assert before > told[0][1] > told[1][1]
         assert [rate for _, rate in told[2:]] == [before, before]
+
+    def test_time_in_which_nothing_was_wanted_measures_nothing(self) -> None:
+        pace, now = measured_pace(20.0)
+        sent, now = send(pace, 30, now + 3_600.0)
+        assert not pace.refuse(sent[-1], now, 1.0)
+        assert pace.measured is not None
+        # 29 calls in the time they took, and in the second of the pause, which filled what may be saved up.
+        assert pace.measured == pytest.approx(29 / (sent[-1] - sent[0] + 1.0), rel=0.1)
+
+    def test_after_a_contradiction_less_may_be_saved_up(self) -> None:
+        saved_up = []
+        pace, now = measured_pace(20.0)
+        for _ in range(3):
+            times, _ = send(pace, 10, now + 100.0)
+            saved_up.append(times.count(times[0]))
+            sent, now = send(pace, 5, times[-1])
+            assert not pace.refuse(sent[-1], now, 1.0)
+        assert saved_up == [5, 2, 1]
 
     def test_too_few_calls_measure_nothing(self) -> None:
         pace, now = measured_pace(20.0)
@@ -310,12 +354,11 @@ class TestAllowance:
         assert allowance.wait_for(1.0, 9.0) == 0.0
 
     def test_one_is_kept_in_reserve_but_not_of_a_limit_of_one(self) -> None:
-        for limit, remaining, wait in ((10, 2, 0.0), (10, 1, 9.0), (1, 1, 0.0), (1, 0, 9.0)):
+        for limit, remaining, wait in ((10, 2, 0.0), (10, 1, 9 / 8), (1, 1, 0.0), (1, 0, 9.0)):
             allowance = Allowance(reserve=1.0)
             fact = RateFact("requests", remaining, limit=limit, reset_seconds=9.0)
             tell(allowance, fact, Reckoning(0.0, None, 0.0), position=1, sent_at=0.0)
-            assert allowance.wait_for(1.0, 0.0) == pytest.approx(wait, abs=1.01)
-            assert (allowance.wait_for(1.0, 0.0) == 0.0) == (wait == 0.0)
+            assert allowance.wait_for(1.0, 0.0) == wait
 
     def test_what_was_sent_since_is_subtracted(self) -> None:
         allowance = Allowance()
@@ -348,7 +391,7 @@ class TestAllowance:
             then = allowance.take(1.0, now)
             tell(allowance, RateFact("requests", 50, limit=100), then, position=position, sent_at=now)
         # Ten a second were sent and as many were left: so ten a second flowed in; one less for the rounding.
-        assert 9.0 <= allowance.rate <= 10.0
+        assert allowance.rate == pytest.approx(9.0, abs=0.1)
 
     def test_an_answer_corrects_what_is_reckoned_and_only_once(self) -> None:
         allowance = Allowance()
@@ -361,6 +404,15 @@ class TestAllowance:
             fact = RateFact("requests", 16 - position, limit=100, reset_seconds=1e6)
             tell(allowance, fact, then, position=position, sent_at=0.0, now=0.001)
             assert allowance.level == pytest.approx(12.0, abs=0.01)
+
+    def test_what_is_corrected_is_no_more_than_the_limit(self) -> None:
+        allowance = Allowance()
+        zero = Reckoning(0.0, None, 0.0)
+        tell(allowance, RateFact("requests", 3, limit=10, reset_seconds=1.0), zero, position=1, sent_at=0.0)
+        then = allowance.take(1.0, 0.0)
+        fact = RateFact("requests", 8, limit=10, reset_seconds=1e6)
+        tell(allowance, fact, then, position=2, sent_at=0.0, now=0.9)
+        assert allowance.level == 10.0
 
     def test_what_an_older_call_learnt_is_passed_over(self) -> None:
         allowance = Allowance()
@@ -376,6 +428,28 @@ class TestAllowance:
         assert not tell(allowance, RateFact("requests", 0, limit=21), zero, position=2, sent_at=0.1)
         assert tell(allowance, RateFact("requests", 0, limit=11), zero, position=3, sent_at=0.2)
         assert allowance.rate == 0.0
+
+    def test_after_a_reset_comes_another_one(self) -> None:
+        allowance = Allowance()
+        zero = Reckoning(0.0, None, 0.0)
+        tell(allowance, RateFact("requests", 0, limit=1, reset_seconds=4.0), zero, position=1, sent_at=0.0)
+        waits = []
+        for _ in range(3):
+            waits.append(allowance.wait_for(1.0, sum(waits)))
+            allowance.take(1.0, sum(waits))
+        assert waits == [4.0, 4.0, 4.0]
+
+    def test_what_a_reset_put_right_is_not_put_right_again(self) -> None:
+        allowance = Allowance()
+        zero = Reckoning(0.0, None, 0.0)
+        tell(allowance, RateFact("requests", 1, limit=100, reset_seconds=4.0), zero, position=1, sent_at=0.0)
+        allowance.rate = 0.0
+        then = allowance.take(1.0, 0.0)
+        assert allowance.wait_for(50.0, 4.0) == 0.0
+        allowance.take(50.0, 4.0)
+        fact = RateFact("requests", 60, limit=100, reset_seconds=1e6)
+        tell(allowance, fact, then, position=2, sent_at=0.0, now=4.0)
+        assert allowance.level <= 50.0
 
     @pytest.mark.parametrize("reset", [1e9, 31_536_000.0])
     def test_a_reset_in_a_year_is_asked_about_in_between(self, reset: float) -> None:
@@ -409,7 +483,7 @@ class TestAllowance:
             sent_at, now = now, now + gap
             fact = RateFact("tokens", remaining, limit=limit, reset_seconds=reset, is_moment=is_moment)
             tell(allowance, fact, then, position=position, sent_at=sent_at, now=now)
-            assert 0.0 <= allowance.wait_for(cost, now) <= LONGEST_BLIND_SECONDS
+            assert 0.0 <= allowance.wait_for(cost, now) <= LONGEST_BLIND_SECONDS + 1e-6
 
 
 class TestLimiter:
@@ -504,9 +578,9 @@ class TestLimiter:
 
     def test_a_refusal_that_its_headers_explain_teaches_no_pace(self) -> None:
         limiter = past_the_opening()
-        for remaining, is_learnt in ((0, False), (1, True)):
+        for now, remaining, is_learnt in ((500.0, 0, False), (1_000.0, 1, True)):
             fact = RateFact("requests", remaining, limit=100, reset_seconds=50.0)
-            limiter.end(let_go(limiter, limiter.pause_until + 500.0), refused(1.0, fact), limiter.pause_until + 500.0)
+            limiter.end(let_go(limiter, now), refused(1.0, fact), now)
             assert (limiter.pace.rate is not None) == is_learnt
             assert limiter.crowd.limit == 100
 
@@ -518,6 +592,17 @@ class TestLimiter:
             let_go(limiter, 10.0)
         assert limiter.wait_for(Ticket(), 10.0) > 0.0, "two are left for whoever counts otherwise"
 
+    def test_what_went_before_anything_was_told_is_counted(self) -> None:
+        limiter = past_the_opening()
+        tickets = [let_go(limiter, 10.0, Ticket(400, 100)) for _ in range(10)]
+        rates = (
+            RateFact("requests", 90, limit=100, reset_seconds=1e6),
+            RateFact("tokens", 2_000, limit=10**6, reset_seconds=1e6),
+        )
+        limiter.end(tickets[0], Ending("served", rates=rates), 10.0)
+        let_go(limiter, 10.0, Ticket(400, 100))
+        assert limiter.wait_for(Ticket(400, 100), 10.0) > 0.0, "two thousand tokens are ten calls of two hundred"
+
     def test_tokens_are_expected_from_the_request_and_learnt_from_the_replies(self) -> None:
         limiter = past_the_opening()
         limiter.give("tokens", 60_000.0, 0.0)
@@ -525,8 +610,8 @@ class TestLimiter:
         assert (ticket.input_tokens, ticket.output_tokens) == (1_000.0, 500.0)
         usage = Usage(input_tokens=500, cache_read_tokens=1_500, output_tokens=100)
         limiter.end(ticket, Ending("served", usage=usage), 10.0)
-        for _ in range(60):
-            limiter.end(let_go(limiter, limiter.pause_until + 1e6, ticket), Ending("served", usage=usage), 10.0)
+        for now in range(100, 6_100, 100):
+            limiter.end(let_go(limiter, now, ticket), Ending("served", usage=usage), now)
         assert ticket.input_tokens == pytest.approx(2_000, rel=0.01)
         assert ticket.output_tokens == pytest.approx(100, rel=0.05)
 
@@ -534,15 +619,15 @@ class TestLimiter:
         limiter = past_the_opening()
         limiter.give("tokens", 60_000.0, 0.0)
         ticket = let_go(limiter, 10.0, Ticket(4_000, 1_000))
-        # 500 had been saved up, 2,000 were expected: 1.5 s of 1,000 a second are owed.
-        assert limiter.wait_for(Ticket(4, 0), 10.0) == pytest.approx(1.501)
+        # 250 had been saved up, 2,000 were expected: 1.75 s of 1,000 a second are owed.
+        assert limiter.wait_for(Ticket(4, 0), 10.0) == pytest.approx(1.751)
         limiter.end(ticket, Ending("served", usage=Usage(input_tokens=900, output_tokens=100)), 10.0)
-        assert limiter.wait_for(Ticket(4, 0), 10.0) == pytest.approx(0.501, abs=0.001)
+        assert limiter.wait_for(Ticket(4, 0), 10.0) == pytest.approx(0.751, abs=0.001)
 
-    def test_requests_a_minute_go_off_evenly_with_half_a_second_saved_up(self) -> None:
+    def test_requests_a_minute_go_off_evenly_with_a_quarter_of_a_second_saved_up(self) -> None:
         limiter = past_the_opening(most=10_000)
         limiter.give("requests", 1_200.0, 0.0)
-        for _ in range(10):
+        for _ in range(5):
             let_go(limiter, 100.0)
         assert limiter.wait_for(Ticket(), 100.0) == pytest.approx(0.05)
 
@@ -556,9 +641,9 @@ class TestLimiter:
             "60 requests per minute are set",
             "600 requests per minute are set",
         ]
-        for _ in range(5):
-            let_go(limiter, 100.0)
-        assert limiter.wait_for(Ticket(), 100.0) == pytest.approx(0.1)
+        let_go(limiter, 100.0)
+        let_go(limiter, 100.0)
+        assert limiter.wait_for(Ticket(), 100.0) == pytest.approx(0.05)
 
     def test_every_change_is_kept_with_its_reason_and_told_once(self) -> None:
         limiter = past_the_opening()
@@ -585,13 +670,12 @@ ENDINGS = st.one_of(
     st.just(CROWDED),
     st.builds(refused, st.none() | st.floats(0, 1e5)),
     st.builds(
-        lambda remaining, limit, reset: Ending(
-            "served", rates=(RateFact("requests", remaining, limit=limit, reset_seconds=reset),)
-        ),
+        RateFact,
+        st.just("requests"),
         st.integers(0, 50),
-        st.none() | st.integers(1, 50),
-        st.none() | st.floats(-10, 1e4),
-    ),
+        limit=st.none() | st.integers(1, 50),
+        reset_seconds=st.none() | st.floats(-10, 1e4),
+    ).map(lambda fact: Ending("served", rates=(fact,))),
 )
 
 
@@ -616,10 +700,10 @@ def test_whatever_comes_limits_are_kept_and_something_may_always_go_some_time(
             limiter.end(under_way.pop(0), ending, now)
     for ticket in under_way:
         limiter.end(ticket, OTHER, now)
-    wait = limiter.wait_for(Ticket(), now)
-    assert wait <= LONGEST_PAUSE_SECONDS or wait <= 60.0 / (per_minute or 1.0)
-    now += wait
-    assert limiter.wait_for(Ticket(), now) <= 1e-6
+    ready_at = now
+    while (wait := limiter.wait_for(Ticket(), ready_at)) > 1e-6:
+        ready_at += wait
+    assert ready_at - now <= LONGEST_PAUSE_SECONDS + 60.0
 
 
 def _goers(limiter: Limiter, now: float, most: int) -> Iterator[Ticket]:

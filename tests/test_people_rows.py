@@ -233,10 +233,11 @@ def test_outcomes_are_where_people_stood_and_whom_they_chose(tmp_path: Path) -> 
         ballots=[make_ballot("a"), make_ballot("b", None, first_choice="noor"), make_ballot("c", "berg")],
     )
     a, b, c, d = ({name: row[name] for name in OUTCOMES} for row in SimulationResult(path).people)
-    assert list(a.values()) == [0.1, 0.3, 0.2, "berg", "noor", True, "choice", "noor"]
-    assert list(b.values()) == [0.3, 0.3, 0.0, "noor", "noor", False, "abstained", ""]
+    assert list(a.values()) == [0.1, 0.3, 0.2, "berg", "noor", 1.0, "choice", "noor"]
+    assert list(b.values()) == [0.3, 0.3, 0.0, "noor", "noor", 0.0, "abstained", ""]
     assert list(c.values()) == [None, -0.5, None, "", "berg", None, "choice", "berg"]
     assert list(d.values()) == [None, None, None, "", "", None, "unrecorded", ""]
+    assert [type(row["changed_first_choice"]) for row in (a, b)] == [float, float], "a bool beside None is an object"
 
 
 def test_without_ballots_the_last_epoch_says_whom_people_preferred(tmp_path: Path) -> None:
@@ -248,7 +249,7 @@ def test_without_ballots_the_last_epoch_says_whom_people_preferred(tmp_path: Pat
     )
     people = SimulationResult(path).people
     assert [row["first_choice_after"] for row in people] == ["berg", "", ""]
-    assert [row["changed_first_choice"] for row in people] == [True, None, None]
+    assert [row["changed_first_choice"] for row in people] == [1.0, None, None]
     assert {(row["ballot_status"], row["ballot"]) for row in people} == {("", "")}
 
 

@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,7 @@ class TestPerson:
             "3 people, seed 7, offline mind. One run is one draw of chance.",
             "Diamond: opening. Square: after debates. Circle: after chats. Triangle: after the feed.",
             "Hollow: cut short by the bound on one update. Cross: no answer on this topic, the stance",
-            "stays. Dotted lines: the first choice changed. Star: the ballot.",
+            "stays. No sign: not asked. Dotted lines: the first choice changed. Star: the ballot.",
             *("Rents (+1: cap rents)", "+0.50 to -0.25; debates -0.60, chats -0.15", "First choice, and the ballot"),
             *("against -1", "0", "for +1", "stance"),
             *("opening", "0", "1", "ballot", "epoch"),
@@ -268,11 +269,36 @@ class TestPerson:
         )
         assert find_signs(panel) == [(0, 0.5, "D", "black"), (1, 0.75, "P", "black")]
 
-    def test_a_long_run_numbers_some_of_its_epochs(self) -> None:
-        moves = [move("a", f"{epoch} {step}", 0.1) for epoch in range(50) for step in ("debate", "chat", "social")]
+    @pytest.mark.parametrize(
+        ("epochs", "numbered"),
+        [
+            (14, range(14)),
+            (30, range(1, 29)),
+            (50, range(2, 50, 2)),
+            (100, range(5, 100, 5)),
+            (1_000, range(50, 1_000, 50)),
+        ],
+    )
+    def test_a_long_run_numbers_epochs_at_even_distances(self, epochs: int, numbered: range) -> None:
+        moves = [move("a", f"{epoch} {step}", 0.1) for epoch in range(epochs) for step in ("debate", "chat", "social")]
         figure = Plots(make_record([move("a", "opening", 0.1), *moves], ballots=BALLOTS)).person("a")
         labels = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
-        assert labels == ["0", "4", "9", "13", "17", "22", "26", "31", "35", "39", "44", "48", "ballot"]
+        assert labels == ["opening", *map(str, numbered), "ballot"]
+        figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in figure.axes[-1].get_xticklabels()]
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+
+    def test_not_asked_is_no_answer_that_is_missing(self) -> None:
+        statuses = ("not_asked", "refused", "unreadable", "failed", "skipped", "not_stated")
+        moves = [move("a", f"{epoch} chat", 0.5, before=0.5, status=status) for epoch, status in enumerate(statuses)]
+        panel = Plots(make_record([move("a", "opening", 0.5), *moves])).person("a").axes[0]
+        assert find_signs(panel) == [(0, 0.5, "D", "black"), *((place, 0.5, "x", "black") for place in range(2, 7))]
+
+    def test_a_stance_that_is_not_of_the_opening_is_called_the_first_known(self) -> None:
+        opening = move("a", "opening", None, status="failed")
+        moves = [move("a", "0 debate", 0.26), move("a", "0 chat", 0.32, before=0.26)]
+        for record in (make_record([opening, *moves]), make_record(moves)):
+            assert "first known +0.26, last +0.32; chats +0.06" in texts_of(Plots(record).person("a"))
 
     def test_a_name_that_only_one_has_will_do_and_others_are_errors(self) -> None:
         assert "The way of Bo Dahl (b): Norrhaven" in texts_of(Plots(WHOLE).person("Bo Dahl"))
@@ -315,6 +341,12 @@ class TestEveryPicture:
             said = " ".join(texts_of(figure)[1:3])
             assert said.startswith("3 people, seed 7, ollama:a and ollama:b. One run is one draw of chance. Partial")
             assert "Partial (interrupted): 2 of 5 epochs ended, no ballot was held." in said
+
+    def test_a_damaged_run_says_so(self) -> None:
+        for figure in draw_all(make_record(MOVES, damages=("a:1", "b:2"))).values():
+            said = " ".join(texts_of(figure)[1:3])
+            assert said.endswith("Damaged: 2 places could not be read; the figures are of what could.")
+        assert "Damaged" not in " ".join(texts_of(Plots(WHOLE).votes()))
 
     def test_a_run_without_a_name_has_titles_without_one(self) -> None:
         titles = [texts_of(figure)[0] for figure in draw_all(make_record(MOVES, name=None)).values()]

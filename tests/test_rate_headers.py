@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthetic_communities.llm.failures import CallError
@@ -143,6 +143,7 @@ NAMES = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the first time, reading a date brings all of `email` along
 @given(st.dictionaries(NAMES, st.text(max_size=30) | st.integers().map(str) | st.floats().map(str)))
 def test_any_headers_are_read(headers: dict[str, str]) -> None:
     for fact in read_rates(headers, now=NOW):

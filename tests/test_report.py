@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 from synthetic_communities import Config, GameEngine, load_run
 from synthetic_communities.domain.outcome import Failed, Refused, Unreadable
 from synthetic_communities.minds.views import BallotView, ChatTurnView
+from synthetic_communities.report.findings import measure_missing
 from synthetic_communities.report.glyphs import BLOCKS, Glyphs, choose_glyphs
 from synthetic_communities.report.heading import describe_extent
-from synthetic_communities.report.notes import describe_mover, describe_story
+from synthetic_communities.report.notes import build_missing_list, describe_mover, describe_story
 from synthetic_communities.report.opinions import Mover
 from synthetic_communities.report.record import Missing, Record
 from synthetic_communities.report.steps import ACTS, name_acts
@@ -34,7 +35,7 @@ from synthetic_communities.report.tables import LEAST, MAX_LINES, build_line, bu
 from synthetic_communities.report.text import (
     measure_width,
 )
-from synthetic_communities.report.vote_table import fold_tallies
+from synthetic_communities.report.vote_table import build_vote_table, fold_tallies
 from synthetic_communities.report.votes import Tally, measure_vote
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import make_config, make_engine, run_community, run_engine
@@ -323,8 +324,20 @@ def test_a_run_without_opening_opinions_has_nothing_before() -> None:
 
     assert "Aisha Noor                             -       4         2" in text
     assert "people                                         5         5\n" in text
-    assert "changed," not in text
+    assert ", net " not in text
     assert "moved most" not in text
+
+
+def test_numbers_of_any_size_stand_under_their_heads() -> None:
+    tallies = [Tally("Aisha Noor", "noor", before=10**9, after=10**9, ballots=10**9 - 5 * 10**8)]
+    undecided = Tally("", before=0, after=0, ballots=5 * 10**8)
+    not_chosen = dict.fromkeys(("abstained", "unreadable", "refused", "failed", "not_asked", "unrecorded"), 10**8)
+    vote = replace(measure_vote(write_record()), candidates=tuple(tallies), undecided=undecided, people=10**9)
+    rows = build_vote_table(replace(vote, not_chosen=not_chosen), "Vote", rows=1, width=100)
+
+    assert {len(row) for row in rows if "changed" not in row} == {len(rows[0])}
+    assert rows[1].endswith(" 1,000,000,000  1,000,000,000    500,000,000")
+    assert rows[-3].endswith(" 100,000,000, 100,000,000, 100,000,000, 100,000,000, 100,000,000")
 
 
 def test_who_changed_is_told_beside_everybody_or_below_where_there_is_no_room() -> None:
@@ -413,6 +426,13 @@ def test_columns_stand_closer_where_a_label_would_be_lost_otherwise() -> None:
     )
 
 
+def test_without_anything_before_there_is_no_movement_and_not_none_of_it() -> None:
+    assert belief_rows(build_tables(write_record(moves=LATER), 100))[2:] == [
+        "Rents                      before 0      -       -",
+        "  cap rents     █  █  █ █  after  4  +0.28    0.56       -       -      -        -",
+    ]
+
+
 def test_the_shortest_of_titles_leave_room_for_the_caption() -> None:
     first, _, before, _ = belief_rows(build_tables(write_record(topics={"rents": "R"}, in_favour={})))
 
@@ -453,10 +473,10 @@ def test_topics_that_do_not_fit_are_counted() -> None:
 
 
 def test_choices_by_place_and_clamped_updates_share_a_line_where_they_fit() -> None:
-    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. Updates clamped: 1.\n" in build_tables(
+    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. Changes clamped: 1.\n" in build_tables(
         write_record(), 100
     )
-    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2. Updates clamped: 1.\n" in build_tables(write_record(), 80)
+    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2. Changes clamped: 1.\n" in build_tables(write_record(), 80)
 
 
 def test_of_many_places_the_first_and_the_last_are_told() -> None:
@@ -521,6 +541,7 @@ def test_where_room_is_short_less_is_said_beside_the_tables_and_nothing_is_folde
     text = build_tables(records["troubled"], 80)
 
     assert "its story" not in text
+    assert "\np036 moved most: The harbour +0.61 to +0.41.\nOne draw of chance" in text
     assert len(re.findall(r"^(Aisha Noor|Johan Berg|Mara Lindqvist) ", text, re.M)) == 3
     assert len(re.findall(r" (before|after ) ", text)) >= 4
 
@@ -530,10 +551,46 @@ def test_what_is_missing_is_told_in_all_and_by_step() -> None:
 
     assert (
         "\nWithout an answer: 3 failed, 1 refused, 1 unreadable, 1 skipped\n"
-        "  chat turns: 2 failed, 1 skipped (mostly timeout)\n"
-        "  ballots: 1 failed, 1 unreadable (mostly timeout)\n"
+        "  chat turns: 2 failed (timeout), 1 skipped\n"
+        "  ballots: 1 failed (timeout), 1 unreadable\n"
         "  posts: 1 refused\n"
     ) in text
+
+
+def missing_lines(missing: Sequence[Missing], width: int = 80) -> list[str]:
+    steps = measure_missing(make_record(missing=missing))
+    return build_missing_list(steps, "Missing", rows=len(steps), width=width)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (["timeout"], "1 failed (timeout)"),
+        (["timeout"] * 3, "3 failed (timeout)"),
+        (["", "timeout", "timeout"], "3 failed (mostly timeout)"),
+        (["timeout", "quota", "timeout", ""], "4 failed (most often timeout: 2)"),
+        (["", "", "", "timeout"], "4 failed (most often timeout: 1)"),
+        (["", ""], "2 failed"),
+        (["\x1b\u202e"], "1 failed"),
+    ],
+)
+def test_a_reason_is_told_of_those_that_failed_and_no_more_common_than_it_is(reasons: list[str], told: str) -> None:
+    others = [Missing("post", "skipped", "e0/post/a")] * 12 + [Missing("post", "refused", "rude")] * 6
+    failed = [Missing("post", "failed", reason) for reason in reasons]
+    assert missing_lines([*others, *failed])[1] == f"  posts: {told}, 6 refused, 12 skipped"
+    assert missing_lines(others)[1] == "  posts: 6 refused, 12 skipped"
+
+
+def test_where_room_is_short_reasons_are_cut_and_no_counts() -> None:
+    others = [Missing("debate_update", status, "") for status in ("refused", "skipped", "unreadable")]
+
+    def line(reason: str, width: int) -> str:
+        return missing_lines([Missing("debate_update", "failed", reason), *others], width)[1]
+
+    counts = "1 refused, 1 skipped, 1 unreadable"
+    assert line("x" * 60, 200) == f"  updates from debates: 1 failed ({'x' * 60}), {counts}"
+    assert line("x" * 60, 100) == f"  updates from debates: 1 failed ({'x' * 21}...), {counts}"
+    assert line("x" * 60, 80) == f"  updates from debates: 1 failed, {counts}"
 
 
 def test_the_last_line_says_that_one_run_is_one_draw() -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from synthetic_communities import SimulationResult, load_run
+from synthetic_communities.report.findings import find
 from synthetic_communities.report.glyphs import BLOCKS
 from synthetic_communities.report.html import STYLE
 from synthetic_communities.report.measures import BINS
-from synthetic_communities.report.result_page import MOST_ROWS
+from synthetic_communities.report.record import Missing
+from synthetic_communities.report.result_page import MOST_ROWS, build_result_page
 from synthetic_communities.runs.directory import BALLOTS, BELIEFS, USAGE
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import CANDIDATES, make_config, make_engine, run_community, run_engine
+from tests.small_records import make_record
 from tests.spoken_communities import TROUBLE, run_spoken
 
 
@@ -80,7 +83,7 @@ def test_what_is_said_beside_the_tables(run: SimulationResult) -> None:
         f"{run.path.name}: 3 people, 2 of 2 epochs, complete, scripted: Aisha Noor 0, Johan Berg 2",
         "Everybody thought with scripted. Why: it was given.",
         "3 of 3 people changed their first choice, net 3.",
-        "Choices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. Updates clamped: 3.",
+        "Choices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. Changes clamped: 3.",
         "Without an answer: 7 acts",
         "p0 moved most: Rents +0.50 to -0.10; debates +0.30, conversations -1.00, feed +0.10.",
         "One run is one draw of chance: run other seeds and report them all. This one has seed 7.",
@@ -106,6 +109,16 @@ def test_what_is_missing_is_told_step_by_step(run: SimulationResult) -> None:
         ["updates from debates", "0", "0", "1", "0", ""],
         ["updates from the feed", "1", "0", "0", "0", "timeout"],
     ]
+
+
+def test_a_reason_stands_there_with_how_many_have_it() -> None:
+    reasons = {"post": ["timeout", "timeout", ""], "statement": ["<quota>", "timeout"]}
+    missing = tuple(Missing(step, "failed", reason) for step, those in reasons.items() for reason in those)
+    record = make_record(missing=missing)
+    page = build_result_page(record, find(record), Path("r"))
+
+    for cell in (">why they failed</th>", ">mostly timeout</td>", ">most often &lt;quota&gt;: 1</td>"):
+        assert cell in page
 
 
 def test_the_offline_mind_stands_on_every_table(tmp_path: Path) -> None:

@@ -108,8 +108,8 @@ class TestViews:
         assert result.stdout.isascii()
         value = json.loads(result.stdout)
         kind = typed[0].removeprefix("--")
-        assert list(value) == ["path", "status", kind]
-        assert (value["path"], value["status"]) == ("run", "complete")
+        assert list(value) == ["path", "status", "damaged", kind]
+        assert (value["path"], value["status"], value["damaged"]) == ("run", "complete", 0)
         assert value[kind] == as_plain(shown(run))
 
     def test_the_json_of_a_story_holds_what_moved_whom(self, run: SimulationResult) -> None:
@@ -150,7 +150,8 @@ class TestViews:
         assert head == "Pictures:"
         assert sorted(path.strip().strip("'") for path in paths) == sorted(map(str, Path("my pictures").iterdir()))
         value = json.loads(call("show", "run", "--plots", "others", "--json").stdout)
-        assert value == {"path": "run", "plots": [f"others/{Path(path.strip().strip(chr(39))).name}" for path in paths]}
+        others = [f"others/{Path(path.strip().strip(chr(39))).name}" for path in paths]
+        assert value == {"path": "run", "damaged": 0, "plots": others}
 
     def test_pictures_that_cannot_be_written(self, run: SimulationResult) -> None:
         Path("taken").write_text("")
@@ -292,7 +293,15 @@ class TestBadInput:
         damage, error = refused("show", "run", "--feed", "1")
 
         assert damage.startswith(f"Error: {place} is damaged: ")
-        assert error == "Error: epoch 1 is not recorded; recorded are 0"
+        assert error == f"Error: epoch 1 cannot be read: {damage.removeprefix('Error: ')}; readable are 0"
+
+    def test_json_counts_what_is_damaged(self, run: SimulationResult) -> None:
+        garble(BALLOTS, 1)
+        garble(EPOCHS, 2)
+
+        views = ((), ("--person", "p0"), ("--plots", "pictures"))
+        found = [json.loads(call("show", "run", *view, "--json").stdout)["damaged"] for view in views]
+        assert found == [2, 2, 2]
 
     def test_a_line_that_was_cut_off(self, run: SimulationResult) -> None:
         text = Path("run", BELIEFS).read_bytes()

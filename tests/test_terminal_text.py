@@ -19,6 +19,7 @@ from synthetic_communities.report.text import (
     spell_place,
     spell_stance,
 )
+from tests.small_records import move
 from tests.test_report import is_harmless, write_record
 
 
@@ -46,12 +47,18 @@ def test_names_in_a_small_encoding_stand_there_by_their_numbers() -> None:
         name="Tromsø",
         candidates={"noor": "東京", "berg": "Bjørn"},
         topics={"rents": "Où?"},
+        in_favour={"rents": "für"},
+        people={"é": "É"},
+        moves=[move("é", "opening", 0.5), move("é", "0 chat", 0.0, before=0.5)],
+        ballots={},
         missing=(Missing("post", "failed", "größer"),),
     )
     text = build_tables(record, glyphs=choose_glyphs("ascii"))
 
     assert text.isascii()
-    for name in ("Troms\\xf8: 5 people", "\\u6771\\u4eac ", "Bj\\xf8rn ", "\nO\\xf9? ", "(mostly gr\\xf6\\xdfer)"):
+    assert "\n\\xe9 moved most: O\\xf9? +0.50 to +0.00; " in text
+    assert "\n  f\\xfcr " in text
+    for name in ("Troms\\xf8: 1 person", "\\u6771\\u4eac ", "Bj\\xf8rn ", "\nO\\xf9? ", "(gr\\xf6\\xdfer)"):
         assert name in text
     assert "Bjørn " in build_tables(record, glyphs=choose_glyphs("latin-1"))
 

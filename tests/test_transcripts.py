@@ -132,7 +132,10 @@ class TestDebates:
     def test_an_epoch_that_cannot_be_read_is_not_recorded(self, run: SimulationResult, tmp_path: Path) -> None:
         lenient = load_run(damage(run, tmp_path, EPOCHS, 2), skip_damaged=True)
 
-        assert why_not(lenient.debate, "1.0.0") == "no debate of epoch 1 is recorded; recorded are those of 0"
+        assert why_not(lenient.debate, "1.0.0") == (
+            "no debate of epoch 1 is recorded; recorded are those of 0; "
+            "1 place could not be read, where it may have been"
+        )
         assert lenient.debate("0.0.0") == run.debate("0.0.0")
         assert len(lenient.damages) == 1
 

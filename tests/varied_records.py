@@ -61,6 +61,7 @@ def draw_record(chance: random.Random) -> Record:
         acts=_draw_acts(chance),
         model_calls=chance.choice((None, 0, 10**9)),
         seconds=chance.choice((None, 0.04, 1e9)),
+        damages=chance.choice(((), ("ballots.jsonl:3 is damaged",), ("gone",) * 12_345)),
     )
 
 

@@ -101,6 +101,9 @@ def write_run(path: Path, metadata: Mapping[str, Any] | None = None, **lines: It
     (path / METADATA).write_text(json.dumps(metadata if metadata is not None else make_metadata()), encoding="utf-8")
     for name, rows in lines.items():
         (path / f"{name}.jsonl").write_bytes(b"".join(map(_encode, rows)))
+    by_epoch = lines.keys() & {"beliefs", "conversations", "reactions", "exposures"}
+    if by_epoch and "epochs" not in lines and not (path / USAGE).exists():
+        write_usage(path, status="interrupted")  # without either, lines would be those of an epoch that has not ended
     return path
 
 

@@ -4,7 +4,7 @@ import json
 import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def _as_json(run: ListedRun) -> dict[str, Any]:
     return asdict(run) | told | {"is_complete": run.is_complete}
 
 
-def describe_listing(listing: Listing, folder: Path, command: str, width: int) -> str:
+def describe_listing(listing: Listing, folder: Path, command: str, width: int, encoding: str = "utf-8") -> str:
     """Return the runs as a table.
 
     Args:
@@ -82,15 +82,32 @@ def describe_listing(listing: Listing, folder: Path, command: str, width: int) -
         folder: where they are.
         command: what was typed to start this program.
         width: columns of the terminal; lines take at most that, where it lies in `MIN_WIDTH` to `MAX_WIDTH`.
+        encoding: of the terminal; what it lacks stands there by its number.
     """
     width = min(MAX_WIDTH, max(MIN_WIDTH, width))
     blocks = [
-        list(_table_lines(listing.runs, width)),
+        list(_table_lines([_show(run, encoding) for run in listing.runs], width)),
         [NOTES[source] for source in NOTES if any(run.when_from == source for run in listing.runs)],
         list(_unreadable_lines(listing, width)),
         _advice(listing, folder, command),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _show(run: ListedRun, encoding: str) -> ListedRun:
+    """Return a run whose names are in characters there are."""
+
+    def show(text: str) -> str:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+
+    return replace(
+        run,
+        path=run.path.with_name(show(run.path.name)),
+        name=None if run.name is None else show(run.name),
+        mind=show(run.mind),
+        candidate_mind=show(run.candidate_mind),
+        votes=None if run.votes is None else {show(name): number for name, number in run.votes.items()},
+    )
 
 
 def _table_lines(runs: Sequence[ListedRun], width: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ from ..llm.naming import PROVIDERS
 from .checking import describe_run
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
-from .program import Program
+from .program import Program, print_text, stdout_encoding
 from .running import run_community
 from .showing import choose_view, show_run
 from .starting import describe_next_steps, write_scenario
@@ -97,7 +97,7 @@ def check(config: Path) -> None:
     Nothing is run and nothing is spent.
     """
     engine = load_engine(config, {})
-    click.echo(f"{config}: nothing is wrong with it.\n\n{describe_run(engine)}")
+    print_text(f"{config}: nothing is wrong with it.\n\n{describe_run(engine)}\n")
 
 
 @program.command()
@@ -130,7 +130,12 @@ def list_command(context: click.Context, directory: Path, as_json: bool) -> None
     command = typed_command(context)
     listing = read_listing(directory, command)
     columns = shutil.get_terminal_size((MIN_WIDTH, 0)).columns
-    click.echo(listing_as_json(listing) if as_json else describe_listing(listing, directory, command, columns))
+    told = (
+        listing_as_json(listing)
+        if as_json
+        else describe_listing(listing, directory, command, columns, stdout_encoding())
+    )
+    print_text(f"{told}\n")
 
 
 @program.command()
@@ -139,7 +144,7 @@ def list_command(context: click.Context, directory: Path, as_json: bool) -> None
 def init(context: click.Context, directory: Path) -> None:
     """Put the bundled scenario into DIR, as files to edit."""
     written = write_scenario(directory)
-    click.echo(describe_next_steps(written, typed_command(context)))
+    print_text(f"{describe_next_steps(written, typed_command(context))}\n")
 
 
 def main() -> None:

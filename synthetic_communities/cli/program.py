@@ -15,6 +15,10 @@ from ..report.text import clean_text
 
 WRONG_USAGE = 2
 INTERRUPTED = 130
+WRITING_FAILED = 1
+
+MOST_ERRORS = 10
+"""Errors that are told one by one."""
 
 
 class Program(click.Group):
@@ -32,6 +36,11 @@ class Program(click.Group):
             except SyntheticCommunitiesError as error:
                 say_errors([str(error)])
                 raise Exit(WRONG_USAGE) from error
+            except BrokenPipeError:
+                raise  # nobody reads it any more: ended quietly where commands are
+            except OSError as error:
+                say_errors([f"{error.filename or 'the output'}: {error.strerror}"])
+                raise Exit(WRITING_FAILED) from error
             except KeyboardInterrupt:
                 say("Interrupted.")
                 raise Exit(INTERRUPTED) from None
@@ -49,14 +58,25 @@ def print_text(text: str) -> None:
 
     The library beneath would send UTF-8 to an ASCII terminal.
     """
-    encoding = sys.stdout.encoding or "ascii"
+    encoding = stdout_encoding()
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)
+    if sys.stdout is not None:
+        sys.stdout.flush()  # what cannot be written is an error here, and none of the interpreter's at its end
+
+
+def stdout_encoding() -> str:
+    """Return the encoding of stdout, that of plain characters where there is none."""
+    return (sys.stdout and sys.stdout.encoding) or "ascii"
 
 
 def say_errors(errors: Iterable[str]) -> None:
-    """Write a line for each of these to stderr."""
-    for error in errors:
+    """Write a line for each of these to stderr, and where there are many, how many more there are."""
+    told = list(errors)
+    shown = told if len(told) <= MOST_ERRORS + 1 else told[:MOST_ERRORS]
+    for error in shown:
         say(f"Error: {clean_text(error)}")
+    if len(told) > len(shown):
+        say(f"Error: and {len(told) - len(shown):,} more of these")
 
 
 @contextmanager

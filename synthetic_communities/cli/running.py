@@ -19,7 +19,7 @@ from ..runs.directory import METADATA
 from ..simulation.progress import Progress
 from .live import told_live
 from .logs import logs_on_stderr
-from .program import INTERRUPTED, say, say_errors
+from .program import INTERRUPTED, print_text, say, say_errors, stdout_encoding
 from .progress import told_plainly
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: 
         click.BadParameter: no run directory can be made in `output`.
     """
     directory = make_directory(engine, output)
-    click.echo(f"Run directory: {directory}", err=as_data)
+    if as_data:
+        say(f"Run directory: {directory}")
+    else:
+        print_text(f"Run directory: {directory}\n")
     progress = Progress(time.monotonic)
     engine.observer = progress
     try:
@@ -75,15 +78,16 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
         as_data: whether to print JSON instead.
     """
     record = result.record
-    click.echo(figures.findings_as_json(record, result.path) if as_data else _set_tables(result, command), nl=as_data)
-    if record.ballots and not votes.measure_vote(record).counted:
+    print_text(f"{figures.findings_as_json(record, result.path)}\n" if as_data else _set_tables(result, command))
+    was_asked = any(ballot.status != "not_asked" for ballot in record.ballots.values())
+    if was_asked and not votes.measure_vote(record).counted:
         say("Nothing could be counted: nobody answered when asked to vote.")
         return FAILED
     return DONE
 
 
 def _set_tables(result: SimulationResult, command: str) -> str:
-    columns, shown = measure_columns(), glyphs.choose_glyphs(sys.stdout.encoding)
+    columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
     return tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
 
 

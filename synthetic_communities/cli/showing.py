@@ -13,7 +13,7 @@ import click
 from ..errors import RecordError
 from ..late import Late
 from ..report.result import SimulationResult, load_run
-from .program import WRONG_USAGE, print_text, say, say_errors
+from .program import WRONG_USAGE, print_text, say, say_errors, stdout_encoding
 from .running import DONE, measure_columns, show_result
 
 if TYPE_CHECKING:
@@ -64,37 +64,39 @@ def show_run(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command
     with _reading(path):
         result = load_run(path, skip_damaged=True)
     try:
-        _show(result, view, as_data=as_data, command=command)
+        status = _show(result, view, as_data=as_data, command=command)
     finally:
         say_errors(result.damages)
     if not result.damages:
-        return DONE
+        return status
     say("What is shown is what could be read.")
     return WRONG_USAGE
 
 
-def _show(result: SimulationResult, view: tuple[str, Any] | None, *, as_data: bool, command: str) -> None:
+def _show(result: SimulationResult, view: tuple[str, Any] | None, *, as_data: bool, command: str) -> int:
     if view is None:
-        _show_tables(result, as_data=as_data, command=command)
-    elif view[0] == PLOTS:
+        return _show_tables(result, as_data=as_data, command=command)
+    if view[0] == PLOTS:
         _show_plots(result, view[1], as_data=as_data)
     else:
         _show_words(result, *view, as_data=as_data)
+    return DONE
 
 
-def _show_tables(result: SimulationResult, *, as_data: bool, command: str) -> None:
+def _show_tables(result: SimulationResult, *, as_data: bool, command: str) -> int:
     with _reading(result.path):
         _ = result.record  # read here: what fails from now on has to do with the terminal
-    show_result(result, command, as_data=as_data)
+    return show_result(result, command, as_data=as_data)
 
 
 def _show_words(result: SimulationResult, option: str, value: Any, *, as_data: bool) -> None:
     with _reading(result.path):
         told, status = VIEWS[option](result, value), result.measured.get("status")
     if as_data:
-        click.echo(telling_json.told_as_json(option, told, path=result.path, status=status))
+        damaged = len(result.damages)
+        print_text(f"{telling_json.told_as_json(option, told, path=result.path, status=status, damaged=damaged)}\n")
     else:
-        print_text(told.text(measure_columns()))
+        print_text(told.text(measure_columns(), stdout_encoding()))
 
 
 def _show_plots(result: SimulationResult, folder: Path, *, as_data: bool) -> None:
@@ -106,7 +108,8 @@ def _show_plots(result: SimulationResult, folder: Path, *, as_data: bool) -> Non
         why = f"no pictures can be written to {folder}: {error.strerror}"
         raise click.BadParameter(why, param_hint=f"--{PLOTS}") from error
     if as_data:
-        click.echo(telling_json.as_json({"path": str(result.path), "plots": list(map(str, paths))}))
+        value = {"path": str(result.path), "damaged": len(result.damages), "plots": list(map(str, paths))}
+        print_text(f"{telling_json.as_json(value)}\n")
     else:
         print_text("".join(["Pictures:\n", *(f"  {shlex.quote(str(path))}\n" for path in paths)]))
 

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -16,6 +17,21 @@ T = TypeVar("T")
 WAIT_SLICE_SECONDS = 0.1
 """How often a waiting caller looks whether it was told to stop, where the one who tells raises nothing."""
 
+
+@dataclass(slots=True)
+class _Stop:
+    """Whether work was told to stop: at once and from any thread, before its loop comes round to cancelling anything.
+
+    Attributes:
+        task: what all of the work is part of.
+        is_asked: whether somebody asked for it.
+    """
+
+    task: "asyncio.Task[Any] | None"
+    is_asked: bool = False
+
+
+_stop: contextvars.ContextVar[_Stop | None] = contextvars.ContextVar("synthetic_communities_stop", default=None)
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("synthetic_communities_inside", default=False)
 
 
@@ -27,6 +43,20 @@ def inside() -> Iterator[None]:
         yield
     finally:
         _inside.reset(token)
+
+
+def is_stopping() -> bool:
+    """Say whether the work this is part of was told to stop: what has not begun by then is not to begin.
+
+    Where something blocked the loop, much may be ready to run before the loop comes round to cancelling it.
+    """
+    stop = _stop.get()
+    return stop is not None and (stop.is_asked or (stop.task is not None and stop.task.cancelling() > 0))
+
+
+async def _stoppable(coroutine: Coroutine[Any, Any, T]) -> T:
+    _stop.set(_Stop(asyncio.current_task()))
+    return await coroutine
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T], *, twin: str = "") -> T:
@@ -45,7 +75,7 @@ def run_sync(coroutine: Coroutine[Any, Any, T], *, twin: str = "") -> T:
         asyncio.CancelledError: the task that waits was cancelled, or is about to be after Ctrl-C, likewise.
     """
     if not _is_loop_running():
-        return asyncio.run(coroutine)
+        return asyncio.run(_stoppable(coroutine))
     if _inside.get():
         name = twin or getattr(coroutine, "__qualname__", "coroutine")
         coroutine.close()
@@ -126,6 +156,7 @@ class _Worker:
         self.ended = threading.Event()
         self._coroutine = coroutine
         self._started = threading.Event()
+        self._stop = _Stop(None)
         self._loop: asyncio.AbstractEventLoop
         self._task: asyncio.Task[Any]
         self._result: Any = None
@@ -144,11 +175,13 @@ class _Worker:
         task = asyncio.current_task()
         assert task is not None
         self._loop, self._task = asyncio.get_running_loop(), task
+        _stop.set(self._stop)
         self._started.set()
         return await self._coroutine
 
     def stop(self) -> None:
         """Cancel the coroutine and wait until it has ended."""
+        self._stop.is_asked = True
         self._started.wait()
         if not self.ended.is_set():
             self._loop.call_soon_threadsafe(self._task.cancel)

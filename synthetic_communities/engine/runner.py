@@ -9,7 +9,7 @@ from typing import Any
 
 from ..domain.outcome import Done, NotAsked, Outcome, Skipped
 from ..waiting import place_given_back
-from .bridge import inside
+from .bridge import inside, is_stopping
 from .ledger import Ledger, Task
 
 Perform = Callable[[Task], Awaitable[Outcome[Any]]]
@@ -77,6 +77,8 @@ class _Run:
     async def _act(self, task: Task, group: asyncio.TaskGroup) -> None:
         place = _Place()
         place_given_back.set(lambda: self._without_place(place, group))
+        if is_stopping():
+            raise asyncio.CancelledError
         outcome = await self._perform(task)
         this = asyncio.current_task()
         if this is not None and this.cancelling():  # a mind swallowed its cancellation: nothing new may start

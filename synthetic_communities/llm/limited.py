@@ -59,7 +59,7 @@ class Limited(Wrapper):
         except CallError as error:
             ending = read_ending(error)
             self.limiter.end(ticket, ending)
-            if ending.kind != "other" and self.limiter.limiter.too_long >= MOST_TOO_LONG:
+            if ending.is_refusal and self.limiter.limiter.too_long >= MOST_TOO_LONG:
                 raise self._used_up(error) from error
             raise
         except BaseException:

@@ -12,7 +12,7 @@ CHARACTERS_PER_TOKEN = 4.0
 SMOOTHING = 0.1
 """What one reply counts for in what tokens are expected of the next request."""
 
-SAVED_UP_SECONDS = 0.5
+SAVED_UP_SECONDS = 0.25
 """How much of what the user allows a minute may be saved up."""
 
 RESERVED_REQUESTS = 2.0

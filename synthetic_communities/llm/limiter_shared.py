@@ -18,8 +18,8 @@ logger = logging.getLogger("synthetic_communities.limits")
 TIMER_SLACK_SECONDS = 0.0005
 """How much later than needed a timer may be before it is set anew."""
 
-TIMER_STEP_SECONDS, MOST_PASSES = 0.001, 64
-"""A loop sleeps at least so long, so a shorter wait is waited for pass by pass of it, so many at most."""
+TIMER_STEP_SECONDS, MOST_PASSES = 0.002, 128
+"""A loop's timers are up to two steps of a millisecond late: less is waited for pass by pass of it, so many at most."""
 
 
 @dataclass(slots=True)

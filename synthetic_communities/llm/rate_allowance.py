@@ -62,7 +62,8 @@ class Allowance:
         self._used = 0.0
         self._corrected = 0.0
         self._position = -1
-        self._whole_at, self._used_when_told = math.inf, 0.0
+        self._reset_seconds = UNTOLD_RESET_SECONDS
+        self._whole_at, self._used_before = math.inf, 0.0
         self._asks_at = math.inf
         self._stretch: tuple[float, float, float] | None = None
 
@@ -92,7 +93,8 @@ class Allowance:
         self._see_stretch(fact, then.used, sent_at, is_refused=is_refused)
         self._correct(fact, then, now)
         reset = UNTOLD_RESET_SECONDS if fact.reset_seconds is None else max(0.0, fact.reset_seconds)
-        self._whole_at, self._used_when_told = now + reset, then.used
+        self._whole_at, self._used_before = now + reset, then.used
+        self._reset_seconds = max(UNTOLD_RESET_SECONDS, reset)
         self._asks_at = now + LONGEST_BLIND_SECONDS
         return is_new
 
@@ -125,8 +127,10 @@ class Allowance:
             self.level = min(whole, self.level + (now - self.at) * self.rate)
             self.at = now
         if now >= self._whole_at:
-            self.level = max(self.level, whole - (self._used - self._used_when_told))
-            self._whole_at = math.inf
+            raised = max(0.0, whole - (self._used - self._used_before) - self.level)
+            self.level += raised
+            self._corrected += raised
+            self._whole_at, self._used_before = now + self._reset_seconds, self._used
 
     def _correct(self, fact: RateFact, then: Reckoning, now: float) -> None:
         if then.level is None:  # it went before anything was told

@@ -47,6 +47,8 @@ class Pace:
         self.measured: float | None = None
         self._bucket: Bucket | None = None
         self._served = Served()
+        self._saved_up = 1.0
+        self._pause_until = 0.0
         self._opened_at: float | None = None
         self._is_learnt = False
         self._is_groping = False
@@ -78,7 +80,7 @@ class Pace:
         if self._opened_at is None:
             self._opened_at = now
             self._bucket = Bucket(OPENING_RATE, 1.0, level=1.0, at=now)
-        self._served.note(now)
+        self._served.note(now, self._pause_until, self.rate)
         if self._bucket is not None:
             self._bucket.take(1.0, now)
             if not self._is_learnt:
@@ -104,12 +106,15 @@ class Pace:
         if was is None:
             through, rate = self._served.guess(sent_at, pause_seconds)
             self._is_learnt, self._is_groping = True, through < FEWEST_CALLS
+            self._saved_up = SAVED_UP_SHARE * through
         else:
             self.measured = self._measure(sent_at, was) if is_explained else self._contradict(sent_at)
             rate = self.measured * (1 - DIP)
         self._flat_seconds = max(FLAT_SECONDS, FLAT_PAUSES * pause_seconds)
         self._pressed_calls = 0
-        self._bucket = Bucket(1.0, 1.0, level=0.0, at=now)
+        self._pause_until = now + pause_seconds
+        # Nothing is left now; but when the pause is over one call may go, as the server itself said.
+        self._bucket = Bucket(1.0, 1.0, level=max(0.0, 1 - rate * pause_seconds), at=now)
         self._set(rate)
         return is_explained
 
@@ -125,15 +130,13 @@ class Pace:
             self._set(rate * (1 + (GROPING_GROWTH if self._is_groping else SEARCH_GROWTHS[self._searches])))
             return
         way = self._pressed_calls / max(FLAT_CALLS, self.measured * self._flat_seconds)
-        if way > 1:
-            self._contradictions = 0
         self._set(self.measured * (1 + DIP * (way - 1) ** 3))
 
     def _set(self, rate: float) -> None:
         assert self._bucket is not None
         rate = max(LOWEST_RATE, min(HIGHEST_RATE, rate))
         self._bucket.rate = rate
-        self._bucket.size = max(1.0, min(1 + SAVED_UP_SECONDS * rate, SAVED_UP_SHARE * self._served.burst))
+        self._bucket.size = max(1.0, min(1 + SAVED_UP_SECONDS * rate, self._saved_up))
 
     def _measure(self, sent_at: float, rate: float) -> float:
         """Return the rate that a refusal above the one measured, or in search of one, tells."""
@@ -148,7 +151,7 @@ class Pace:
     def _contradict(self, sent_at: float) -> float:
         """Return the rate to go by after a refusal below the one measured: a new one, unless that did not help."""
         assert self.measured is not None
-        self._served.burst /= 2  # perhaps less may be saved up than was thought
+        self._saved_up /= 2  # perhaps the server bears less at once than was thought
         through, measured = self._served.measure(sent_at)
         if through < FEWEST_CALLS:
             return self.measured

@@ -26,8 +26,18 @@ class Served:
         self._counted_from: float | None = None
         self._counted = 0
 
-    def note(self, now: float) -> None:
-        """Note that a call is sent."""
+    def note(self, now: float, idle_since: float, rate: float | None) -> None:
+        """Note that a call is sent.
+
+        Args:
+            now: when.
+            idle_since: from when on one might have been sent, had there been one. That time does not count where the
+                store was full, as nothing flowed in.
+            rate: how many go a second; None: any number.
+        """
+        if rate is not None and self._sent and self._counted_from is not None:
+            last = self._sent[-1]
+            self._counted_from += max(0.0, min(now - max(last, idle_since), now - last - self.burst / rate))
         self._sent.append(now)
         self._counted += 1
 
@@ -55,7 +65,7 @@ class Served:
         """Return how many calls went through since counting began, and the rate that makes.
 
         It is exact between two refusals, as there was nothing left at either; and too low if the server's store was
-        full in between, so that nothing flowed in.
+        full in between though calls went.
         """
         assert self._counted_from is not None
         through = self._counted - sum(sent > sent_at for sent in self._sent)

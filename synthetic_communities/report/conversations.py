@@ -1,16 +1,17 @@
 """Conversations of two, found in a run and told."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import UsageError
 from ..runs.directory import CONVERSATIONS, EPOCHS
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .acts import MissingAct, read_missing, spell_status
+from .extent import spell_damaged
 from .nearest import find_nearest
 from .outline import Item, Section, Told, spell_name
-from .roster import Roster, describe_mind
+from .roster import Roster, describe_mind, require_text, spell_lost
 from .text import count_of
 
 
@@ -48,6 +49,8 @@ class Conversation(Told):
         rounds: how many times each of the two was to speak.
         turns: in order; those at the end that were skipped as well.
         mind: name of the mind people think with.
+        damaged: number of places that could not be read where its turns were looked for; None: nobody counted, as
+            in a story, which counts for all that is in it.
     """
 
     id: str
@@ -56,12 +59,17 @@ class Conversation(Told):
     rounds: int = field(kw_only=True)
     turns: tuple[ChatTurn, ...] = field(kw_only=True)
     mind: str = field(kw_only=True)
+    damaged: int | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"Conversation({self.id!r:.80})"
 
     def sections(self) -> Sequence[Section]:
         """Return it as an outline."""
         both = " and ".join(f"{spell_name(name)} ({spell_name(who)})" for who, name in self.people.items())
         title = f"Epoch {self.epoch}, conversation of {both}, {self.id}: {count_turns(self)}"
-        return [Section(title, (Item(describe_mind(self.mind, "People")), *turn_items(self)))]
+        notes = filter(None, (describe_mind(self.mind, "People"), spell_damaged(self.damaged or 0, "its turns")))
+        return [Section(title, (*map(Item, notes), *turn_items(self)))]
 
 
 def count_turns(conversation: Conversation) -> str:
@@ -124,11 +132,14 @@ def find_conversation(files: RunFiles, roster: Roster, wanted: str) -> Conversat
         UsageError: there is none; the message says which are nearest.
         RecordError: a line is damaged, and damage is not passed over.
     """
+    require_text(wanted, "a conversation is meant by its id, as in 'e0/chat/p010+p036'")
+    files = files.counting_anew()
     parts = [part for part in files.each(CONVERSATIONS, lambda row: read_turn(row, roster)) if part.id == wanted]
     if not parts:
-        raise UsageError(_explain(files, wanted))
+        raise UsageError(_explain(files, wanted) + spell_lost(files))
     epochs = files.each(EPOCHS, lambda row: list(read_missing(row)))
-    return join_turns(parts, [act for missing in epochs for act in missing])
+    whole = join_turns(parts, [act for missing in epochs for act in missing])
+    return replace(whole, damaged=len(files.damages))
 
 
 def _is_skipped_turn(conversation: Conversation, act: MissingAct) -> bool:

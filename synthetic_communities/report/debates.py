@@ -13,7 +13,7 @@ from ..runs.run_files import RunFiles
 from .acts import MissingAct, name_act, read_missing, spell_status
 from .nearest import find_nearest
 from .outline import Item, Section, Told, spell_name
-from .roster import Roster, describe_mind
+from .roster import Roster, describe_mind, require_text, spell_lost
 from .text import clean_text, count_of
 
 MEDIATOR = "Mediator"
@@ -66,6 +66,9 @@ class Debate(Told):
     statements: tuple[Statement, ...] = field(kw_only=True)
     missing: tuple[MissingAct, ...] = field(default=(), kw_only=True)
     mind: str = field(kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"Debate({self.id!r:.80})"
 
     def sections(self) -> Sequence[Section]:
         """Return it as an outline."""
@@ -120,9 +123,11 @@ def find_debate(files: RunFiles, roster: Roster, wanted: str) -> Debate:
             its id or its number, an id before a number. Or the id of the question as it is recorded.
 
     Raises:
-        UsageError: there is no such question; the message says which there are.
+        UsageError: no question is meant, or there is none such; the message says which there are.
         RecordError: a line is damaged, and damage is not passed over.
     """
+    require_text(wanted, "a debate is meant by epoch, topic and question, as in '0.rents.1', or by its id")
+    files = files.counting_anew()
     ids = (wanted, _question_id(roster, wanted))
     found: list[Debate] = []
     others: list[_Asked] = []
@@ -132,7 +137,7 @@ def find_debate(files: RunFiles, roster: Roster, wanted: str) -> Debate:
         others += [_Asked(debate.id, debate.epoch, debate.topic_id) for debate in debates]
         lost += [act for act in missing if act.step == "question" and act.task.rpartition("/")[0] in ids]
     if not found:
-        raise UsageError(_explain(roster, wanted, others, lost))
+        raise UsageError(_explain(roster, wanted, others, lost) + spell_lost(files))
     return found[0]
 
 

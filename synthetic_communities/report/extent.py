@@ -14,12 +14,14 @@ class Extent:
         epochs: number of epochs asked for.
         epochs_ended: number of epochs in the record.
         has_ballots: whether there was a ballot.
+        damaged: number of places that could not be read and were passed over.
     """
 
     status: str | None
     epochs: int = field(kw_only=True)
     epochs_ended: int = field(kw_only=True)
     has_ballots: bool = field(kw_only=True)
+    damaged: int = field(default=0, kw_only=True)
 
     @property
     def is_complete(self) -> bool:
@@ -34,3 +36,13 @@ class Extent:
             return f"Complete: {ended}, {ballots}."
         why = self.status if self.status in ("interrupted", "failed") else "still running, or killed"
         return f"Partial ({why}): {ended}, {ballots}."
+
+
+def spell_damaged(number: int, what: str) -> str:
+    """Return how many places could not be read, and of what the rest is; empty if there are none.
+
+    Args:
+        number: how many places.
+        what: what is shown, in the plural: `the figures`.
+    """
+    return f"Damaged: {count_of(number, 'places')} could not be read; {what} are of what could." if number else ""

@@ -9,6 +9,7 @@ from ..runs.directory import FAILED_CALLS
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .acts import name_act, spell_status
+from .extent import spell_damaged
 from .failure_rows import read_failures
 from .outline import Item, Section, Told
 from .roster import Roster, describe_mind
@@ -75,18 +76,24 @@ class FailedActs(Told):
         has_calls: whether the run kept calls of models at all.
         mind: name of the mind people think with.
         candidate_mind: name of the mind candidates and mediator think with.
+        damaged: number of places that could not be read where they were looked for.
     """
 
     acts: tuple[FailedAct, ...]
     has_calls: bool
     mind: str = field(kw_only=True)
     candidate_mind: str = field(kw_only=True)
+    damaged: int = field(default=0, kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"FailedActs({count_of(len(self.acts), 'acts')})"
 
     def sections(self) -> Sequence[Section]:
         """Return them as an outline."""
         number = count_of(len(self.acts), "acts") if self.acts else "no acts"
         minds = [describe_mind(self.mind, "People"), describe_mind(self.candidate_mind, "Candidates and mediator")]
         notes = [*minds, *([NO_CALLS] if self.acts and not self.has_calls else [])]
+        notes += filter(None, [spell_damaged(self.damaged, "these acts")])
         head = Section(f"Without an answer: {number}", tuple(map(Item, notes)))
         return [head, *_act_sections(self.acts, has_calls=self.has_calls)]
 
@@ -97,12 +104,14 @@ def find_failed_acts(files: RunFiles, roster: Roster) -> FailedActs:
     Raises:
         RecordError: a line is damaged, and damage is not passed over.
     """
+    files = files.counting_anew()
     calls: defaultdict[str, list[FailedCall]] = defaultdict(list)
     for task, call in files.each(FAILED_CALLS, lambda row: (row.text("task"), _read_call(row))):
         calls[task].append(call)
     acts = tuple(_build_act(row, calls.get(row["task"], [])) for row in read_failures(files))
     has_calls = (files.path / FAILED_CALLS).is_file()
-    return FailedActs(acts, has_calls, mind=roster.mind, candidate_mind=roster.candidate_mind)
+    minds = {"mind": roster.mind, "candidate_mind": roster.candidate_mind}
+    return FailedActs(acts, has_calls, **minds, damaged=len(files.damages))
 
 
 def _read_call(row: Row) -> FailedCall:

@@ -1,7 +1,8 @@
 """Posts and feeds, found in a run and told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import index
 
 from ..domain.key import key_part
 from ..errors import UsageError
@@ -9,7 +10,7 @@ from ..runs.directory import EPOCHS
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .outline import Item, Section, Told, spell_name
-from .roster import Roster, describe_mind
+from .roster import Roster, describe_mind, spell_lost
 from .text import clean_text, count_of
 
 
@@ -51,6 +52,9 @@ class Feed(Told):
     epoch: int
     posts: tuple[Post, ...]
     mind: str = field(kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"Feed({self.epoch}, {count_of(len(self.posts), 'posts')})"
 
     def sections(self) -> Sequence[Section]:
         """Return it as an outline."""
@@ -106,15 +110,32 @@ def find_feed(files: RunFiles, roster: Roster, epoch: int) -> Feed:
     """Return the posts there are at the end of an epoch.
 
     Raises:
-        UsageError: the epoch is not recorded; the message says which are.
+        UsageError: the epoch is not recorded or cannot be read; the message says which are.
         RecordError: a line is damaged, and damage is not passed over.
     """
-    feeds = dict(files.each(EPOCHS, lambda row: _read_feed(row, roster, epoch)))
-    feed = feeds.get(epoch)
+    number, files = _require_epoch(epoch), files.counting_anew()
+    feeds = dict(files.each(EPOCHS, lambda row: _read_feed(row, roster, number)))
+    feed = feeds.get(number)
     if feed is None:
-        recorded = f"recorded are {', '.join(map(str, feeds))}" if feeds else "none has ended"
-        raise UsageError(f"epoch {epoch} is not recorded; {recorded}")
+        raise UsageError(_explain(files, number, feeds))
     return feed
+
+
+def _require_epoch(epoch: object) -> int:
+    try:
+        return index(epoch)  # type: ignore[arg-type]  # numbers out of data frames are of types of their own
+    except TypeError:
+        raise UsageError(f"an epoch is meant by its number, counted from 0; this is {epoch!r:.80}") from None
+
+
+def _explain(files: RunFiles, epoch: int, recorded: Collection[int]) -> str:
+    """Return why there is no feed of an epoch: each has a line of its own, in order."""
+    damage = files.damage_of_line(EPOCHS, epoch + 1)
+    if damage is not None:
+        readable = f"readable are {', '.join(map(str, recorded))}" if recorded else "no other can be read"
+        return f"epoch {epoch} cannot be read: {damage}; {readable}"
+    there_are = f"recorded are {', '.join(map(str, recorded))}" if recorded else "none has ended"
+    return f"epoch {epoch} is not recorded; {there_are}{spell_lost(files)}"
 
 
 def _read_feed(row: Row, roster: Roster, epoch: int) -> tuple[int, Feed | None]:

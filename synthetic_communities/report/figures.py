@@ -55,6 +55,7 @@ def _describe(record: Record, path: Path | None) -> dict[str, Any]:
         "people": len(record.people),
         "epochs": record.epochs,
         "epochs_ended": record.epochs_ended,
+        "damaged": len(record.damages),
     }
 
 
@@ -96,4 +97,4 @@ def _stances(stances: Stances) -> Mapping[str, Any]:
 
 
 def _missing(step: StepMissing) -> dict[str, Any]:
-    return {"statuses": dict(step.statuses), "reason": step.reason}
+    return {"statuses": dict(step.statuses), "reason": step.reason, "reason_acts": step.reason_acts}

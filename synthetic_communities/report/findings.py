@@ -19,12 +19,14 @@ class StepMissing:
     Attributes:
         step: what was to be done.
         statuses: status to number of acts.
-        reason: the commonest; empty if none is recorded.
+        reason: the commonest among those that failed, of equals the first; empty if none is recorded.
+        reason_acts: how many of those that failed have it.
     """
 
     step: str
     statuses: Mapping[str, int]
     reason: str = field(kw_only=True)
+    reason_acts: int = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,16 @@ def find(record: Record) -> Findings:
 
 
 def measure_missing(record: Record) -> tuple[StepMissing, ...]:
-    """Return what was refused, could not be read, failed or was skipped, step by step, the most first."""
+    """Return what was refused, could not be read, failed or was skipped, step by step.
+
+    The step with the most of it goes first; what was skipped came of other acts, and counts where all else is equal.
+    """
     ballots = [Missing("ballot", b.status, b.reason) for b in record.ballots.values() if _is_missing(b.status)]
     everything = (*record.missing, *ballots)
+    skipped = Counter(missing.step for missing in everything if missing.status == "skipped")
     steps = Counter(missing.step for missing in everything)
-    return tuple(_measure_step(step, [m for m in everything if m.step == step]) for step, _ in steps.most_common())
+    order = sorted(steps, key=lambda step: (steps[step] - skipped[step], steps[step]), reverse=True)
+    return tuple(_measure_step(step, [m for m in everything if m.step == step]) for step in order)
 
 
 def count_acts(record: Record) -> Counter[str] | None:
@@ -79,6 +86,6 @@ def _is_missing(status: str) -> bool:
 
 
 def _measure_step(step: str, missing: list[Missing]) -> StepMissing:
-    reasons = Counter(m.reason for m in missing if m.reason and m.status != "skipped")
-    commonest = reasons.most_common(1)
-    return StepMissing(step, Counter(m.status for m in missing), reason=commonest[0][0] if commonest else "")
+    reasons = Counter(m.reason for m in missing if m.reason and m.status == "failed")
+    (reason, acts), *_ = [*reasons.most_common(1), ("", 0)]
+    return StepMissing(step, Counter(m.status for m in missing), reason=reason, reason_acts=acts)

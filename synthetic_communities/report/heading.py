@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from .extent import Extent
+from .extent import Extent, spell_damaged
 from .findings import MISSING_STATUSES
 from .paragraphs import wrap_text
 from .record import OFFLINE, Record
@@ -20,7 +20,7 @@ NAME_WIDTH = 30
 
 
 def build_heading(record: Record, acts: Mapping[str, int] | None, width: int) -> list[str]:
-    """Return who thought, whether the run is partial, what it was made of, and how its acts ended.
+    """Return who thought, whether the run is partial or damaged, what it was made of, and how its acts ended.
 
     Args:
         record: the run.
@@ -28,14 +28,25 @@ def build_heading(record: Record, acts: Mapping[str, int] | None, width: int) ->
         width: columns the lines may take.
     """
     partial = [] if record.status == "complete" else [describe_extent(record)]
-    lines = [*_spell_minds(record, width), *partial, _spell_sizes(record), _spell_acts(record, acts)]
+    damaged = [told] if (told := spell_damaged(len(record.damages), "the figures")) else []
+    lines = [*_spell_minds(record, width), *partial, *damaged, _spell_sizes(record), _spell_acts(record, acts)]
     return [line if line.startswith(" ") else fit_text(line, width) for line in lines]
 
 
 def describe_extent(record: Record) -> str:
     """Return whether a run is complete, or why it is partial, and how far it came."""
-    ballots = bool(record.ballots)
-    return str(Extent(record.status, epochs=record.epochs, epochs_ended=record.epochs_ended, has_ballots=ballots))
+    return str(measure_extent(record))
+
+
+def measure_extent(record: Record) -> Extent:
+    """Return how far a run came, and how much of it could not be read."""
+    return Extent(
+        record.status,
+        epochs=record.epochs,
+        epochs_ended=record.epochs_ended,
+        has_ballots=bool(record.ballots),
+        damaged=len(record.damages),
+    )
 
 
 def name_minds(record: Record) -> str:

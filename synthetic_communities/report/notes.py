@@ -34,10 +34,13 @@ MOST_PLACES = 12
 
 NAME_WIDTH = 40
 
+REASON_WIDTH = 24
+"""Columns that are shown of why acts failed where there is no room for all of it."""
+
 
 def build_notes(order: OrderEffect | None, topics: Sequence[TopicMoves], width: int) -> list[str]:
     """Return how choices went by the place shown, and how many updates were clamped; on one line if they fit."""
-    clamped = f"Updates clamped: {sum(topic.clamped for topic in topics):,}." if topics else ""
+    clamped = f"Changes clamped: {sum(topic.clamped for topic in topics):,}." if topics else ""
     if order is None:
         return [clamped] if clamped else []
     variants = list(_spell_order(order))
@@ -70,6 +73,11 @@ def describe_mover(mover: Mover, width: int) -> list[str]:
     return [fitting] if fitting else [fit_text(whole, width), "  " + fit_text(at_length, width - 2)]
 
 
+def shorten_mover(lines: Sequence[str]) -> list[str]:
+    """Return who moved most on one line: of two, without what moved it."""
+    return [f"{line[:-1]}." if line.endswith(";") else line for line in lines[:1]]
+
+
 def _spell_steps(mover: Mover, number: int) -> list[str]:
     names = {step: MOVERS[step][number] if step in MOVERS else clean_text(step) for step in mover.by_step}
     return [f"{names[step]} {spell_stance(change)}" for step, change in mover.by_step.items()]
@@ -92,14 +100,33 @@ def build_missing_list(steps: Sequence[StepMissing], caption: str, *, rows: int,
         return []
     shown = steps if len(steps) <= rows else steps[: rows - 1]
     rest = [count for step in steps[len(shown) :] for count in step.statuses.values()]
-    lines = [fit_text(_spell_missing(step), width - 2) for step in shown]
+    lines = [choose_fitting(_spell_missing(step), width - 2) for step in shown]
     lines += [f"{count_of(sum(rest), 'acts')} of {len(steps) - len(shown)} other kinds"] if rest else []
     everything = sum((Counter(step.statuses) for step in steps), Counter[str]())
     counts = join_counts((everything[status], status) for status in MISSING_STATUSES)
     return [fit_text(f"{caption}: {counts}", width), *(f"  {line}" for line in lines)]
 
 
-def _spell_missing(step: StepMissing) -> str:
-    counts = join_counts((number, status) for status, number in sorted(step.statuses.items()))
-    reason = f" (mostly {clean_text(step.reason)})" if step.reason else ""
-    return f"{name_acts(step.step)}: {counts}{reason}"
+def spell_reason(step: StepMissing, width: int | None = None) -> str:
+    """Return why acts of a step failed, and of how many of them that is true; empty if it is not recorded.
+
+    Args:
+        step: what is missing of it.
+        width: columns that are shown of the reason itself; None: all of it.
+    """
+    reason = clean_text(step.reason) if width is None else fit_text(step.reason, width)
+    if not reason or step.reason_acts == step.statuses["failed"]:
+        return reason
+    is_most = 2 * step.reason_acts > step.statuses["failed"]
+    return f"mostly {reason}" if is_most else f"most often {reason}: {step.reason_acts:,}"
+
+
+def _spell_missing(step: StepMissing) -> list[str]:
+    """Return what is missing of a step, then the same with less and less of why acts failed."""
+    reasons = (spell_reason(step), spell_reason(step, REASON_WIDTH), "")
+    return [f"{clean_text(name_acts(step.step))}: {_count_missing(step, reason)}" for reason in reasons]
+
+
+def _count_missing(step: StepMissing, reason: str) -> str:
+    because = {"failed": f" ({reason})"} if reason else {}
+    return join_counts((number, status + because.get(status, "")) for status, number in sorted(step.statuses.items()))

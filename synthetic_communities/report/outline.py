@@ -62,13 +62,14 @@ class Told(ABC):
     def sections(self) -> Sequence[Section]:
         """Return it as an outline."""
 
-    def text(self, width: int = 80) -> str:
+    def text(self, width: int = 80, encoding: str = "utf-8") -> str:
         """Return it as plain text.
 
         Args:
             width: columns the lines may take, from 40 to 100.
+            encoding: of where it goes; what it lacks stands there by its number.
         """
-        return set_text(self.sections(), width)
+        return set_text(self.sections(), width, encoding)
 
     def __str__(self) -> str:
         return self.text()
@@ -82,14 +83,14 @@ def spell_name(name: str) -> str:
     return fit_text(name, NAME_WIDTH) or UNNAMED
 
 
-def set_text(sections: Sequence[Section], width: int) -> str:
+def set_text(sections: Sequence[Section], width: int, encoding: str = "utf-8") -> str:
     """Return an outline as plain text: sections apart, words wrapped, what goes on set further in."""
     width = min(WIDEST, max(NARROWEST, width))
     lines: list[str] = []
     for before, section in zip((None, *sections), sections, strict=False):
         if before is not None and (before.items or section.items):
             lines.append("")
-        lines += _section_lines(section, width)
+        lines += _section_lines(section, width, encoding)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -98,13 +99,16 @@ def set_html(sections: Sequence[Section]) -> list[Fragment]:
     return [_section_html(section) for section in sections]
 
 
-def _section_lines(section: Section, width: int) -> Iterator[str]:
+def _section_lines(section: Section, width: int, encoding: str) -> Iterator[str]:
+    def show(text: str) -> str:  # before lines are filled: a character by its number takes more room
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+
     if section.title:
-        yield from wrap_text(clean_text(section.title), width, rest=STEP * 2)
+        yield from wrap_text(show(clean_text(section.title)), width, rest=STEP * 2)
     for item in section.items:
         indent = STEP * (item.depth + bool(section.title))
         label = f"{fit_text(item.label, NAME_WIDTH)}: " if item.label else ""
-        yield from wrap_text(label + item.text, width, first=indent, rest=indent + STEP)
+        yield from wrap_text(show(label + item.text), width, first=indent, rest=indent + STEP)
 
 
 def _section_html(section: Section) -> Fragment:

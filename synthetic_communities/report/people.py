@@ -71,8 +71,9 @@ def _stances(stances: tuple[Mapping[str, float], Mapping[str, float]], who: str)
     yield from (("before", before), ("after", after), ("change", change))
 
 
-def _has_changed(before: str | None, after: str | None) -> bool | None:
-    return before != after if before is not None and after is not None else None
+def _has_changed(before: str | None, after: str | None) -> float | None:
+    """Return 1 or 0, as a number that may be missing: of truth values beside None, pandas makes objects."""
+    return float(before != after) if before is not None and after is not None else None
 
 
 def _ballot(record: Record, who: str) -> PlainRow:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import RecordError
 from ..runs.directory import BALLOTS, BELIEFS, EPOCHS
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .ballot_box import BallotBox
+from .completeness import find_gaps, place_of
 from .record import CastBallot, Missing, Move, Record
 
 
@@ -19,6 +20,7 @@ def read_record(files: RunFiles) -> Record:
         RecordError: something in it is damaged or contradicts itself, and damage is not passed over; in
             `metadata.json` it never is.
     """
+    files = files.counting_anew()
     metadata = files.metadata
     provenance, settings = metadata.row("provenance"), metadata.row("config")
     candidates = read_names(metadata.rows("candidates"))
@@ -26,7 +28,8 @@ def read_record(files: RunFiles) -> Record:
     topics = {row.text("id"): row.text("title") for row in metadata.rows("topics")}
     epochs = list(files.each(EPOCHS, lambda row: _read_epoch(row, candidates)))
     usage = _Usage.of(files)
-    return Record(
+    moves, ballots = tuple(_read_moves(files, people, topics, candidates)), _read_ballots(files, people, candidates)
+    record = Record(
         usage.status,
         run_id=metadata.text("simulation_id"),
         name=settings.text_or_none("name") if "name" in settings.values else None,
@@ -41,14 +44,28 @@ def read_record(files: RunFiles) -> Record:
         candidates=candidates,
         topics=topics,
         in_favour={row.text("id"): said for row in metadata.rows("topics") if (said := _text_if_any(row, "for"))},
-        moves=tuple(_read_moves(files, people, topics, candidates)),
-        ballots=_read_ballots(files, people, candidates),
+        moves=moves,
+        ballots=ballots,
         missing=tuple(missing for epoch, _ in epochs for missing in epoch),
         first_choices=epochs[-1][1] if epochs else {},
         acts=usage.acts,
         model_calls=usage.model_calls,
         seconds=usage.seconds,
+        damages=files.damages,
     )
+    return _without_gaps(record, settings, files)
+
+
+def _without_gaps(record: Record, settings: Row, files: RunFiles) -> Record:
+    """Return the record with what is said twice left out, once it is noted that there is such, or that lines lack."""
+    for file, what in find_gaps(record, settings.values):
+        place = str(files.path / file)
+        if not any(damage.startswith(place) for damage in files.damages):  # what is damaged is missing, too
+            files.note_damage(place, RecordError(f"{place}: {what}"))
+    moves: dict[tuple[int, str, str, str], Move] = {}
+    for move in record.moves:
+        moves.setdefault(place_of(move), move)
+    return replace(record, moves=tuple(moves.values()), damages=files.damages)
 
 
 def read_names(rows: Sequence[Row]) -> dict[str, str]:
@@ -94,7 +111,7 @@ def _read_moves(
     ids = {name: candidate_id for candidate_id, name in candidates.items()}
 
     def read(row: Row) -> Move:
-        first_choice = row.text_or_none("first_choice")
+        chosen = row.known("first_choice", ids) if row.text_or_none("first_choice") is not None else None
         return Move(
             row.known("persona_id", people),
             row.known("topic_id", topics),
@@ -103,7 +120,7 @@ def _read_moves(
             before=row.stance_or_none("before"),
             after=row.stance_or_none("after"),
             clamped=row.flag("clamped"),
-            first_choice=ids.get(first_choice) if first_choice is not None else None,
+            first_choice=ids[chosen] if chosen is not None else None,
             status=row.text("status"),
         )
 

@@ -97,6 +97,7 @@ class Record:
         acts: step to how many of its acts ended how; None: not measured, as the run has not come to an end.
         model_calls: how many; None likewise, and where minds of a user's own did not say.
         seconds: how long the run took; None likewise.
+        damages: places that could not be read and were passed over, in words that begin with file and line.
     """
 
     status: str | None
@@ -120,3 +121,4 @@ class Record:
     acts: Mapping[str, Counter[str]] | None = field(kw_only=True)
     model_calls: int | None = field(kw_only=True)
     seconds: float | None = field(kw_only=True)
+    damages: tuple[str, ...] = field(default=(), kw_only=True)

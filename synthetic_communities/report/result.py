@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..domain.ballot import Ballot, VoteCounts
+from ..errors import RecordError
 from ..late import Late
 from ..runs import directory
-from ..runs.run_files import RunFiles
+from ..runs.run_files import READ_PAST, RunFiles
 
 if TYPE_CHECKING:
-    from . import ballot_rows, failure_rows, findings, people, reading, result_page, rows, tables, usage_rows
+    from . import ballot_rows, failure_rows, figures, findings, people, reading, result_page, rows, tables, usage_rows
     from . import conversations as chats
     from . import debates as questions
     from . import failed_acts as failing
@@ -27,6 +28,7 @@ else:  # together they take as long to load as all that runs a community
     failing = Late(f"{__package__}.failed_acts")
     failure_rows = Late(f"{__package__}.failure_rows")
     feeding = Late(f"{__package__}.feeds")
+    figures = Late(f"{__package__}.figures")
     findings = Late(f"{__package__}.findings")
     people = Late(f"{__package__}.people")
     plots = Late(f"{__package__}.pictures.plots")
@@ -60,7 +62,7 @@ class SimulationResult:
         Raises:
             RecordError: this is no run directory, or one of a version this package does not know.
         """
-        self._files = RunFiles(path, skip_damaged=skip_damaged)
+        self._files = RunFiles(path, skip_damaged=skip_damaged, way_on=READ_PAST)
         self.path = self._files.path
 
     def __repr__(self) -> str:
@@ -70,7 +72,11 @@ class SimulationResult:
         return tables.build_line(self.record)
 
     def _repr_html_(self) -> str:
-        return result_page.build_result_page(self.record, findings.find(self.record), self.path, self.damages)
+        try:
+            record = self.record
+        except RecordError:  # what a notebook shows of its own accord is what there is to see, and never a traceback
+            record = reading.read_record(RunFiles(self.path, skip_damaged=True))
+        return result_page.build_result_page(record, findings.find(record), self.path)
 
     def __eq__(self, other: object) -> bool:
         """Say whether both are of one and the same run directory."""
@@ -106,6 +112,11 @@ class SimulationResult:
         """What was measured, as `usage.json` has it; empty while the run goes on, or after it was killed."""
         usage = self._files.usage()
         return dict(usage.values) if usage is not None else {}
+
+    @cached_property
+    def measures(self) -> dict[str, Any]:
+        """Everything that is computed from the record, as `show --json` prints it; `docs/measures.md` has the keys."""
+        return figures.build_json(self.record, self.path)
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:
@@ -237,7 +248,7 @@ class SimulationResult:
         """Return all posts there are at the end of an epoch, counted from 0, with their reactions.
 
         Raises:
-            UsageError: the epoch is not recorded; the message says which are.
+            UsageError: the epoch is not recorded or cannot be read; the message says which are.
             RecordError: something in the directory is damaged, and damage is not passed over.
         """
         return feeding.find_feed(self._files, self._roster, epoch)

@@ -8,7 +8,7 @@ from .glyphs import BLOCKS
 from .heading import describe_extent
 from .html import LINE_LIMIT, Cell, Fragment, build_table, code, fold, join, paragraph, show_line, stand_alone, strong
 from .measures import shares_of
-from .notes import build_notes, describe_mover
+from .notes import build_notes, describe_mover, spell_reason
 from .opinions import MOVED_BY, Stances, TopicMoves
 from .outline import spell_name
 from .record import OFFLINE, Record
@@ -43,17 +43,16 @@ BELIEF_HEADS = (
 )
 
 
-def build_result_page(record: Record, findings: Findings, path: Path, damages: Sequence[str]) -> str:
+def build_result_page(record: Record, findings: Findings, path: Path) -> str:
     """Return the HTML of a run.
 
     Args:
         record: the run.
         findings: what it says in numbers.
         path: of the run directory.
-        damages: damaged places that were passed over.
     """
     return stand_alone(
-        *_head(record, damages),
+        *_head(record),
         *_tables(record, findings),
         *(paragraph(show_line(line, LINE)) for line in build_notes(findings.order, findings.topics, LINE)),
         *_missing(findings.missing, record),
@@ -61,7 +60,7 @@ def build_result_page(record: Record, findings: Findings, path: Path, damages: S
     )
 
 
-def _head(record: Record, damages: Sequence[str]) -> Iterator[Fragment]:
+def _head(record: Record) -> Iterator[Fragment]:
     yield paragraph(strong(show_line(build_line(record), LINE)))
     who = "Everybody" if record.candidate_mind == record.mind else "People"
     yield _thought(who, record.mind, record.mind_because)
@@ -69,9 +68,9 @@ def _head(record: Record, damages: Sequence[str]) -> Iterator[Fragment]:
         yield _thought("Candidates and mediator", record.candidate_mind, record.candidate_mind_because)
     if record.status != "complete":
         yield paragraph(strong(describe_extent(record)))
-    if damages:
-        title = f"{count_of(len(damages), 'damaged places')} passed over: what follows lacks what stood there"
-        yield fold(strong(title), *(paragraph(show_line(damage, LINE)) for damage in damages))
+    if record.damages:
+        title = f"{count_of(len(record.damages), 'damaged places')} passed over: what follows lacks what stood there"
+        yield fold(strong(title), *(paragraph(show_line(damage, LINE)) for damage in record.damages))
 
 
 def _thought(who: str, mind: str, because: str) -> Fragment:
@@ -139,14 +138,14 @@ def _spell(stances: Stances) -> tuple[Cell, ...]:
 
 def _missing(missing: Sequence[StepMissing], record: Record) -> Iterator[Fragment]:
     if missing:
-        heads = ("", *MISSING_STATUSES, "mostly")
+        heads = ("", *MISSING_STATUSES, "why they failed")
         acts = count_of(sum(sum(step.statuses.values()) for step in missing), "acts")
         table = build_table(heads, map(_missing_cells, missing), numbers=range(1, len(heads) - 1))
         yield fold(strong(f"{_caption('Without an answer', record)}: {acts}"), table)
 
 
 def _missing_cells(step: StepMissing) -> tuple[Cell, ...]:
-    return name_acts(step.step), *(step.statuses.get(status, 0) for status in MISSING_STATUSES), step.reason
+    return name_acts(step.step), *(step.statuses.get(status, 0) for status in MISSING_STATUSES), spell_reason(step)
 
 
 def _next_steps(record: Record, findings: Findings, path: Path) -> Iterator[Fragment]:

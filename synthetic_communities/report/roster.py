@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from ..errors import UsageError
 from ..runs.row import Row
+from ..runs.run_files import RunFiles
 from .nearest import find_nearest
 from .outline import spell_name
 from .reading import read_names
 from .record import OFFLINE
-from .text import clean_text
+from .text import clean_text, count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def find_person(people: Mapping[str, str], who: str) -> str:
     Raises:
         UsageError: nobody is, or several are; the message says who may be meant.
     """
+    require_text(who, "a person is meant by its id or its name")
     if who in people:
         return who
     named = [persona_id for persona_id, name in people.items() if who in (name, clean_text(name))]
@@ -65,6 +67,23 @@ def find_person(people: Mapping[str, str], who: str) -> str:
         ids = _enumerate(named)
         raise UsageError(f"{len(named):,} people are called {spell_name(who)}: {ids}; give the id of one of them")
     raise UsageError(f"nobody in this run has the id or the name {who!r:.80}; {_suggest(people, who)}")
+
+
+def require_text(value: object, wanted: str) -> None:
+    """Raise `UsageError` if a value is no text.
+
+    Args:
+        value: what was given.
+        wanted: what is wanted, as a sentence.
+    """
+    if not isinstance(value, str):
+        raise UsageError(f"{wanted}, which is a text; this is {value!r:.80}")
+
+
+def spell_lost(files: RunFiles) -> str:
+    """Return that what was looked for may have been where damage is, to stand at the end of a message; else nothing."""
+    number = len(files.damages)
+    return f"; {count_of(number, 'places')} could not be read, where it may have been" if number else ""
 
 
 def describe_mind(mind: str, who: str) -> str:

@@ -9,7 +9,7 @@ from ..runs.directory import DECIMAL_PLACES
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .attributes import build_columns, name_columns
-from .extent import Extent
+from .extent import Extent, spell_damaged
 from .life import STEPS, BeliefStep, Life, Update
 from .life_reading import read_life
 from .outline import Item, Section, Told, spell_name
@@ -66,6 +66,9 @@ class Story(Told):
     extent: Extent = field(kw_only=True)
     life: Life = field(kw_only=True)
 
+    def __repr__(self) -> str:
+        return f"Story({self.persona_id!r:.80}, run {self.run_id!r:.80})"
+
     def updates(self) -> list[Update]:
         """Return every step that could move its beliefs, in the order of time."""
         found = [self.life.opening]
@@ -115,6 +118,7 @@ class Story(Told):
         notes = [f"Run {clean_text(self.run_id)}. {self.extent}", describe_mind(self.mind, "People")]
         if self.candidate_mind != self.mind:
             notes.append(describe_mind(self.candidate_mind, "Candidates and mediator"))
+        notes += filter(None, [spell_damaged(self.extent.damaged, "its words and figures")])
         return Section(f"{spell_name(self.name)} ({self.persona_id})", tuple(map(Item, notes)))
 
     def _summary(self) -> Iterator[Section]:
@@ -135,6 +139,7 @@ def read_story(files: RunFiles, roster: Roster, who: str) -> Story:
         UsageError: nobody is called so, or several are.
         RecordError: a line is damaged, and damage is not passed over.
     """
+    files = files.counting_anew()
     persona_id = find_person(roster.people, who)
     person = next(row for row in files.metadata.rows("population") if row.text("id") == persona_id)
     life, usage = read_life(files, roster, persona_id), files.usage()
@@ -151,6 +156,7 @@ def read_story(files: RunFiles, roster: Roster, who: str) -> Story:
             epochs=roster.epochs,
             epochs_ended=life.epochs_ended,
             has_ballots=life.has_ballots,
+            damaged=len(files.damages),
         ),
         life=life,
     )

@@ -8,7 +8,7 @@ from .belief_table import build_belief_table
 from .findings import Findings, StepMissing, find
 from .glyphs import BLOCKS, Glyphs
 from .heading import build_heading, name_minds
-from .notes import build_missing_list, build_notes, describe_mover, describe_story
+from .notes import build_missing_list, build_notes, describe_mover, describe_story, shorten_mover
 from .record import OFFLINE, Record
 from .text import choose_fitting, count_of, fit_text
 from .vote_table import build_vote_table, fold_tallies
@@ -35,7 +35,7 @@ ENOUGH = (3, 4, 2)
 LEAST = (1, 3, 1)
 """Rows that they have at least, if they want so many."""
 
-SPARED = ("", "story", "story gaps", "story gaps mover", "story gaps mover notes")
+SPARED = ("", "story", "story gaps", "story gaps cause", "story gaps cause mover")
 """What is left out where room is short, beginning with nothing."""
 
 NAMED, NAME_WIDTH = 4, 40
@@ -94,7 +94,8 @@ def build_line(record: Record) -> str:
     votes = ", ".join(f"{fit_text(tally.name, NAME_WIDTH)} {tally.ballots or 0:,}" for tally in tallies)
     ended = f"{record.epochs_ended:,} of {count_of(record.epochs, 'epochs')}"
     minds = fit_text(name_minds(record), 2 * NAME_WIDTH)
-    who = f"{count_of(len(record.people), 'people')}, {ended}, {extent}, {minds}"
+    damaged = f"{len(record.damages):,} damaged, " if record.damages else ""
+    who = f"{count_of(len(record.people), 'people')}, {ended}, {extent}, {damaged}{minds}"
     ballots = votes or "no candidates" if record.ballots else "no ballot was held"
     return f"{name}{fit_text(record.run_id, NAME_WIDTH)}: {who}: {ballots}"
 
@@ -167,8 +168,9 @@ def _build_lines(page: _Page, rows: Sequence[int], spared: str) -> list[str]:
         table = build_belief_table(findings.topics, caption, people, rows=rows[1], width=width, glyphs=page.glyphs)
         lines += [*gap, *table]
     notes, mover, story = _say_beside(page)
-    lines += notes if "notes" not in spared else []
+    lines += notes
     lines += build_missing_list(findings.missing, _caption("Without an answer", record), rows=rows[2], width=width)
+    mover = shorten_mover(mover) if "cause" in spared else mover
     lines += mover if "mover" not in spared else []
     lines += story if "story" not in spared else []
     return [*lines, choose_fitting(ONE_DRAW, width)]

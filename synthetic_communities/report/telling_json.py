@@ -8,7 +8,7 @@ from typing import Any
 from .outline import Told
 
 
-def told_as_json(kind: str, told: Told, *, path: Path, status: str | None) -> str:
+def told_as_json(kind: str, told: Told, *, path: Path, status: str | None, damaged: int) -> str:
     """Return what can be told as JSON: the run, and under `kind` the fields of the value, as its class has them.
 
     Args:
@@ -16,8 +16,10 @@ def told_as_json(kind: str, told: Told, *, path: Path, status: str | None) -> st
         told: the value, a dataclass.
         path: of the run directory.
         status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
+        damaged: number of places that could not be read and were passed over.
     """
-    return as_json({"path": str(path), "status": status, kind: asdict(told)})  # type: ignore[call-overload]
+    value = asdict(told)  # type: ignore[call-overload]
+    return as_json({"path": str(path), "status": status, "damaged": damaged, kind: value})
 
 
 def as_json(value: Any) -> str:

@@ -32,7 +32,7 @@ class Line:
             RecordError: it holds none.
         """
         try:
-            values = json.loads(self.text)
+            values = json.loads(self.text.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             why = "it was cut off while it was written" if self.is_torn else str(error)
             raise RecordError(f"{self.place} is damaged: {why}") from error
@@ -68,7 +68,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} is no run directory: it holds no {METADATA}")
     metadata = read_json(file)
     version = metadata.get("format_version")
-    if version != FORMAT_VERSION:
+    if version != FORMAT_VERSION or isinstance(version, bool):
         raise RecordError(f"{file} is of format version {version!r}; this package reads version {FORMAT_VERSION}")
     return metadata
 

@@ -1,16 +1,24 @@
 """The files of a run directory, read line by line when asked for."""
 
+import copy
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import RecordError
-from .directory import METADATA, USAGE
+from .directory import BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, METADATA, REACTIONS, USAGE
 from .reading import Line, check_run, iterate_lines, read_json, read_metadata
 from .row import Row
 
 T = TypeVar("T")
+
+READ_PAST = "load_run(path, skip_damaged=True) reads past it"
+"""What to do from Python about damage that is an error."""
+
+PER_EPOCH = (BELIEFS, CONVERSATIONS, REACTIONS, EXPOSURES)
+"""Files whose lines are written when an epoch ends, before its own."""
 
 
 class RunFiles:
@@ -20,12 +28,13 @@ class RunFiles:
         path: the run directory.
     """
 
-    def __init__(self, path: str | Path, *, skip_damaged: bool = False) -> None:
+    def __init__(self, path: str | Path, *, skip_damaged: bool = False, way_on: str = "") -> None:
         """Take a run directory.
 
         Args:
             path: of the directory.
             skip_damaged: pass over damaged lines, noting them in `damages`; False: they are errors.
+            way_on: what to do about damage that is an error, in words that end its message; empty: nothing.
 
         Raises:
             RecordError: this is no run directory, or one of a version this package does not know.
@@ -34,6 +43,8 @@ class RunFiles:
         check_run(self.path)
         self._damages: dict[str, str] = {}
         self._skip_damaged = skip_damaged
+        self._way_on = way_on
+        self._parent: RunFiles | None = None
 
     @cached_property
     def metadata(self) -> Row:
@@ -44,6 +55,21 @@ class RunFiles:
     def damages(self) -> tuple[str, ...]:
         """Every damaged place passed over so far, once each, in words that begin with file and line."""
         return tuple(self._damages.values())
+
+    def counting_anew(self) -> "RunFiles":
+        """Return the same files with no damage noted yet; what is come upon there is noted here as well."""
+        files = copy.copy(self)
+        files._damages, files._parent = {}, self
+        return files
+
+    def damage_of_line(self, file: str, number: int) -> str | None:
+        """Return what is wrong with a line, as far as it has been come upon; None: nothing.
+
+        Args:
+            file: its name.
+            number: of the line, from 1.
+        """
+        return self._damages.get(f"{self.path / file}:{number}")
 
     def each(self, file: str, read: Callable[[Row], T]) -> Iterator[T]:
         """Yield what `read` makes of every line of a file, nothing if there is no such file.
@@ -57,11 +83,30 @@ class RunFiles:
         """
         for line in self._lines(self.path / file):
             try:
-                value = read(line.take())
+                row = line.take()
+                if file in PER_EPOCH and self._is_cut_off(row):
+                    continue
+                value = read(row)
             except RecordError as error:
                 self.note_damage(line.place, error)
             else:
                 yield value
+
+    def _is_cut_off(self, row: Row) -> bool:
+        """Say whether a line is of an epoch that a killed run was writing: the epoch's own line comes last."""
+        epoch = row.values.get("epoch")
+        return self._last_epoch is not None and isinstance(epoch, int) and epoch > self._last_epoch
+
+    @cached_property
+    def _last_epoch(self) -> int | None:
+        """The last epoch that has ended in a run that is going on or was killed; None: the run came to an end."""
+        if (self.path / USAGE).is_file():
+            return None
+        last = -1
+        for line in self._lines(self.path / EPOCHS):
+            with suppress(RecordError):  # noted where the epochs themselves are read
+                last = max(last, line.take().whole_number("epoch"))
+        return last
 
     def rows(self, file: str) -> list[dict[str, Any]]:
         """Return the rows of a file as they are written."""
@@ -89,8 +134,10 @@ class RunFiles:
             RecordError: damage is not passed over.
         """
         if not self._skip_damaged:
-            raise error
+            raise RecordError("; ".join(filter(None, (str(error), self._way_on)))) from error
         self._damages.setdefault(place, str(error))
+        if self._parent is not None:
+            self._parent.note_damage(place, error)
 
     def _lines(self, file: Path) -> Iterator[Line]:
         try:

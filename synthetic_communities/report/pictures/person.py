@@ -1,12 +1,12 @@
 """The picture of one person: its stances and its first choice after every step, and its ballot."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..curves import PersonCurve, Point, follow_person, sum_by_step
 from ..flows import Group, order_groups
-from ..moments import BALLOT, OPENING, choose_evenly
+from ..moments import BALLOT, OPENING
 from ..record import Move, Record
 from ..text import spell_stance
 from .sheet import LINE, Sheet, cut, draw_empty, label_ticks, name_axis, name_topic, spell_shown, title_of
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 TOPICS_SHOWN = 12
 """Topics one below the other; of more, the first are shown."""
 
-EPOCHS_NUMBERED = 12
-"""Epochs that have their number below them; of more, some at even distances have."""
-
 NAME_SHOWN = 18
 """Columns that are shown of a candidate's name."""
 
@@ -30,11 +27,14 @@ BESIDE, STEP_WIDTH, LEAST_WIDTH, MOST_WIDTH = 1.4, 0.4, 4.6, 12.0
 HEAD, PANEL_HEIGHT, GAP, ROW = 2.6 * LINE, 1.2, 0.15, 0.25
 """Inches: above each panel, of a topic's panel, below it; for each candidate."""
 
+NUMBER_ROOM, WORD_ROOM = 0.35, 0.38
+"""Inches from the number of an epoch to the next, and to a word beside it, at least."""
+
 MARKERS = {OPENING: "D", "debate": "s", "chat": "o", "social": "^"}
 """Step to its sign."""
 
 OTHER_MARKER, NO_ANSWER_MARKER = "P", "x"
-"""Signs of a step that a later version of this package may have, and of a step without an answer on the topic."""
+"""Signs of a step that a later version of this package may have, and of a step whose answer on the topic is missing."""
 
 MOVED_IN = {"debate": "debates", "chat": "chats", "social": "feed"}
 """Step to where it moved somebody."""
@@ -45,6 +45,7 @@ MARKER_LOOK: dict[str, Any] = {"color": "black", "markeredgecolor": "black", "ma
 KEY = (
     "Diamond: opening. Square: after debates. Circle: after chats. Triangle: after the feed. "
     "Hollow: cut short by the bound on one update. Cross: no answer on this topic, the stance stays. "
+    "No sign: not asked. "
     "Dotted lines: the first choice changed. Star: the ballot."
 )
 
@@ -64,7 +65,7 @@ def draw_person(record: Record, persona_id: str) -> "Figure":
     sheet = Sheet(BESIDE + width, height, record, title=title, notes=notes)
     panels = [_draw_topic(sheet, record, curve, topic_id, width) for topic_id in topics]
     panels.append(_draw_choices(sheet, below, curve, groups, width))
-    _mark_time(panels, curve)
+    _mark_time(panels, curve, width)
     return sheet.figure
 
 
@@ -91,18 +92,19 @@ def _draw_topic(sheet: Sheet, record: Record, curve: PersonCurve, topic_id: str,
 
 def _spell_way(points: Sequence[Point]) -> str:
     """Return where somebody began and ended, and what moved it by how much."""
-    stances = [point.move.after for point in points if point.move.after is not None]
-    if not stances:
+    known = [(point.move.step, point.move.after) for point in points if point.move.after is not None]
+    if not known:
         return "no stance is recorded"
     moved = [f"{MOVED_IN.get(step, step)} {spell_stance(by)}" for step, by in sum_by_step(points).items()]
-    way = f"{spell_stance(stances[0])} to {spell_stance(stances[-1])}"
+    first, last = (spell_stance(stance) for _, stance in (known[0], known[-1]))
+    way = f"{first} to {last}" if known[0][0] == OPENING else f"first known {first}, last {last}"
     return f"{way}; {', '.join(moved)}" if moved else way
 
 
 def _mark_points(panel: "Axes", points: Sequence[Point]) -> None:
     marks: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for point in points:
-        if point.move.after is not None:
+        if point.move.after is not None and point.move.status != "not_asked":
             marks.setdefault(_choose_mark(point.move), []).append((point.position, point.move.after))
     for (marker, fill), places in marks.items():
         look: dict[str, Any] = {"marker": marker, "markersize": 5, "markerfacecolor": fill, **MARKER_LOOK}
@@ -132,7 +134,7 @@ def _draw_choices(sheet: Sheet, top: float, curve: PersonCurve, groups: Sequence
     return panel
 
 
-def _mark_time(panels: Sequence["Axes"], curve: PersonCurve) -> None:
+def _mark_time(panels: Sequence["Axes"], curve: PersonCurve, width: float) -> None:
     """Set the steps along all panels: lines where an epoch begins and where the first choice changed, numbers below."""
     end = len(curve.steps) + (0.7 if curve.ballot is not None else -0.3)
     begins = [place for place, (one, other) in enumerate(pairwise(map(_part, curve.steps)), start=1) if one != other]
@@ -143,7 +145,7 @@ def _mark_time(panels: Sequence["Axes"], curve: PersonCurve) -> None:
             panel.axvline(place - 0.5, color="0.8", linewidth=0.6, zorder=0, solid_capstyle="butt")
         for place in changes:
             panel.axvline(place, color="black", linewidth=0.8, linestyle=":", zorder=0, dash_capstyle="butt")
-    labels = _label_time(curve)
+    labels = _label_time(curve, width / (end + 0.7))
     label_ticks(panels[-1], "x", [place for place, _ in labels], [label for _, label in labels])
     name_axis(panels[-1], "x", "epoch")
 
@@ -154,15 +156,25 @@ def _part(step: tuple[int, str]) -> tuple[int, bool]:
     return epoch, name == OPENING
 
 
-def _label_time(curve: PersonCurve) -> list[tuple[float, str]]:
-    """Return what stands where below the steps: numbers of epochs under the middle of their steps."""
-    epochs: dict[int, list[int]] = {}
+def _label_time(curve: PersonCurve, step_width: float) -> list[tuple[float, str]]:
+    """Return what stands where below the steps, which are so many inches apart.
+
+    Numbers of epochs stand under the middle of their steps; as many as there is room for, at even distances.
+    """
+    places: dict[int, list[int]] = {}
     for place, (epoch, step) in enumerate(curve.steps):
         if step != OPENING:
-            epochs.setdefault(epoch, []).append(place)
-    numbers = [(sum(places) / len(places), str(epoch)) for epoch, places in epochs.items()]
-    ballot = [(float(len(curve.steps)), BALLOT)] if curve.ballot is not None else []
-    if len(numbers) > EPOCHS_NUMBERED:  # without what stands so close to others that they would overlap
-        return [*choose_evenly(numbers[:-1], EPOCHS_NUMBERED), *ballot]
-    opening = [(float(place), OPENING) for place, (_, step) in enumerate(curve.steps) if step == OPENING]
-    return [*opening, *numbers, *ballot]
+            places.setdefault(epoch, []).append(place)
+    middles = {epoch: sum(those) / len(those) for epoch, those in places.items()}
+    words = [(float(place), OPENING) for place, (_, step) in enumerate(curve.steps) if step == OPENING]
+    words += [(float(len(curve.steps)), BALLOT)] if curve.ballot is not None else []
+    numbers = _choose_numbers(middles, NUMBER_ROOM / step_width)
+    free = [(x, str(epoch)) for epoch, x in numbers if all(abs(x - y) * step_width >= WORD_ROOM for y, _ in words)]
+    return sorted([*words, *free])
+
+
+def _choose_numbers(middles: Mapping[int, float], room: float) -> list[tuple[int, float]]:
+    """Return epochs and their places: each, or each second, fifth, tenth and so on, so far apart that all have room."""
+    every = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    choices = ([(epoch, x) for epoch, x in middles.items() if epoch % each == 0] for each in every)
+    return next(chosen for chosen in choices if all(y - x >= room for (_, x), (_, y) in pairwise(chosen)))

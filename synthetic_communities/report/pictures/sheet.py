@@ -10,7 +10,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ..extent import Extent
+from ..extent import spell_damaged
+from ..heading import measure_extent
 from ..paragraphs import wrap_text
 from ..record import Record
 from ..text import count_of, fit_text
@@ -194,13 +195,12 @@ def require_matplotlib() -> None:
 
 
 def _describe(record: Record) -> str:
-    """Return what has to be said beside every picture: whose run it is, and whether it is whole."""
-    extent = Extent(
-        record.status, epochs=record.epochs, epochs_ended=record.epochs_ended, has_ballots=bool(record.ballots)
-    )
+    """Return what has to be said beside every picture: whose run it is, and whether it is whole and undamaged."""
+    extent = measure_extent(record)
     minds = " and ".join(cut(mind) for mind in dict.fromkeys((record.mind, record.candidate_mind)))
     who = f"{count_of(len(record.people), 'people')}, seed {record.seed}, {minds}. One run is one draw of chance."
-    return who if extent.is_complete else f"{who} {extent}"
+    partial = "" if extent.is_complete else str(extent)
+    return " ".join(filter(None, (who, partial, spell_damaged(extent.damaged, "the figures"))))
 
 
 def _make_figure(width: float, height: float) -> "Figure":
