@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 import synthetic_communities.domain.person as person_module
 from synthetic_communities.domain.person import Reading, parse_person
-from synthetic_communities.errors import ConfigurationError
+from synthetic_communities.errors import ConfigurationError, RecordError
 from synthetic_communities.persona import Persona
+from synthetic_communities.report.result import SimulationResult
+from synthetic_communities.runs.directory import METADATA
 from synthetic_communities.simulation.events import Events
 from synthetic_communities.social_media import Post, SocialMedia
 from tests.small_communities import make_config, make_engine, run_engine
@@ -176,3 +179,32 @@ class TestEvents:
 
 def _events_of(engine: Any) -> Events:
     return engine._simulation.events  # type: ignore[no-any-return]
+
+
+class TestResult:
+    def test_what_grows_with_people_is_read_when_it_is_asked_for(self, tmp_path: Path) -> None:
+        result = run_engine(make_engine(make_config(3)), tmp_path)
+        (tmp_path / result.path.name / METADATA).unlink()
+        with pytest.raises(RecordError, match="is no run directory"):
+            _ = result.metadata
+
+    @pytest.mark.parametrize(
+        ("change", "fault"),
+        [
+            (lambda text: text.replace('"format_version": 1', '"format_version": 12'), "format version 12"),
+            (lambda text: text.replace('"format_version": 1', '"format_version": "1"'), "format version '1'"),
+            (lambda text: text[:20], "cannot be read"),
+        ],
+    )
+    def test_a_directory_of_another_version_is_refused_at_once(self, change: Any, fault: str, tmp_path: Path) -> None:
+        path = run_engine(make_engine(make_config(2, num_epochs=1)), tmp_path).path
+        file = path / METADATA
+        file.write_text(change(file.read_text(encoding="utf-8")), encoding="utf-8")
+        with pytest.raises(RecordError, match=fault):
+            SimulationResult(path)
+
+    def test_metadata_laid_out_otherwise_is_read_too(self, tmp_path: Path) -> None:
+        path = run_engine(make_engine(make_config(2, num_epochs=1)), tmp_path).path
+        metadata = json.loads((path / METADATA).read_text(encoding="utf-8"))
+        (path / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+        assert SimulationResult(path).metadata == metadata
