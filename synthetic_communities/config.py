@@ -72,6 +72,7 @@ class Config(_Remembering):
     replicate: int = 0
     resample_people: bool = False
     schedule: str = "dependencies"
+    feed_candidates: int = 200
 
     def __post_init__(self) -> None:
         self._origin = Origin()

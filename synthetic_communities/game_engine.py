@@ -1,11 +1,13 @@
 """The engine existing scripts call: it puts a community together, runs it, and keeps its record."""
 
 import asyncio
+import hashlib
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,7 +79,7 @@ class GameEngine:
         self.observer: Callable[[Moment], None] | None = None
         self._display: Callable[[Moment], None] | None = None
         self._simulation: Simulation | None = None
-        self._vote_taken: tuple[list[str], VoteCounts] | None = None
+        self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
     def from_config(cls, path_or_config: str | Path | Config, model: str | Mind | None = None) -> Self:
@@ -422,7 +424,7 @@ class GameEngine:
         return stage
 
     def _choose_minds(self) -> tuple[tuple[Mind, ModelChoice], tuple[Mind, ModelChoice]]:
-        self._minds.window_tokens = foresee_run(self.config, self.population, self.mediator)
+        self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
         people = self._mind_of_people()
         return people, self._minds.of_candidates() if self.config.candidate_model else people
 
@@ -441,7 +443,11 @@ class GameEngine:
         is_chosen = self._minds.given is not None or self.config.model is not None
         return None if is_chosen else self.population.community.mind
 
-    def _electorate(self) -> list[str]:
-        """Return what a ballot depends on, to tell whether it has changed since."""
-        people = [f"{id(p)} {p.id} {p.features!r} {p.beliefs!r}" for p in self.population.personas]
-        return people + [f"{id(c)} {c.id} {c.name} {c.character}" for c in self.candidates]
+    def _electorate(self) -> bytes:
+        """Return a digest of what a ballot depends on, to tell whether it has changed since."""
+        digest = hashlib.blake2b()
+        for p in self.population.personas:
+            digest.update(f"{id(p)} {p.id} {p.features!r} {p.beliefs!r}\x1f".encode("utf-8", "backslashreplace"))
+        for c in self.candidates:
+            digest.update(f"{id(c)} {c.id} {c.name} {c.character}\x1f".encode("utf-8", "backslashreplace"))
+        return digest.digest()

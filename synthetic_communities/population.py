@@ -18,7 +18,8 @@ from .configuration.people_file import load_people
 from .conversation import close_conversation, speak_turn
 from .domain.ballot import Ballot, VoteCounts
 from .domain.belief_dict import voting_data
-from .domain.feed import draw_considered, rank_feed
+from .domain.feed import draw_considered
+from .domain.feed_ranking import build_pool
 from .domain.key import key_part
 from .domain.outcome import Done, Outcome, value_of
 from .domain.pairing import Conversation, draw_conversations, draw_posters
@@ -235,11 +236,11 @@ class Population:
         check_share("post_probability", post_probability)
         call = self._next_call("post")
         by_id = self.members()
-        earlier = [as_feed_post(post) for persona in self.personas for post in persona.posts]
+        pool = build_pool(as_feed_post(post) for persona in self.personas for post in persona.posts)
+        affinities = self._platform.measure_affinities()
 
         async def write(task: Task) -> Outcome[Any]:
-            chance = self._community.chance_of(task.about, call)
-            feed = rank_feed(earlier, task.about, chance, self._community.feed_size)
+            feed = self._community.feed_of(task.about, call, pool, affinities.get(task.about))
             return await by_id[task.about].write_post(feed, Occasion(post_key(f"call{call}", task.about), call))
 
         posters = draw_posters(by_id, self._community.chance_of("", call), post_probability)
@@ -278,13 +279,13 @@ class Population:
         check_share("reaction_probability", reaction_probability)
         call = self._next_call("react")
         platform = social_media_platform if social_media_platform is not None else self._platform
-        shown = platform.adopt_posts(posts)
+        affinities = platform.measure_affinities()
+        pool = build_pool(platform.adopt_posts(posts))
         by_id = self.members()
 
         async def react(task: Task) -> Outcome[Any]:
-            chance = self._community.chance_of(task.about, call)
-            feed = rank_feed(shown, task.about, chance, self._community.feed_size)
-            considered = draw_considered(feed, chance, reaction_probability)
+            feed = self._community.feed_of(task.about, call, pool, affinities.get(task.about))
+            considered = draw_considered(feed, self._community.chance_of(task.about, call), reaction_probability)
             return await by_id[task.about].react(feed, considered, Occasion(task.key, call))
 
         outcomes = await self._side_by_side(f"call{call}/react", by_id, react)

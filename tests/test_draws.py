@@ -16,7 +16,8 @@ from synthetic_communities.config import Config
 from synthetic_communities.domain.ballot import Choice
 from synthetic_communities.domain.belief import Belief, Opinion
 from synthetic_communities.domain.chance import Chance
-from synthetic_communities.domain.feed import FeedPost, Reactions, draw_considered, rank_feed
+from synthetic_communities.domain.feed import FeedPost, Reactions, draw_considered
+from synthetic_communities.domain.feed_ranking import build_pool, rank_feed
 from synthetic_communities.domain.outcome import Answer, Done
 from synthetic_communities.domain.pairing import draw_conversations, draw_posters
 from synthetic_communities.domain.remark import Remark
@@ -297,8 +298,8 @@ def make_posts(counts: Mapping[str, int]) -> list[FeedPost]:
 
 
 def test_ties_in_the_feed_are_drawn_for_each_viewer() -> None:
-    posts = make_posts({f"post-{number}": 0 for number in range(5)})
-    first = Counter(rank_feed(posts, who, Chance(1, 0, who), 5)[0].id for who in map(str, range(200)))
+    pool = build_pool(make_posts({f"post-{number}": 0 for number in range(5)}))
+    first = Counter(rank_feed(pool, who, Chance(1, 0, who), feed_size=5)[0].id for who in map(str, range(200)))
     assert len(first) == 5
     assert max(first.values()) < 80
 

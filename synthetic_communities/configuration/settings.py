@@ -191,6 +191,13 @@ SETTINGS = (
         choices=SCHEDULES,
         meaning="what an act waits for: what it builds on, or everybody's step before; changes no result",
     ),
+    Setting(
+        "feed_candidates",
+        "whole number",
+        low=1,
+        unit="posts",
+        meaning="posts scored for one feed at most, `feed_size` if that is more",
+    ),
 )
 """Every setting, in the order of `config.Config`."""
 

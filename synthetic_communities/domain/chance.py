@@ -6,9 +6,12 @@ import hashlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+Stream: TypeAlias = random.Random
+"""A generator at some place of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Chance:
     who: str = ""
     replicate: int = 0
 
-    def stream(self, purpose: str) -> random.Random:
+    def stream(self, purpose: str) -> Stream:
         """Return a new generator at the start of the stream named `purpose`."""
         run = f"{self.seed}/{self.replicate}" if self.replicate else str(self.seed)
         name = "\x1f".join((run, str(self.epoch), purpose, str(self.who)))

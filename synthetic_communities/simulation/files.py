@@ -43,7 +43,7 @@ def write_metadata(path: Path, simulation_id: str, stage: Stage) -> None:
             for topic in stage.mediator.topics
         ],
         "candidates": [_candidate(candidate) for candidate in stage.candidates],
-        "population": [rows.person_row(persona) for persona in stage.population.personas],
+        "population": map(rows.person_row, stage.population.personas),
         "provenance": _provenance(stage),
     }
     write_json(path / METADATA, metadata)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..cast.sessions import held_open
 from ..domain.debate import DebateTranscript
+from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
@@ -51,8 +52,12 @@ class Simulation:
             at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
         """
         course = stage.course()
-        posts = tuple(as_feed_post(post) for post in stage.social_media.posts)
-        self.events = Events(course, posts, published)
+        self.events = Events(
+            course,
+            feed_beforehand=build_pool(map(as_feed_post, stage.social_media.posts)),
+            affinities_beforehand=stage.social_media.measure_affinities(),
+            published=published,
+        )
         self._stage = stage
         self._places = places
         tasks = plan_run(course)
@@ -60,6 +65,7 @@ class Simulation:
         self._acts = Acts(stage, self.events)
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
         self._watcher = watcher
+        self._recorder = recorder
         self._failed_calls = failed_calls
 
     async def run(self) -> None:
@@ -68,7 +74,7 @@ class Simulation:
         Raises:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
-        with inside(), self._failed_calls.holding():
+        with inside(), self._recorder, self._failed_calls.holding():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
                 await run_tasks(self._ledger, self._perform, self._settle, places=self._places)

@@ -130,6 +130,7 @@ def build_community(config: Config, scene: Scene, mind: Mind | None) -> Communit
         seed=config.random_seed,
         replicate=config.replicate,
         feed_size=config.feed_size,
+        feed_candidates=config.feed_candidates,
         memory_epochs=config.memory_epochs,
         max_concurrent=config.max_concurrent,
         call_timeout_seconds=config.call_timeout_seconds,
