@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from synthetic_communities.benchmark import towns
 from synthetic_communities.benchmark.baseline import count_shared, find_worse, load_baseline
 from synthetic_communities.benchmark.belief_update import (
     Leg,
@@ -25,7 +24,7 @@ from synthetic_communities.benchmark.bounds import measure_bound, measure_critic
 from synthetic_communities.benchmark.command import Wanted, benchmark, run_benchmark
 from synthetic_communities.benchmark.engine_cost import read_engine
 from synthetic_communities.benchmark.judging import choose_status, judge, measure_spread
-from synthetic_communities.benchmark.large_town import LargePlan, OfflineRun, compare_runs
+from synthetic_communities.benchmark.large_town import LargePlan, read_growth
 from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Measure, Measured, Sample, Take, Tell
 from synthetic_communities.benchmark.measuring import run_measure
 from synthetic_communities.benchmark.rates import RatePlan, measure_rates
@@ -33,7 +32,7 @@ from synthetic_communities.benchmark.replicates import compare_replicates
 from synthetic_communities.benchmark.report import build_json, build_markdown, build_table
 from synthetic_communities.benchmark.table import EVERYTHING, FULL, QUICK
 from synthetic_communities.benchmark.timing import Timed
-from synthetic_communities.benchmark.towns import Town, build_config, draw_people, write_people
+from synthetic_communities.benchmark.towns import Town, build_config, write_people
 from synthetic_communities.benchmark.whole_runs import Run, find_call_faults
 from synthetic_communities.engine.ledger import Task
 
@@ -231,13 +230,6 @@ class TestTowns:
     def test_it_tells_what_it_is(self) -> None:
         assert str(Town(1_000, 500, epochs=1)) == "1,000 people, 1 topic, 2 candidates, 1 epoch, limit 500"
 
-    def test_more_people_than_there_are_names_have_ids_of_their_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(towns, "NAMES", 3)
-        people = list(draw_people(7))
-        assert [person.id for person in people] == [f"p{number:03d}" for number in range(1, 8)]
-        assert people[3].identity == people[0].identity == people[6].identity
-        assert len({person.identity.name for person in people}) == 3
-
     def test_people_are_written_once(self, tmp_path: Path) -> None:
         path = write_people(tmp_path, 2)
         assert len(path.read_text("utf-8").splitlines()) == 2
@@ -385,11 +377,14 @@ class TestOthers:
 
     def test_a_large_town_is_held_against_a_smaller_one(self) -> None:
         plan = LargePlan(10_000, 1_000)
-        values = compare_runs(plan, OfflineRun(1_000, 2.0, 10), OfflineRun(10_000, 21.0, 500_000_000))
-        assert values == pytest.approx(
-            {"an epoch": 21.0, "beside fewer people": 10.5, "an epoch of 1,000 people": 2.0, "memory at most": 0.5}
-        )
-        assert "memory at most" not in compare_runs(plan, OfflineRun(1, 1.0, None), OfflineRun(2, 1.0, None))
+        told: dict[str, Any] = {
+            "fewer": {"seconds": 2.0, "peak_bytes": 10},
+            "many": {"seconds": 21.0, "peak_bytes": 500_000_000},
+        }
+        values = {"an epoch": 21.0, "beside fewer people": 10.5, "an epoch of 1,000 people": 2.0}
+        assert read_growth(plan, told) == pytest.approx({**values, "memory at most": 0.5})
+        told["many"]["peak_bytes"] = None
+        assert read_growth(plan, told) == pytest.approx(values)
 
 
 class TestTable:

@@ -14,7 +14,6 @@ from synthetic_communities.benchmark.belief_update import UpdatePlan, list_updat
 from synthetic_communities.benchmark.children import call_in_child
 from synthetic_communities.benchmark.client_cpu import CpuPlan, Provider, list_cpu_figures, take_cpu
 from synthetic_communities.benchmark.command import benchmark
-from synthetic_communities.benchmark.large_town import LargePlan, list_large_figures, take_large
 from synthetic_communities.benchmark.machine import describe_machine, measure_room
 from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Sample, build_measure
 from synthetic_communities.benchmark.own_scenario import OwnPlan, list_own_figures, take_own
@@ -113,11 +112,6 @@ class TestMeasures:
         values = check(list(take_starts(plan, quiet)), list_start_figures(plan)).values
         assert values["python alone"] < values["import synthetic_communities"]
 
-    def test_a_large_town_in_processes_of_its_own(self) -> None:
-        plan = LargePlan(6, 3)
-        values = check(list(take_large(plan, quiet)), list_large_figures(plan)).values
-        assert 0.01 < values["memory at most"] < 1
-
     def test_a_scenario_of_ones_own(self) -> None:
         plan = OwnPlan(Config.bundled(population_size=3, num_epochs=1, max_concurrent=3), mean_seconds=0.01)
         check(list(take_own(plan, quiet)), list_own_figures(plan))
@@ -146,6 +140,10 @@ class TestWhatMustNotBe:
             request = Recorded(f"{server.url}/v1/chat/completions", {"authorization": "Bearer key"}, b"{}")
             with pytest.raises(ExceptionGroup):
                 ask_bare(httpx_over_aiohttp, [request], 1)
+
+    def test_a_child_tells_what_a_function_returns(self) -> None:
+        told = call_in_child("synthetic_communities.benchmark.measures", "Sample", 3)
+        assert told == {"values": 3, "faults": []}
 
     def test_a_child_that_fails_says_why(self) -> None:
         with pytest.raises(CannotMeasureError, match=r"No module named 'synthetic_communities\.nowhere'"):

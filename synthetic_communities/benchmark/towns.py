@@ -1,19 +1,15 @@
 """The communities that are measured: people of the bundled generator, and as much of a debate as is asked for."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..scenario.people import Person, build_people, format_person
+from ..scenario.people import build_people, format_person
 
 PEOPLE_SEED = 1
 """The bundled people are the first of these."""
-
-NAMES = 5_000
-"""For so many people there are names; more are the same people again, under ids of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +43,9 @@ def write_people(folder: Path, people: int) -> Path:
     """Write so many people to a file and return it."""
     path = folder / f"people_{people}.jsonl"
     if not path.exists():
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(map(format_person, draw_people(people)))
+        drawn = build_people(random.Random(PEOPLE_SEED), people)
+        path.write_text("".join(map(format_person, drawn)), encoding="utf-8")
     return path
-
-
-def draw_people(people: int) -> Iterator[Person]:
-    """Yield so many people, always the same."""
-    different = build_people(random.Random(PEOPLE_SEED), min(people, NAMES))
-    yield from different
-    for number in range(len(different), people):
-        yield replace(different[number % NAMES], id=f"p{number + 1:03d}")
 
 
 def build_config(town: Town, folder: Path, *, seed: int, **changes: Any) -> Config:

@@ -11,6 +11,7 @@ from typing import Any
 from ..domain.outcome import Done, NotAsked, Outcome, Skipped
 from ..waiting import place_given_back
 from .bridge import inside, is_stopping
+from .collecting import collecting_rarely
 from .ledger import Ledger, Task
 from .together import first_leaf
 
@@ -101,8 +102,9 @@ async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, places:
     """
     first_error: BaseException | None = None
     try:
-        async with asyncio.TaskGroup() as group:
-            await _Run(ledger, perform, settle, places, group).be_carried_out()
+        with collecting_rarely():
+            async with asyncio.TaskGroup() as group:
+                await _Run(ledger, perform, settle, places, group).be_carried_out()
     except BaseExceptionGroup as several:
         first_error = first_leaf(several)
     if first_error is not None:
