@@ -176,7 +176,7 @@ class Candidate(Member):
         return view_type(
             key=occasion.key,
             scene=scene,
-            chance=self.community.chance_of(self.id, occasion.epoch),
+            chance=self.community.chance_of(self.id, occasion.epoch, is_opening=view_type.is_opening),
             candidate=next(card for card in scene.candidates if card.id == self.id),
             character=self.character,
             positions={topic_id: as_remark(text) for topic_id, text in self.state.policy_positions.items()},

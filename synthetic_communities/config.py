@@ -69,6 +69,10 @@ class Config(_Remembering):
     name: str | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
+    replicate: int = 0
+    resample_people: bool = False
+    schedule: str = "dependencies"
+    feed_candidates: int = 200
 
     def __post_init__(self) -> None:
         self._origin = Origin()

@@ -1,21 +1,24 @@
 """The engine existing scripts call: it puts a community together, runs it, and keeps its record."""
 
 import asyncio
+import hashlib
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from .candidate import Candidate
 from .config import Config, build_topics
-from .configuration.people_file import find_people_problems, load_people
 from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
-from .errors import ConfigurationError, Problem, UsageError
+from .engine.runner import Places
+from .engine.together import run_together
+from .errors import UsageError
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .mediator import Mediator
@@ -23,6 +26,7 @@ from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
 from .persona import Persona
 from .population import Population
+from .report.replicates import Replicates, write_replicates
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
@@ -30,6 +34,8 @@ from .simulation.failed_calls import FailedCalls
 from .simulation.files import write_config, write_metadata, write_usage
 from .simulation.forecast import Forecast
 from .simulation.forecasting import forecast_run
+from .simulation.gathering import build_candidates, gather_people, load_config
+from .simulation.many import Together, make_replicates_folder, plan_replicates
 from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
 from .simulation.recorder import Recorder
@@ -73,7 +79,7 @@ class GameEngine:
         self.observer: Callable[[Moment], None] | None = None
         self._display: Callable[[Moment], None] | None = None
         self._simulation: Simulation | None = None
-        self._vote_taken: tuple[list[str], VoteCounts] | None = None
+        self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
     def from_config(cls, path_or_config: str | Path | Config, model: str | Mind | None = None) -> Self:
@@ -203,6 +209,112 @@ class GameEngine:
         if self._simulation is not None:
             raise UsageError("this engine has run; GameEngine.from_config(...) builds another")
         stage = self._set_stage()
+        return await self._run(stage, Places(stage.limit()))
+
+    @classmethod
+    def run_many(
+        cls,
+        configs: Iterable[str | Path | Config],
+        *,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        observer: Callable[[Moment], None] | None = None,
+    ) -> list[SimulationResult]:
+        """Run several communities side by side under one limit, and return what came of each, in order.
+
+        A debate is one long chain of acts; while one run waits for it, the others fill the places. Their records are
+        those they would have one after the other.
+
+        Args:
+            configs: YAML files or configurations.
+            max_concurrent: how many acts may be under way at once in all; None: the most that one of them allows.
+            model: what everybody thinks with; None: what each configuration names.
+            base_dir: the folder the run directories are made in.
+            observer: called with every step forward, all runs taken together; None: as for a single run.
+
+        Raises:
+            ConfigurationError: everything wrong with the first configuration in which something is; nothing has run.
+            OSError: a run directory cannot be made.
+        """
+        return run_sync(
+            cls.run_many_async(
+                configs, max_concurrent=max_concurrent, model=model, base_dir=base_dir, observer=observer
+            )
+        )
+
+    @classmethod
+    async def run_many_async(
+        cls,
+        configs: Iterable[str | Path | Config],
+        *,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        observer: Callable[[Moment], None] | None = None,
+    ) -> list[SimulationResult]:
+        """As `run_many`; when one run fails or this is cancelled, all are, and the epochs that had ended stand."""
+        engines = [cls.from_config(config, model) for config in configs]
+        return await cls._run_together(engines, max_concurrent, Path(base_dir), observer)
+
+    @classmethod
+    def run_replicates(
+        cls,
+        config: str | Path | Config,
+        n: int,
+        *,
+        resample: bool = False,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        observer: Callable[[Moment], None] | None = None,
+    ) -> Replicates:
+        """Run one configuration `n` times side by side, and return what came of it.
+
+        Every replicate has chance of its own, over the same people and opening opinions; the first is what `run` does.
+
+        Args:
+            config: a YAML file, or a configuration.
+            n: how many runs, at least 1.
+            resample: whether each draws its own people from the file.
+            max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
+            model: what everybody thinks with; None: what the configuration names.
+            base_dir: where the folder is made that holds the run directories.
+            observer: called with every step forward, all runs taken together; None: as for a single run.
+
+        Raises:
+            ConfigurationError: everything wrong with the configuration; nothing has run.
+            UsageError: `n` is below 1.
+            OSError: a directory cannot be made.
+        """
+        engines = [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
+        folder = make_replicates_folder(base_dir)
+        try:
+            results = run_sync(cls._run_together(engines, max_concurrent, folder, observer))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"what is recorded of the runs so far stands in {folder}") from None
+        return write_replicates(folder, results)
+
+    @staticmethod
+    async def _run_together(
+        engines: Sequence["GameEngine"],
+        max_concurrent: int | None,
+        base_dir: Path,
+        observer: Callable[[Moment], None] | None,
+    ) -> list[SimulationResult]:
+        stages = [engine._set_stage() for engine in engines]
+        places = Places(max_concurrent or max((stage.limit() for stage in stages), default=1))
+        for engine in engines:
+            engine.initialize_simulation_output(base_dir)
+        with at_home_in_notebook(base_dir, is_watched=observer is not None) as display:
+            watching = observer or display
+            if watching is not None:
+                together = Together(len(engines), watching)
+                for number, engine in enumerate(engines):
+                    engine.observer = together.observer_of(number)
+            return await run_together(engine._run(stage, places) for engine, stage in zip(engines, stages, strict=True))
+
+    async def _run(self, stage: Stage, places: Places) -> SimulationResult:
         if self.simulation_dir is None:
             self.initialize_simulation_output()
         assert self.simulation_dir is not None
@@ -217,15 +329,18 @@ class GameEngine:
             stage,
             Recorder(directory),
             watcher,
+            places=places,
             failed_calls=FailedCalls(directory),
             at_opening_end=note_stage,
             published=self.debate_transcripts,
         )
         with at_home_in_notebook(directory, is_watched=self.observer is not None) as self._display:
-            await self._run_measured(self._simulation, directory, stage, watcher)
+            await self._run_measured(self._simulation, directory, stage, watcher, places.limit)
         return SimulationResult(directory)
 
-    async def _run_measured(self, simulation: Simulation, directory: Path, stage: Stage, watcher: Watcher) -> None:
+    async def _run_measured(
+        self, simulation: Simulation, directory: Path, stage: Stage, watcher: Watcher, limit: int
+    ) -> None:
         began, clock = datetime.now(UTC), time.perf_counter()
         status = "failed"
         try:
@@ -239,7 +354,8 @@ class GameEngine:
             simulation.keep_ballots()
             seconds = time.perf_counter() - clock
             times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
-            write_usage(directory, status, times, stage, watcher, self._minds.measured(stage.minds()))
+            calls = self._minds.measured(stage.minds())
+            write_usage(directory, status, times, stage, watcher, limit=limit, calls=calls)
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch
@@ -308,7 +424,7 @@ class GameEngine:
         return stage
 
     def _choose_minds(self) -> tuple[tuple[Mind, ModelChoice], tuple[Mind, ModelChoice]]:
-        self._minds.window_tokens = foresee_run(self.config, self.population, self.mediator)
+        self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
         people = self._mind_of_people()
         return people, self._minds.of_candidates() if self.config.candidate_model else people
 
@@ -327,62 +443,11 @@ class GameEngine:
         is_chosen = self._minds.given is not None or self.config.model is not None
         return None if is_chosen else self.population.community.mind
 
-    def _electorate(self) -> list[str]:
-        """Return what a ballot depends on, to tell whether it has changed since."""
-        people = [f"{id(p)} {p.id} {p.features!r} {p.beliefs!r}" for p in self.population.personas]
-        return people + [f"{id(c)} {c.id} {c.name} {c.character}" for c in self.candidates]
-
-
-def load_config(path: str | Path) -> Config:
-    """Return the configuration in a file.
-
-    Raises:
-        ConfigurationError: everything wrong with the file, and with the people file it names.
-    """
-    try:
-        return Config.from_yaml(path)
-    except ConfigurationError as error:
-        others = [problem for problem in find_people_problems(Path(path)) if problem not in error.problems]
-        raise ConfigurationError([*error.problems, *others]) from error
-
-
-def gather_people(config: Config, unnamed_model: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the people a configuration asks for, a sample in the order of their file.
-
-    Raises:
-        ConfigurationError: everything wrong with the configuration and the files it names, fewer people than asked
-            for among them.
-    """
-    problems = config.find_problems(unnamed_model=unnamed_model)
-    people: list[tuple[str, dict[str, Any]]] = []
-    size = config.population_size
-    if _asks_for_people(size):
-        try:
-            people = load_people(config.population_file, size, seed=config.random_seed)
-        except ConfigurationError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-        else:
-            problems += _missing_people(config, len(people))
-    if problems:
-        raise ConfigurationError(problems)
-    return people
-
-
-def _missing_people(config: Config, found: int) -> list[Problem]:
-    if found >= config.population_size:
-        return []
-    what = f"holds {found} people, fewer than the population_size of {config.population_size}"
-    return [Problem(str(config.population_file), what, "ask for fewer, or add people to the file")]
-
-
-def _asks_for_people(size: object) -> bool:
-    return isinstance(size, int) and not isinstance(size, bool) and size > 0
-
-
-def build_candidates(config: Config, world_story: str | None) -> list[Candidate]:
-    """Return the candidates a configuration describes, in the order listed; nothing is asked of them yet."""
-    topics = build_topics(config)
-    return [
-        Candidate(entry["id"], entry["name"], entry.get("description", ""), topics, None, world_story)
-        for entry in config.candidates or ()
-    ]
+    def _electorate(self) -> bytes:
+        """Return a digest of what a ballot depends on, to tell whether it has changed since."""
+        digest = hashlib.blake2b()
+        for p in self.population.personas:
+            digest.update(f"{id(p)} {p.id} {p.features!r} {p.beliefs!r}\x1f".encode("utf-8", "backslashreplace"))
+        for c in self.candidates:
+            digest.update(f"{id(c)} {c.id} {c.name} {c.character}\x1f".encode("utf-8", "backslashreplace"))
+        return digest.digest()

@@ -18,8 +18,8 @@ from .domain.belief_dict import OVERALL, read_beliefs, write_belief
 from .domain.feed import FeedPost, Reactions
 from .domain.memory import EpochMemory
 from .domain.outcome import Answer, Done, Outcome, reason_of, value_of
-from .domain.person import Person, parse_person
-from .domain.remark import Remark, as_remark
+from .domain.person import Person, Reading
+from .domain.remark import Remark, as_remarks
 from .domain.scene import CandidateCard
 from .engine.bridge import run_sync
 from .errors import UsageError
@@ -40,6 +40,8 @@ from .social_media import Post, as_feed_post, post_row
 logger = logging.getLogger("synthetic_communities.beliefs")
 
 V = TypeVar("V", bound=PersonView)
+
+_NO_REACTIONS = Reactions({})
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Persona(Member):
         beliefs: {topic id: {belief, vote, stance}, "overall_vote": name}; scripts may assign plain strings too.
         outcomes: name of a verb to how its last act ended: why there is no answer where there is none.
         memory: what it took from earlier epochs of a run.
+        candidates_shown: who stands for election, in the order last shown to it.
         community: what it shares with the others.
     """
 
@@ -95,10 +98,12 @@ class Persona(Member):
         self.posts: list[Post] = []
         self.beliefs: dict[str, Any] = {}
         self.memory: list[EpochMemory] = []
+        self.candidates_shown: tuple[CandidateCard, ...] = ()
+        self._reading: Reading | None = None
         self._attention = Attention()
-        self._drawn: set[str] = set()
+        self._drawn: frozenset[str] = frozenset()
         self._feed: tuple[FeedPost, ...] = ()
-        self._reactions = Reactions({})
+        self._reactions = _NO_REACTIONS
 
     def __repr__(self) -> str:
         return f"Persona({self.id!r})"
@@ -187,21 +192,17 @@ class Persona(Member):
         Raises:
             ConfigurationError: attributes that cannot be read.
         """
-        return parse_person(self.id, self.features)
+        if self._reading is None or not self._reading.holds_for(self.id, self.features):
+            self._reading = Reading.of(self.id, self.features)
+        return self._reading.person
 
     def held_beliefs(self) -> tuple[Belief, ...]:
         """Return the beliefs held now, as values."""
-        beliefs = read_beliefs(self.beliefs, self.community.scene)
-        return tuple(replace(belief, drawn=belief.topic_id in self._drawn) for belief in beliefs)
+        return read_beliefs(self.beliefs, self.community.scene, self._drawn)
 
     def first_choice(self) -> str | None:
         """Return the id of the candidate preferred now, or None."""
         return self.community.scene.candidate_id(self.beliefs.get(OVERALL))
-
-    def candidates_shown(self, act: str, epoch: int) -> tuple[CandidateCard, ...]:
-        """Return the candidates in the order this persona sees them in one act: drawn for each persona and act."""
-        chance = self.community.chance_of(self.id, epoch)
-        return chance.shuffle(f"order/{act}", self.community.scene.candidates)
 
     def hear(self, remarks: Iterable[Remark]) -> None:
         """Hear what was said in a debate."""
@@ -229,7 +230,7 @@ class Persona(Member):
         if not self.has_news(knowledge_category):
             return self.not_asked("update_beliefs", "nothing new to learn")
         # Texts become remarks of this list's own, so that the same text put in again after clearing it is news again.
-        self.debate_knowledge[:] = map(as_remark, self.debate_knowledge)
+        self.debate_knowledge[:] = as_remarks(self.debate_knowledge)
         view = self._update_view(knowledge_category, occasion)
         answer = await self.ask_mind("update_beliefs", view)
         if isinstance(answer, Done):
@@ -263,19 +264,20 @@ class Persona(Member):
             return self.not_asked("react_to_post", "nothing to react to")
         view = self._life_view(ReactionView, occasion, feed=feed, considered=considered)
         answer: Answer[Reactions] = await self.ask_mind("react_to_post", view)
-        self._reactions = answer.value if isinstance(answer, Done) else Reactions({})
+        self._reactions = answer.value if isinstance(answer, Done) else _NO_REACTIONS
         return answer
 
     def see(self, feed: tuple[FeedPost, ...]) -> None:
         """Be shown a feed: what was not seen before becomes knowledge."""
         self._feed = feed
-        self._reactions = Reactions({})
+        self._reactions = _NO_REACTIONS
         known = {as_feed_post(post).id for post in self.social_media_knowledge}
         self.social_media_knowledge += [post_row(post) for post in feed if post.id not in known]
 
     async def cast_ballot(self, candidates: tuple[CandidateCard, ...], occasion: Occasion) -> Ballot:
         """Vote, once; whatever comes of it is a ballot."""
-        self.community = replace(self.community, scene=replace(self.community.scene, candidates=candidates))
+        if candidates != self.community.scene.candidates:
+            self.community = replace(self.community, scene=replace(self.community.scene, candidates=candidates))
         view = self._view(BallotView, occasion)
         answer = await self.ask_mind("vote", view) if candidates else self.not_asked("vote", "no candidates")
         order = tuple(card.id for card in view.candidates)
@@ -298,20 +300,23 @@ class Persona(Member):
             older = self.memory[forgotten - 1]
             self.memory[forgotten - 1] = replace(older, heard=(), conversation=(), feed=())
         self._attention.begin_epoch({name: getattr(self, name) for name in KNOWLEDGE})
-        self._feed, self._reactions = (), Reactions({})
+        self._feed, self._reactions = (), _NO_REACTIONS
 
     # Views.
 
     def _view(self, view_type: type[V], occasion: Occasion, **seen: Any) -> V:
+        chance = self.community.chance_of(self.id, occasion.epoch, is_opening=view_type.is_opening)
+        if view_type.shows_candidates:  # in an order drawn for each persona and act
+            self.candidates_shown = chance.shuffle(f"order/{view_type.act}", self.community.scene.candidates)
         return view_type(
             key=occasion.key,
             scene=self.community.scene,
-            chance=self.community.chance_of(self.id, occasion.epoch),
+            chance=chance,
             person=self.person(),
             beliefs=self.held_beliefs(),
             first_choice=self.first_choice(),
             memory=tuple(self.memory),
-            candidates=self.candidates_shown(view_type.act, occasion.epoch) if view_type.shows_candidates else (),
+            candidates=self.candidates_shown if view_type.shows_candidates else (),
             **seen,
         )
 
@@ -322,7 +327,7 @@ class Persona(Member):
     def _update_view(self, knowledge_category: str, occasion: Occasion) -> LifeView:
         news = self._news(knowledge_category)
         if knowledge_category == "debate_knowledge":
-            return self._life_view(DebateUpdateView, occasion, heard=tuple(map(as_remark, news)))
+            return self._life_view(DebateUpdateView, occasion, heard=as_remarks(news))
         if knowledge_category == "chats":
             return self._life_view(ChatUpdateView, occasion, **self._talked(news))
         posts = tuple(as_feed_post(post) for post in news)
@@ -344,7 +349,7 @@ class Persona(Member):
         return self._attention.this_epoch(knowledge_category, getattr(self, knowledge_category))
 
     def _heard(self) -> tuple[Remark, ...]:
-        return tuple(map(as_remark, self._this_epoch("debate_knowledge")))
+        return as_remarks(self._this_epoch("debate_knowledge"))
 
     def _talked(self, chats: Sequence[Any]) -> dict[str, Any]:
         """Return what views show of conversations: the words, and the partner of the last."""
@@ -370,9 +375,13 @@ class Persona(Member):
         for change in changes:
             if change.status == "done" and change.belief is not None:
                 self.beliefs[change.topic_id] = write_belief(change.belief, scene)
-                (self._drawn.add if change.belief.drawn else self._drawn.discard)(change.topic_id)
+                self._note_drawn(change.topic_id, drawn=change.belief.drawn)
         if first_choice is not None:
             self.beliefs[OVERALL] = scene.candidate_name(first_choice)
+
+    def _note_drawn(self, topic_id: str, *, drawn: bool) -> None:
+        if drawn != (topic_id in self._drawn):
+            self._drawn ^= {topic_id}
 
     def unchanged(self, outcome: Outcome[Any]) -> tuple[BeliefChange, ...]:
         """Return the changes of an update that did not happen: every belief as it was, with why."""

@@ -18,7 +18,8 @@ from .configuration.people_file import load_people
 from .conversation import close_conversation, speak_turn
 from .domain.ballot import Ballot, VoteCounts
 from .domain.belief_dict import voting_data
-from .domain.feed import draw_considered, rank_feed
+from .domain.feed import draw_considered
+from .domain.feed_ranking import build_pool
 from .domain.key import key_part
 from .domain.outcome import Done, Outcome, value_of
 from .domain.pairing import Conversation, draw_conversations, draw_posters
@@ -27,7 +28,7 @@ from .domain.scene import Scene
 from .engine.bridge import run_sync
 from .engine.ledger import Ledger, Task
 from .engine.plan import TurnPlace, plan_conversation, post_key
-from .engine.runner import run_tasks
+from .engine.runner import Places, run_tasks
 from .errors import UsageError
 from .llm.keys import read_environment
 from .minds.base import Mind
@@ -216,7 +217,7 @@ class Population:
 
         turns = [task for conversation in conversations for task in plan_conversation(conversation, f"call{call}")]
         async with held_open([persona.mind() for persona in by_id.values()]):
-            await run_tasks(Ledger(turns), speak, _ignore, limit=self._community.max_concurrent)
+            await run_tasks(Ledger(turns), speak, _ignore, places=Places(self._community.max_concurrent))
         return [close_conversation(by_id, conversation, said[conversation]) for conversation in conversations]
 
     def create_social_media_posts(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
@@ -235,14 +236,14 @@ class Population:
         check_share("post_probability", post_probability)
         call = self._next_call("post")
         by_id = self.members()
-        earlier = [as_feed_post(post) for persona in self.personas for post in persona.posts]
+        pool = build_pool(as_feed_post(post) for persona in self.personas for post in persona.posts)
+        affinities = self._platform.measure_affinities()
 
         async def write(task: Task) -> Outcome[Any]:
-            chance = self._community.chance_of(task.about, call)
-            feed = rank_feed(earlier, task.about, chance, self._community.feed_size)
+            feed = self._community.feed_of(task.about, call, pool, affinities.get(task.about))
             return await by_id[task.about].write_post(feed, Occasion(post_key(f"call{call}", task.about), call))
 
-        posters = draw_posters(by_id, self._community.seed, call, post_probability)
+        posters = draw_posters(by_id, self._community.chance_of("", call), post_probability)
         outcomes = await self._side_by_side(f"call{call}/post", posters, write)
         written = [value_of(outcome) for outcome in outcomes]
         return [{"persona_id": p.persona_id, "content": p.content, "id": p.id} for p in written if p is not None]
@@ -278,13 +279,13 @@ class Population:
         check_share("reaction_probability", reaction_probability)
         call = self._next_call("react")
         platform = social_media_platform if social_media_platform is not None else self._platform
-        shown = platform.adopt_posts(posts)
+        affinities = platform.measure_affinities()
+        pool = build_pool(platform.adopt_posts(posts))
         by_id = self.members()
 
         async def react(task: Task) -> Outcome[Any]:
-            chance = self._community.chance_of(task.about, call)
-            feed = rank_feed(shown, task.about, chance, self._community.feed_size)
-            considered = draw_considered(feed, chance, reaction_probability)
+            feed = self._community.feed_of(task.about, call, pool, affinities.get(task.about))
+            considered = draw_considered(feed, self._community.chance_of(task.about, call), reaction_probability)
             return await by_id[task.about].react(feed, considered, Occasion(task.key, call))
 
         outcomes = await self._side_by_side(f"call{call}/react", by_id, react)
@@ -362,7 +363,7 @@ class Population:
             ended[task.key] = outcome
 
         async with held_open([persona.mind() for persona in self.personas]):
-            await run_tasks(Ledger(tasks), act, settle, limit=limit or self._community.max_concurrent)
+            await run_tasks(Ledger(tasks), act, settle, places=Places(limit or self._community.max_concurrent))
         return [ended[task.key] for task in tasks]
 
 

@@ -1,13 +1,15 @@
 """The platform people post on: posts, reactions, and the feed as text."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from .domain.debate import Topic
 from .domain.feed import FeedPost
+from .domain.feed_ranking import measure_affinities
 from .domain.remark import as_remark
 from .errors import UsageError
 
@@ -56,6 +58,7 @@ class SocialMedia:
         self.posts: list[Post] = []
         self.reactions: dict[str, dict[str, str]] = {}
         self.topics: Sequence[Topic] = ()
+        self._by_id: dict[str, Post] | None = None
 
     def add_post(self, post: Post | Mapping[str, Any]) -> str:
         """Add a post and return its id; one without an id gets `post-1`, `post-2` and so on.
@@ -69,19 +72,23 @@ class SocialMedia:
         if self._find(new.id) is not None:
             raise UsageError(f"a post with id {new.id!r} is on this platform already; give every post its own id")
         self.posts.append(new)
+        if self._by_id is not None:
+            self._by_id[new.id] = new
         return new.id
+
+    def add_posts(self, posts: Iterable[Post | Mapping[str, Any]]) -> list[str]:
+        """Add posts, as `add_post` does one by one, and return their ids; for many, this is faster.
+
+        Raises:
+            UsageError: as `add_post`; the posts before the one refused have been added.
+        """
+        with self._indexed():
+            return [self.add_post(post) for post in posts]
 
     def adopt_posts(self, posts: Iterable[Post | Mapping[str, Any] | FeedPost]) -> list[FeedPost]:
         """Return posts as they stand here or were given, in order, having added those that are not here yet."""
-        known = {post.id for post in self.posts}
-        adopted = []
-        for post in posts:
-            value = as_feed_post(post)
-            if value.id not in known:
-                value = replace(value, id=self.add_post(post_row(value)))
-                known.add(value.id)
-            adopted.append(value)
-        return adopted
+        with self._indexed():
+            return [self._adopt(as_feed_post(post)) for post in posts]
 
     def get_feed(self, limit: int = 100) -> str:
         """Return the newest `limit` posts as text, newest first, a line each: `persona [n 👍 / m 👎]: text`."""
@@ -109,6 +116,16 @@ class SocialMedia:
         _count(post, reaction, +1)
         given[persona_id] = reaction
 
+    def add_reactions(self, reactions: Iterable[tuple[str, str, str]]) -> None:
+        """Note reactions, each a post's id, a persona's id and a reaction, as `add_reaction` does one by one.
+
+        Raises:
+            UsageError: as `add_reaction`; the reactions before the one refused have been noted.
+        """
+        with self._indexed():
+            for post_id, persona_id, reaction in reactions:
+                self.add_reaction(post_id, persona_id, reaction)
+
     def get_platform_state(self) -> dict[str, Any]:
         """Return `total_posts`, `total_reactions`, `posts` (a mapping each) and `reactions`."""
         return {
@@ -123,8 +140,17 @@ class SocialMedia:
         counts = Counter(topic_id for post in self.posts for topic_id in self._topics_of(post))
         return sorted(counts, key=lambda topic_id: (-counts[topic_id], topic_id))
 
+    def measure_affinities(self) -> dict[str, dict[str, float]]:
+        """Return persona id to author id to how that person took to that author, from the reactions noted so far."""
+        authors = {post.id: post.persona_id for post in self.posts}
+        given: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for post_id, reactions in self.reactions.items():
+            for persona_id, reaction in reactions.items():
+                given[persona_id].append((authors.get(post_id, ""), reaction))
+        return {persona_id: measure_affinities(pairs) for persona_id, pairs in given.items()}
+
     def _free_id(self) -> str:
-        taken = {post.id for post in self.posts}
+        taken = self._by_id or {post.id for post in self.posts}
         return next(f"post-{n}" for n in count(len(self.posts) + 1) if f"post-{n}" not in taken)
 
     def _topics_of(self, post: Post) -> set[str]:
@@ -134,8 +160,22 @@ class SocialMedia:
         text = post.content.casefold()
         return {topic.id for topic in self.topics if topic.title.casefold() in text}
 
+    def _adopt(self, post: FeedPost) -> FeedPost:
+        return post if self._find(post.id) is not None else replace(post, id=self.add_post(post_row(post)))
+
     def _find(self, post_id: str) -> Post | None:
+        if self._by_id is not None:
+            return self._by_id.get(post_id)
         return next((post for post in self.posts if post.id == post_id), None)
+
+    @contextmanager
+    def _indexed(self) -> Iterator[None]:
+        """Find posts by an index in here; elsewhere a script may change `posts`, and what is found has to follow."""
+        self._by_id = {post.id: post for post in reversed(self.posts)}
+        try:
+            yield
+        finally:
+            self._by_id = None
 
 
 def as_post(post: Post | Mapping[str, Any]) -> Post:
@@ -172,15 +212,19 @@ def as_feed_post(post: Post | Mapping[str, Any] | FeedPost) -> FeedPost:
 
 def post_row(post: Post | FeedPost) -> dict[str, Any]:
     """Return a post as the mapping scripts and files hold."""
-    value = as_feed_post(post)
-    return {
-        "id": value.id,
-        "persona_id": value.author_id,
-        "content": value.text,
-        "likes": value.likes,
-        "dislikes": value.dislikes,
-        "epoch": value.epoch,
-    }
+    return vars(_PostRow(as_feed_post(post)))
+
+
+class _PostRow:
+    """A post whose `vars` are its row: of those the keys are stored once for all, and communities hold millions."""
+
+    def __init__(self, post: FeedPost) -> None:
+        self.id = post.id
+        self.persona_id = post.author_id
+        self.content = post.text
+        self.likes = post.likes
+        self.dislikes = post.dislikes
+        self.epoch = post.epoch
 
 
 def _count(post: Post, reaction: str | None, step: int) -> None:

@@ -113,10 +113,13 @@ NEW_SETTINGS = {
     "name": None,
     "requests_per_minute": None,
     "tokens_per_minute": None,
+    "replicate": 0,
+    "resample_people": False,
+    "schedule": "dependencies",
 }
 
 VERBS = {
-    GameEngine: ("run", "conduct_final_vote"),
+    GameEngine: ("run", "run_many", "conduct_final_vote"),
     Population: (
         "update_beliefs_from_debate",
         "update_beliefs_from_chat",

@@ -1,9 +1,8 @@
-"""The benchmark: what it measures, tells and judges, on a handful of people and replies that take next to no time."""
+"""The benchmark's arithmetic, what it tells and what it judges: nothing is run here, and no clock is read."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,174 +10,585 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from synthetic_communities.benchmark.command import benchmark, run_benchmark
-from synthetic_communities.benchmark.legs import (
-    Asked,
+from synthetic_communities.benchmark.baseline import count_shared, find_worse, load_baseline
+from synthetic_communities.benchmark.belief_update import (
     Leg,
-    Pair,
-    Result,
-    find_faults,
+    UpdatePlan,
+    compare_legs,
+    find_leg_faults,
+    list_update_figures,
     measure_overhead,
-    measure_speed_up,
+    project_sequential,
 )
-from synthetic_communities.benchmark.measuring import measure_twice_if_missed, run_plan
-from synthetic_communities.benchmark.plans import FULL, QUICK, Plan, Reach
-from synthetic_communities.benchmark.report import build_json, build_table
+from synthetic_communities.benchmark.bounds import measure_bound, measure_critical_path
+from synthetic_communities.benchmark.command import Wanted, benchmark, run_benchmark
+from synthetic_communities.benchmark.engine_cost import read_engine
+from synthetic_communities.benchmark.judging import choose_status, judge, measure_spread
+from synthetic_communities.benchmark.large_town import LargePlan, read_growth
+from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Measure, Measured, Sample, Take, Tell
+from synthetic_communities.benchmark.measuring import run_measure
+from synthetic_communities.benchmark.rates import RatePlan, measure_rates
+from synthetic_communities.benchmark.replicates import compare_replicates
+from synthetic_communities.benchmark.report import build_json, build_markdown, build_table
+from synthetic_communities.benchmark.table import EVERYTHING, FULL, QUICK
+from synthetic_communities.benchmark.timing import Timed
+from synthetic_communities.benchmark.towns import Town, build_config, write_people
+from synthetic_communities.benchmark.whole_runs import Run, find_call_faults
+from synthetic_communities.engine.ledger import Task
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "benchmark.py"
-
-EASY, IMPOSSIBLE = Reach("speed-up", 6, 0.01), Reach("speed-up", 6, 1e6)
-TINY = Plan("tiny", 6, latency_seconds=0.05, sequential_people=3, limits=(2, 6), reaches=(EASY,))
+MORE = Figure("speed-up", "x", compared_to="one by one", reach=10.0, is_ratio=True, control="bare")
+BARE = Figure("bare", "x", compared_to="one by one")
+LESS = Figure("cost", "ms", compared_to="the bare client", better="less", reach=2.0, is_ratio=True)
+FREE = (1.0, 1.0)
 MACHINE: Mapping[str, Any] = {
     "platform": "Somewhere",
     "architecture": "any",
     "processors": 2,
     "load_average_1_minute": 0.5,
     "python": "CPython 3.11.0",
-    "packages": {"httpx": "0.28"},
+    "packages": {"httpx": "0.28", "anthropic": None},
 }
 
 
-def make_leg(kind: Any, limit: int, seconds: float, people: int = 6, **changes: Any) -> Leg:
-    asked = Asked(people, statuses={"200": people}, peak_in_flight=min(limit, people), bytes_in=1000 * people)
-    beliefs = {} if kind == "bare client" else {f"p{number}": {"rents": number} for number in range(people)}
-    leg = Leg(kind, people, limit, seconds=seconds, cpu_seconds=0.006, asked=asked, beliefs=beliefs)
-    return replace(leg, **changes)
+def take_nothing(tell: Tell) -> Iterator[Sample]:
+    yield from ()
 
 
-def make_pair(limit: int, seconds: float, **changes: Any) -> Pair:
-    return Pair(make_leg("parallel", limit, seconds, **changes), make_leg("bare client", limit, 0.95 * seconds))
+def make_measure(*figures: Figure, name: str = "some", take: Take = take_nothing) -> Measure:
+    return Measure(name, "something", figures=figures or (MORE, BARE, LESS), take=take)
 
 
-def make_result(*pairs: Pair, plan: Plan = TINY) -> Result:
-    sequential = make_leg("sequential", 1, 0.18, people=3)
-    return Result(plan, sequential=sequential, pairs=pairs or (make_pair(2, 0.18), make_pair(6, 0.06)))
+def make_measured(*values: float, name: str = "speed-up", room: tuple[float, ...] = FREE, **more: Any) -> Measured:
+    return Measured(make_measure(), samples=tuple(Sample({name: value}) for value in values), room=room, **more)
 
 
-@pytest.fixture(scope="module")
-def result() -> Result:
-    """Return what a tiny run measures."""
-    return run_plan(TINY, lambda line: None)
-
-
-class TestMeasuring:
-    def test_everybody_is_asked_once_and_believes_the_same_at_every_limit(self, result: Result) -> None:
-        assert find_faults(result) == []
-        assert [len(leg.beliefs) for leg in result.legs] == [3, 6, 0, 6, 0]
-        assert all(beliefs for beliefs in result.sequential.beliefs.values())
-
-    def test_every_leg_is_there(self, result: Result) -> None:
-        kinds = [(leg.kind, leg.people, leg.limit) for leg in result.legs]
-        bare = [("bare client", 6, 2), ("bare client", 6, 6)]
-        assert kinds == [("sequential", 3, 1), ("parallel", 6, 2), bare[0], ("parallel", 6, 6), bare[1]]
-
-    def test_the_bare_client_makes_the_very_same_requests(self, result: Result) -> None:
-        assert {leg.asked.bytes_in for pair in result.pairs for leg in (pair.parallel, pair.bare)} == {
-            result.parallel[0].asked.bytes_in
-        }
-        assert result.parallel[0].asked.bytes_in > 6 * 5_000
-
-    def test_no_leg_is_faster_than_its_replies(self, result: Result) -> None:
-        assert all(measure_overhead(leg, TINY) > 0 for leg in result.legs)
-
-
-class TestSecondTry:
-    @pytest.mark.parametrize(("seconds", "kept", "other"), [([0.1], 0.1, None), ([9, 0.1], 0.1, 9), ([8, 9], 8, 9)])
-    def test_a_leg_that_missed_is_measured_once_more(
-        self, seconds: list[float], kept: float, other: float | None
-    ) -> None:
-        plan = replace(TINY, reaches=(Reach("overhead", 6, 0.2),))
-        tries: Iterator[float] = iter(seconds)
-        told: list[str] = []
-        pair = measure_twice_if_missed(lambda: make_pair(6, next(tries)), make_result().sequential, plan, told.append)
-        assert pair.parallel.seconds == kept
-        assert (pair.other_try and pair.other_try.parallel.seconds) == other
-        assert next(tries, None) is None
-        assert len(told) == len(seconds) - 1
+def make_timed(seconds: float, calls: int = 6, peak: int = 2, **more: Any) -> Timed:
+    return Timed(seconds, 0.006, calls=calls, peak_in_flight=peak, **{"endings": {"200": calls}, **more})
 
 
 class TestJudging:
-    def test_nothing_is_wrong(self) -> None:
-        assert find_faults(make_result()) == []
+    @pytest.mark.parametrize(("figure", "good", "bad"), [(MORE, 10.0, 9.999), (LESS, 2.0, 2.001)])
+    def test_what_is_as_good_as_asked_for_is_reached(self, figure: Figure, good: float, bad: float) -> None:
+        assert judge(make_measured(good, name=figure.name), figure).verdict == "reached"
+        assert judge(make_measured(bad, name=figure.name), figure).verdict == "missed"
 
-    def test_a_speed_up_is_projected_where_fewer_people_went_one_by_one(self) -> None:
-        result = make_result()
-        assert measure_speed_up(result.parallel[1], result.sequential) == pytest.approx(6.0)
+    def test_it_is_the_median_that_counts(self) -> None:
+        assert judge(make_measured(1.0, 10.0, 11.0), MORE).verdict == "reached"
+        assert judge(make_measured(9.9, 9.7, 9.8), MORE).verdict == "missed"
+
+    def test_nothing_is_said_of_what_nobody_asks_for(self) -> None:
+        assert judge(make_measured(0.0, name="bare"), BARE).verdict == ""
+
+    def test_what_has_no_value_was_not_measured(self) -> None:
+        assert judge(make_measured(), MORE).verdict == "not measured"
+        assert make_measured().median("speed-up") is None
+
+    @pytest.mark.parametrize(
+        ("measured", "why"),
+        [
+            (make_measured(9.0, room=(0.99, 0.849)), "only 85% of two processors were free"),
+            (make_measured(9.0, 9.2, 10.1), "repetitions lie 12% apart, and not all of them miss it"),
+            (
+                Measured(make_measure(), samples=(Sample({"speed-up": 9.0, "bare": 9.9}),), room=FREE),
+                "bare misses it too",
+            ),
+        ],
+    )
+    def test_a_sign_of_noise_leaves_it_open(self, measured: Measured, why: str) -> None:
+        judged = judge(measured, MORE)
+        assert (judged.verdict, judged.why) == ("too noisy to tell", why)
+
+    @pytest.mark.parametrize(
+        "measured",
+        [
+            make_measured(9.0, room=(0.85, 0.85)),
+            make_measured(9.9, 9.0, 8.0),  # far apart, and all of them miss it
+            make_measured(9.5, 9.6, 10.2),  # not far apart
+            Measured(make_measure(), samples=(Sample({"speed-up": 9.0, "bare": 10.0}),), room=FREE),
+        ],
+    )
+    def test_without_one_a_miss_is_a_miss(self, measured: Measured) -> None:
+        assert judge(measured, MORE).verdict == "missed"
+
+    def test_noise_takes_nothing_away_from_what_was_reached(self) -> None:
+        assert judge(make_measured(10.0, room=(0.1, 0.1)), MORE).verdict == "reached"
+
+    def test_spread_is_a_share_of_the_median(self) -> None:
+        assert measure_spread([8.0, 10.0, 11.0]) == pytest.approx(0.3)
+        assert (measure_spread([]), measure_spread([5.0]), measure_spread([0.0, 0.0])) == (0.0, 0.0, 0.0)
+
+
+class TestStatus:
+    reached, missed, noisy = make_measured(10.0), make_measured(9.0), make_measured(9.0, room=(0.5,))
+    wrong = Measured(make_measure(BARE), samples=(Sample({"bare": 1.0}, ("somebody was counted twice",)),))
+
+    def test_zero_where_all_is_reached(self) -> None:
+        assert choose_status([self.reached]) == 0
+
+    def test_one_where_something_is_missed_or_wrong_or_could_not_be_taken(self) -> None:
+        for bad in (self.missed, self.wrong, make_measured(obstacle="no network")):
+            assert choose_status([self.reached, bad, self.noisy]) == 1
+
+    def test_three_where_it_may_be_noise(self) -> None:
+        assert choose_status([self.reached, self.noisy]) == 3
+
+    def test_what_is_worse_than_before_counts_like_what_is_missed(self) -> None:
+        assert choose_status([self.reached], [""]) == 1
+        assert choose_status([self.reached], ["busy"]) == 3
+        assert choose_status([self.missed], ["busy"]) == 1
+
+
+class TestBaseline:
+    def test_what_was_written_is_read_again_ratios_only(self, tmp_path: Path) -> None:
+        samples = (Sample({"speed-up": 9.0, "bare": 9.0, "cost": 1.0}), Sample({"speed-up": 11.0}))
+        told = build_json([Measured(make_measure(), samples=samples)], MACHINE, "now")
+        (tmp_path / "told.json").write_text(json.dumps(told), "utf-8")
+        assert load_baseline(tmp_path / "told.json") == {("some", "speed-up"): 10.0, ("some", "cost"): 1.0}
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "{}", "[]", "null", '{"measures": 1}', '{"measures": [{"name": "x"}]}', "\ufeff{"),
+            '{"measures": [{"name": "x", "figures": [{"name": "y", "is_ratio": true, "median": "much"}]}]}',
+            '{"measures": [{"name": "x", "figures": [{"name": "y", "is_ratio": true, "median": NaN}]}]}',
+            "[" * 100_000,
+        ],
+    )
+    def test_anything_else_is_refused(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "told.json").write_text(text, "utf-8")
+        with pytest.raises(ValueError, match=r"told\.json (does not hold|holds)"):
+            load_baseline(tmp_path / "told.json")
+
+    @pytest.mark.parametrize(
+        ("name", "before", "now", "is_worse"),
+        [
+            ("speed-up", 20.0, 17.0, False),
+            ("speed-up", 20.0, 16.99, True),
+            ("speed-up", 20.0, 30.0, False),
+            ("cost", 1.0, 1.15, False),
+            ("cost", 1.0, 1.16, True),
+            ("cost", 1.0, 0.5, False),
+            ("bare", 20.0, 1.0, False),  # no ratio
+        ],
+    )
+    def test_worse_is_what_is_beyond_the_tolerance(self, name: str, before: float, now: float, is_worse: bool) -> None:
+        found = find_worse([make_measured(now, name=name)], {("some", name): before}, 0.15)
+        assert [(each.figure.name, each.before, each.now, each.noise) for each in found] == (
+            [(name, before, now, "")] if is_worse else []
+        )
+
+    def test_noise_is_told_beside_it(self) -> None:
+        (worse,) = find_worse([make_measured(1.0, room=(0.5,))], {("some", "speed-up"): 20.0}, 0.15)
+        assert worse.noise == "only 50% of two processors were free"
+
+    def test_only_what_both_runs_hold_is_compared(self) -> None:
+        results = [make_measured(1.0)]
+        assert (
+            count_shared(results, {("some", "speed-up"): 1.0, ("some", "cost"): 1.0, ("other", "speed-up"): 9.0}) == 1
+        )
+        assert find_worse(results, {("other", "speed-up"): 9.0}, 0.15) == []
+
+
+class TestBounds:
+    tasks = (
+        Task("a", "act"),
+        Task("b", "act"),
+        Task("c", "act", waits_for=("a",), needs=("b",)),
+        Task("gate", "gate", waits_for=("c",), is_act=False),
+        Task("d", "act", needs_any=("gate",)),
+        Task("e", "act"),
+    )
+
+    def test_the_longest_chain_goes_through_whatever_is_waited_for(self) -> None:
+        seconds = {"a": 1.0, "b": 2.0, "c": 0.5, "d": 0.25, "e": 2.5}
+        assert measure_critical_path(self.tasks, seconds) == 2.75
+        assert measure_critical_path(self.tasks, {**seconds, "e": 3.0}) == 3.0
+        assert measure_critical_path((), {}) == 0.0
+
+    def test_what_took_no_time_is_passed_through(self) -> None:
+        assert measure_critical_path(self.tasks, {"a": 1.0, "d": 1.0}) == 2.0
+
+    def test_no_sooner_than_the_chain_and_no_sooner_than_all_of_it_shared(self) -> None:
+        assert measure_bound(3.0, 100.0, 50) == 3.0
+        assert measure_bound(3.0, 200.0, 50) == 4.0
+
+
+class TestTowns:
+    def test_a_town_has_as_much_of_the_bundled_debate_as_is_asked_for(self, tmp_path: Path) -> None:
+        config = build_config(Town(4, 3), tmp_path, seed=5, schedule="phases")
+        assert config.find_problems() == []
+        assert [topic["id"] for topic in config.topics or ()] == ["rents"]
+        assert [(each["id"], list(each["positions"])) for each in config.candidates or ()] == [
+            ("noor", ["rents"]),
+            ("berg", ["rents"]),
+        ]
+        assert (config.population_size, config.max_concurrent, config.random_seed) == (4, 3, 5)
+        assert (config.num_epochs, config.questions_per_topic, config.turns_per_question) == (3, 2, 2)
+        assert (config.num_rounds_mean, config.num_rounds_variance, config.schedule) == (3, 1, "phases")
+        assert len(build_config(Town(4, 3, topics=2, candidates=3), tmp_path, seed=5).candidates or ()) == 3
+
+    def test_it_tells_what_it_is(self) -> None:
+        assert str(Town(1_000, 500, epochs=1)) == "1,000 people, 1 topic, 2 candidates, 1 epoch, limit 500"
+
+    def test_people_are_written_once(self, tmp_path: Path) -> None:
+        path = write_people(tmp_path, 2)
+        assert len(path.read_text("utf-8").splitlines()) == 2
+        path.write_text("kept", "utf-8")
+        assert write_people(tmp_path, 2).read_text("utf-8") == "kept"
+
+
+PLAN = UpdatePlan(
+    6,
+    latency_seconds=0.05,
+    limits=(2, 6),
+    repetitions=1,
+    sequential_people=3,
+    speed_ups={6: 5.0},
+    share_of_bare=0.9,
+    overheads={2: 0.1},
+)
+
+
+def make_leg(limit: int, seconds: float, people: int = 6, **changes: Any) -> Leg:
+    beliefs = {f"p{number}": {"rents": number} for number in range(people)}
+    return replace(
+        Leg(people, limit, timed=make_timed(seconds, people, min(limit, people)), beliefs=beliefs), **changes
+    )
+
+
+class TestBeliefUpdate:
+    def test_fewer_people_one_by_one_are_projected(self) -> None:
+        assert project_sequential(make_leg(1, 0.18, people=3), PLAN) == pytest.approx(0.36)
+        assert project_sequential(None, PLAN) == pytest.approx(0.3)
 
     def test_overhead_is_what_goes_beyond_waiting(self) -> None:
-        assert measure_overhead(make_leg("parallel", 4, 0.17), TINY) == pytest.approx(0.07)
+        assert measure_overhead(make_leg(4, 0.17), 0.05) == pytest.approx(0.07)
 
-    def test_reaches_bind_at_their_own_limit_and_bind_no_bare_client(self) -> None:
-        plan = replace(TINY, reaches=(IMPOSSIBLE,))
-        (fault,) = find_faults(make_result(plan=plan))
-        assert fault == "limit 6: speed-up of 6.000 misses >= 1e+06x"
+    def test_ours_beside_the_bare_client(self) -> None:
+        values = compare_legs(make_leg(6, 0.08), make_leg(6, 0.06), 0.36, PLAN)
+        assert values == pytest.approx(
+            {
+                "limit 6": 4.5,
+                "limit 6, bare client": 6.0,
+                "limit 6, of the bare client": 0.75,
+                "limit 6, beyond waiting": 0.03,
+                "limit 6, bare client beyond waiting": 0.01,
+            }
+        )
+        assert set(values) <= {figure.name for figure in list_update_figures(PLAN)}
+
+    def test_reaches_bind_at_their_own_limit_and_never_the_bare_client(self) -> None:
+        reaches = {figure.name: figure.reach for figure in list_update_figures(PLAN) if figure.reach is not None}
+        assert reaches == {
+            "limit 2, of the bare client": 0.9,
+            "limit 2, beyond waiting": 0.1,
+            "limit 6": 5.0,
+            "limit 6, of the bare client": 0.9,
+        }
+
+    def test_every_control_is_a_figure_of_the_same_unit(self) -> None:
+        units = {figure.name: figure.unit for figure in list_update_figures(PLAN)}
+        controlled = [figure for figure in list_update_figures(PLAN) if figure.control]
+        assert len(controlled) == 4
+        assert all(units[figure.control] == figure.unit for figure in controlled)
+
+    @pytest.mark.parametrize(
+        ("plan", "said"),
+        [
+            (PLAN, "3 one by one x 2"),
+            (replace(PLAN, sequential_people=6), "6 one by one"),
+            (replace(PLAN, sequential_people=0, people=1_000), "1,000 x 0.05 s"),
+        ],
+    )
+    def test_it_says_what_speed_is_compared_to(self, plan: UpdatePlan, said: str) -> None:
+        assert list_update_figures(plan)[0].compared_to == said
+
+    def test_nothing_is_wrong(self) -> None:
+        assert list(find_leg_faults(make_leg(6, 0.06), make_leg(1, 0.3, people=3))) == []
 
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
-            ({"asked": Asked(7, statuses={"200": 7}, peak_in_flight=6, bytes_in=1)}, "6 people, 7 calls"),
-            ({"asked": Asked(6, statuses={"200": 5, "500": 1}, peak_in_flight=6, bytes_in=1)}, "'500': 1"),
-            ({"asked": Asked(6, statuses={"200": 6}, peak_in_flight=7, bytes_in=1)}, "7 calls at once"),
-            ({"unanswered": ("p4",)}, "no answer from p4"),
-            ({"beliefs": {"p0": {"rents": 0.5}}}, "beliefs at limit 6 differ"),
+            ({"timed": make_timed(1.0, 7)}, "limit 6: 6 people, 7 calls"),
+            ({"timed": make_timed(1.0, endings={"200": 5, "500": 1})}, "6 calls were answered {'200': 5, '500': 1}"),
+            ({"timed": make_timed(1.0, peak=7)}, "7 calls at once at limit 6"),
+            ({"unanswered": ("p4", "p5")}, "limit 6: no answer from p4, p5"),
+            ({"beliefs": {"p0": {"rents": 0.5}}}, "beliefs at limit 6 differ from those at limit 1"),
         ],
     )
     def test_whatever_must_not_be_is_said(self, changes: dict[str, Any], said: str) -> None:
-        (fault,) = find_faults(make_result(make_pair(2, 0.18), make_pair(6, 0.06, **changes)))
-        assert said in fault
+        assert list(find_leg_faults(make_leg(6, 0.06, **changes), make_leg(1, 0.3, people=3))) == [said]
 
+    def test_calls_that_ended_in_no_way_are_missed(self) -> None:
+        assert list(find_call_faults(make_timed(1.0, 0, 0, endings={}), 1)) == ["0 calls were answered {}"]
+
+
+class TestRates:
+    timed = make_timed(
+        11.0,
+        210,
+        endings={"200": 200, "429": 10},
+        by_second={"200": {"0": 30, "1": 20, "10": 150}, "429": {"0": 9, "1": 1}},
+    )
+
+    def make_plan(self, told: Any) -> RatePlan:
+        return RatePlan(told, 200, limit=10, per_second=20.0, bucket=15, latency_seconds=0.0, repetitions=1)
+
+    def test_who_is_told_nothing_may_learn_for_a_second(self) -> None:
+        values = measure_rates(self.make_plan("nothing"), self.timed)
+        assert values == pytest.approx({"done of the quota": 170 / 200, "answered 429": 1 / 171, "in all": 11.0})
+
+    @pytest.mark.parametrize("told", ["headers", "setting"])
+    def test_who_is_told_has_the_bucket_and_no_second_to_learn(self, told: str) -> None:
+        values = measure_rates(self.make_plan(told), self.timed)
+        assert values == pytest.approx({"done of the quota": 200 / 235, "answered 429": 10 / 210, "in all": 11.0})
+
+
+class TestOthers:
+    def test_runs_at_once_are_held_against_one_after_the_other_and_the_possible(self) -> None:
+        alone = [
+            Run(make_timed(seconds), work=work, critical_path=path, limit=10, path=Path())
+            for seconds, work, path in ((20.0, 60.0, 15.0), (30.0, 80.0, 25.0), (10.0, 160.0, 5.0))
+        ]
+        assert compare_replicates(alone, 40.0, 10) == pytest.approx(
+            {
+                "faster at once": 1.5,
+                "the possible": 2.0,  # all work is 300 s, 10 at once
+                "of the possible": 0.75,
+                "at once": 40.0,
+                "one after the other": 60.0,
+            }
+        )
+        assert compare_replicates(alone, 40.0, 100)["the possible"] == pytest.approx(2.4)  # the longest chain
+
+    def test_a_share_of_the_bound_is_the_bound_over_the_time(self) -> None:
+        run = Run(make_timed(8.0), work=60.0, critical_path=5.0, limit=10, path=Path())
+        assert (run.bound, run.share_of_bound) == (6.0, 0.75)
+
+    def test_the_engine_is_held_against_asyncio(self) -> None:
+        told: dict[str, Any] = {
+            "bare": {"acts": 1000, "cpu_seconds": 0.02},
+            "engine": {"acts": 1000, "cpu_seconds": 0.05},
+            "peak_bytes": 1_500_000_000,
+        }
+        values = {"beside asyncio": 2.5, "an act": 0.05, "a sleep of asyncio": 0.02}
+        assert read_engine(told) == pytest.approx({**values, "memory at most": 1.5})
+        assert read_engine({**told, "peak_bytes": None}) == pytest.approx(values)
+
+    def test_a_large_town_is_held_against_a_smaller_one(self) -> None:
+        plan = LargePlan(10_000, 1_000)
+        told: dict[str, Any] = {
+            "fewer": {"seconds": 2.0, "peak_bytes": 10},
+            "many": {"seconds": 21.0, "peak_bytes": 500_000_000},
+        }
+        values = {"an epoch": 21.0, "beside fewer people": 10.5, "an epoch of 1,000 people": 2.0}
+        assert read_growth(plan, told) == pytest.approx({**values, "memory at most": 0.5})
+        told["many"]["peak_bytes"] = None
+        assert read_growth(plan, told) == pytest.approx(values)
+
+
+class TestTable:
     def test_the_reaches_are_those_promised(self) -> None:
-        assert {str(reach) for reach in FULL.reaches} == {">= 19x", ">= 90x"}
-        assert [str(reach) for reach in QUICK.reaches] == ["overhead <= 0.25 s"]
+        promised = {
+            measure.name: {figure.name: figure.reach for figure in measure.figures if figure.reach is not None}
+            for measure in (*FULL, *QUICK)
+        }
+        quota = {"done of the quota": 0.95}
+        assert promised == {
+            "same-record": {"the same record": 3},
+            "belief-update": {
+                "limit 100": 92.0,
+                "limit 100, of the bare client": 0.97,
+                "limit 20": 19.5,
+                "limit 20, of the bare client": 0.97,
+            },
+            "belief-update-1000": {"limit 1000": 600.0},
+            "run-100": {"share of the bound": 0.95},
+            "run-500": {"share of the bound": 0.78},
+            "run-1000": {"share of the bound": 0.95, "faster than in phases": 1.7},
+            "phases-100": {"faster than in phases": 1.35},
+            "replicates": {"faster at once": 4.0, "of the possible": 0.85},
+            "cpu-openai": {"processor time a call": 1.0, "beside bare": 1.6},
+            "cpu-anthropic": {"beside bare": 1.25},
+            "rate-untold": {**quota, "answered 429": 0.02},
+            "rate-headers": {**quota, "answered 429": 0.005},
+            "rate-stated": {**quota, "answered 429": 0.005},
+            "engine": {"beside asyncio": 4.0, "memory at most": 2.0},
+            "offline-100000": {"an epoch": 300.0, "memory at most": 2.0, "beside fewer people": 11.0},
+            "start": {"import synthetic_communities": 0.35, "--help": 0.35},
+            "belief-update-quick": {"limit 100, beyond waiting": 0.25},
+        }
+
+    def test_names_are_unique_in_the_table_and_figures_in_a_measure(self) -> None:
+        assert len(EVERYTHING) == len({*FULL, *QUICK}) + 1
+        for measure in EVERYTHING.values():
+            assert len({figure.name for figure in measure.figures}) == len(measure.figures)
+
+    def test_every_row_says_what_it_is_compared_to(self) -> None:
+        assert all(figure.compared_to for measure in EVERYTHING.values() for figure in measure.figures)
+
+
+def take_these(*rounds: Mapping[str, float]) -> Take:
+    left = iter(rounds)
+
+    def take(tell: Tell) -> Iterator[Sample]:
+        yield Sample(next(left))
+
+    return take
+
+
+class TestMeasuring:
+    def test_the_machine_is_looked_at_before_and_afterwards(self) -> None:
+        looks = iter([0.9, 0.8])
+        measured = run_measure(make_measure(take=take_these({"speed-up": 11.0})), str, look=lambda: next(looks))
+        assert (measured.room, measured.values("speed-up"), measured.other_try) == ((0.9, 0.8), [11.0], None)
+
+    @pytest.mark.parametrize(
+        ("values", "tries", "kept", "other"),
+        [([11.0], 2, 11.0, None), ([9.0], 1, 9.0, None), ([9.0, 10.0], 2, 10.0, 9.0), ([9.0, 8.0], 2, 9.0, 8.0)],
+    )
+    def test_what_missed_may_be_measured_once_more_and_the_better_try_counts(
+        self, values: list[float], tries: int, kept: float, other: float | None
+    ) -> None:
+        take = take_these(*({"speed-up": value, "cost": 1.0} for value in values))
+        told: list[str] = []
+        measured = run_measure(make_measure(take=take), told.append, tries=tries, look=lambda: 1.0)
+        assert measured.median("speed-up") == kept
+        assert (measured.other_try and measured.other_try.median("speed-up")) == other
+        assert ("some: speed-up was missed; measured once more" in told) == (other is not None)
+
+    def test_less_is_the_better_try_where_less_is_better(self) -> None:
+        take = take_these({"cost": 3.0}, {"cost": 2.5})
+        assert run_measure(make_measure(LESS, take=take), str, tries=2, look=lambda: 1.0).median("cost") == 2.5
+
+    def test_what_is_wrong_is_not_measured_away(self) -> None:
+        def take(tell: Tell) -> Iterator[Sample]:
+            yield Sample({"speed-up": 1.0}, ("wrong",))
+
+        measured = run_measure(make_measure(MORE, take=take), str, tries=2, look=lambda: 1.0)
+        assert (measured.faults, measured.other_try) == (("wrong",), None)
+
+    def test_why_a_measure_cannot_be_taken_is_kept(self) -> None:
+        def take(tell: Tell) -> Iterator[Sample]:
+            raise CannotMeasureError("there is no such thing here")
+            yield
+
+        measured = run_measure(make_measure(take=take), str, tries=2, look=lambda: 1.0)
+        assert (measured.obstacle, measured.samples) == ("there is no such thing here", ())
+
+
+def take_all(*samples: Sample) -> Take:
+    def take(tell: Tell) -> Iterator[Sample]:
+        yield from samples
+
+    return take
 
 
 class TestReport:
-    def test_the_table_says_what_each_row_is_compared_to(self) -> None:
-        rows = build_table(make_result(), MACHINE).splitlines()
-        (parallel,) = [row for row in rows if row.startswith("parallel") and "0.060" in row]
-        assert "6.00x  sequential x 2" in parallel
-        assert "0.950" in parallel
-        assert parallel.endswith(">= 0.01x reached")
-        assert "The sequential leg is on 3 people only: speed-ups compare to it x 2." in rows
-        assert rows[-1].startswith("Everyone was asked once")
+    good = (Sample({"speed-up": 10.0, "bare": 12.0, "cost": 1.5}), Sample({"speed-up": 11.0, "bare": 13.0}))
+    result = Measured(make_measure(), samples=good, room=(0.97, 0.91))
 
-    def test_what_was_missed_and_what_was_measured_twice_stands_in_it(self) -> None:
-        pair = replace(make_pair(6, 0.06), other_try=make_pair(6, 0.08))
-        result = make_result(make_pair(2, 0.18), pair, plan=replace(TINY, reaches=(IMPOSSIBLE,)))
-        table = build_table(result, MACHINE)
-        assert ">= 1e+06x MISSED" in table
-        assert "in the other it took 0.080 s, the bare client 0.076 s." in table
-        assert "At limit 6 the bare client misses it too" in table
-        assert "MISSED: limit 6" in table.splitlines()[-1]
+    def test_the_table_tells_median_spread_reach_and_what_it_is_compared_to(self) -> None:
+        table = build_table([self.result], MACHINE).splitlines()
+        assert table[0] == "Somewhere, 2 processors, load 0.50 at the start, Python CPython 3.11.0, httpx 0.28."
+        assert re.split(" {2,}", table[3])[1:6] == ["speed-up", "10.50x", "10.00x - 11.00x", "2", "one by one"]
+        assert re.split(" {2,}", table[5])[1:] == ["cost", "1.500 ms", "1", "the bare client", "<= 2 ms", "reached"]
+        assert "some: something; 91% of two processors were free." in table
+        assert table[-1] == "Everything that has to be reached was."
 
-    def test_json_holds_every_leg_and_the_machine(self) -> None:
-        told = json.loads(json.dumps(build_json(make_result(), MACHINE, "2026-11-23T00:00:00+00:00")))
-        assert told["machine"] == MACHINE
-        assert told["passed"] is True
-        assert [pair["limit"] for pair in told["pairs"]] == [2, 6]
-        assert told["pairs"][1]["share_of_bare_client"] == pytest.approx(0.95)
-        assert told["pairs"][1]["parallel"]["compared_to"] == "sequential x 2"
-        assert told["sequential"]["people"] == 3
+    def test_what_must_not_be_stands_below_it(self) -> None:
+        missed = replace(self.result, samples=(Sample({"speed-up": 1.0, "cost": 9.0}, ("Ann was asked twice",)),))
+        noisy = make_measured(9.0, room=(0.2,), other_try=make_measured(8.0))
+        worse = find_worse([missed, noisy], {("some", "speed-up"): 20.0}, 0.15)
+        table = build_table([missed, noisy, make_measured(obstacle="no server")], MACHINE, worse).splitlines()
+        free = "only 20% of two processors were free"
+        assert table[-7:] == [
+            "WRONG: some: Ann was asked twice",
+            "MISSED: some: speed-up",
+            "MISSED: some: cost",
+            f"TOO NOISY TO TELL: some: speed-up was missed, and {free}",
+            "NOT MEASURED: some: no server",
+            "WORSE: some: speed-up is 1.00x, and was 20.00x",
+            f"TOO NOISY TO TELL: some: speed-up is 9.00x, and was 20.00x; {free}",
+        ]
+        assert "some: something; 20% of two processors were free; measured twice, this is the better try." in table
+
+    def test_markdown_holds_the_same_rows(self) -> None:
+        lines = build_markdown([self.result], MACHINE).splitlines()
+        rows = [line for line in lines if line.startswith("|")]
+        assert rows[2] == "| some | speed-up | 10.50x | 10.00x - 11.00x | 2 | one by one | >= 10x | reached |"
+        assert len({row.count("|") for row in rows}) == 1
+        assert lines[-1] == "* Everything that has to be reached was."
+
+    def test_json_holds_every_value_and_the_machine(self) -> None:
+        told = json.loads(json.dumps(build_json([self.result], MACHINE, "2026-11-23T00:00:00+00:00")))
+        assert (told["machine"], told["when"]) == (MACHINE, "2026-11-23T00:00:00+00:00")
+        (measure,) = told["measures"]
+        assert [figure["values"] for figure in measure["figures"]] == [[10.0, 11.0], [12.0, 13.0], [1.5]]
+        assert (measure["figures"][0]["median"], measure["figures"][0]["verdict"]) == (10.5, "reached")
+        assert measure["room"] == [0.97, 0.91]
+
+
+def run(measures: Sequence[Measure], wanted: Wanted) -> int:
+    """Run measures on a machine that is free."""
+    return run_benchmark(measures, wanted, look=lambda: 1.0)
 
 
 class TestCommand:
-    def test_a_missed_reach_is_measured_twice_said_and_exits_with_1(
+    good = make_measure(MORE, name="good", take=take_all(Sample({"speed-up": 11.0})))
+    bad = make_measure(MORE, name="bad", take=take_all(Sample({"speed-up": 9.0})))
+    torn = make_measure(MORE, name="torn", take=take_all(*(Sample({"speed-up": value}) for value in (9.0, 9.0, 12.0))))
+
+    @pytest.mark.parametrize(("measures", "status"), [("good", 0), ("good bad torn", 1), ("good torn", 3)])
+    def test_the_exit_status_says_how_it_went(self, measures: str, status: int) -> None:
+        assert run([getattr(self, name) for name in measures.split()], Wanted()) == status
+
+    def test_everything_is_written_and_held_against_a_baseline(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        plan = replace(TINY, people=3, limits=(3,), reaches=(replace(IMPOSSIBLE, limit=3),))
-        assert run_benchmark(plan, tmp_path / "told.json") == 1
-        printed = capsys.readouterr()
-        assert "MISSED: limit 3" in printed.out
-        assert "measured once more" in printed.err
-        told = json.loads((tmp_path / "told.json").read_text("utf-8"))
-        assert (told["passed"], told["pairs"][0]["other_try"] is None) == (False, False)
-        assert {"platform", "processors", "python", "packages"} <= set(told["machine"])
-        assert told["machine"]["packages"]["aiohttp"]
+        wanted = Wanted(json_file=tmp_path / "told.json", markdown_file=tmp_path / "told.md")
+        assert run([self.good], wanted) == 0
+        assert "| good | speed-up | 11.00x |" in (tmp_path / "told.md").read_text("utf-8")
+        before = load_baseline(tmp_path / "told.json")
+        assert run([self.good], Wanted(baseline=before)) == 0
+        assert "1 ratios were held against the baseline." in capsys.readouterr().out
+        assert run([self.good], Wanted(baseline={("good", "speed-up"): 13.0}, tolerance=0.1)) == 1
+        assert "WORSE: good: speed-up is 11.00x, and was 13.00x" in capsys.readouterr().out
 
-    def test_everything_reached_exits_with_0(self) -> None:
-        plan = replace(TINY, people=2, sequential_people=1, limits=(2,), reaches=(replace(EASY, limit=2),))
-        assert run_benchmark(plan, None) == 0
+    def test_what_was_measured_is_kept_when_a_later_measure_breaks(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def take(tell: Tell) -> Iterator[Sample]:
+            raise KeyboardInterrupt
+            yield
 
-    def test_the_script_is_the_command(self) -> None:
-        shown = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout
-        assert CliRunner().invoke(benchmark, ["--help"], prog_name="x").stdout.partition("\n")[2] in shown
+        broken = make_measure(MORE, name="broken", take=take)
+        with pytest.raises(KeyboardInterrupt):
+            run([self.good, broken], Wanted(json_file=tmp_path / "told.json"))
+        assert list(load_baseline(tmp_path / "told.json")) == [("good", "speed-up")]
+        assert "Broken off: 1 of 2 measures were taken." in capsys.readouterr().out
+
+    def test_names_are_listed(self) -> None:
+        listed = CliRunner().invoke(benchmark, ["--list"])
+        assert (listed.exit_code, len(listed.stdout.splitlines())) == (0, len(EVERYTHING))
+        assert all(name in listed.stdout for name in EVERYTHING)
+
+    @pytest.mark.parametrize(
+        ("write", "arguments", "said"),
+        [
+            (None, ["--only", "speed"], "'speed' is none of same-record"),
+            (None, ["--baseline", "none.json"], "does not exist"),
+            ("{}", ["--baseline", "given"], "given does not hold what --json writes"),
+            ("colour: red", ["--config", "given"], "colour"),
+            (None, ["--tolerance", "2"], "--tolerance"),
+        ],
+    )
+    def test_wrong_usage_is_2_and_measures_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: str | None, arguments: list[str], said: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        if write is not None:
+            (tmp_path / "given").write_text(write, "utf-8")
+        result = CliRunner().invoke(benchmark, arguments)
+        assert result.exit_code == 2
+        assert said in result.stderr

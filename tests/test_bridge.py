@@ -20,7 +20,7 @@ from synthetic_communities.domain.outcome import Answer, Done
 from synthetic_communities.engine import bridge
 from synthetic_communities.engine.bridge import run_sync
 from synthetic_communities.engine.ledger import Ledger, Task
-from synthetic_communities.engine.runner import run_tasks
+from synthetic_communities.engine.runner import Places, run_tasks
 from synthetic_communities.errors import UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.mediator import DebateTranscript, Mediator, Question, Topic
@@ -587,7 +587,7 @@ def test_once_told_to_stop_no_further_act_begins_though_the_loop_has_not_come_ro
 
     async def run() -> None:
         ledger = Ledger([Task(f"t{number}", "act") for number in range(10)])
-        await run_tasks(ledger, block_and_stop, lambda task, outcome: None, limit=10)
+        await run_tasks(ledger, block_and_stop, lambda task, outcome: None, places=Places(10))
 
     with pytest.raises(asyncio.CancelledError):
         run_sync(run())

@@ -101,6 +101,9 @@ class TestShape:
             ("name", None),
             ("requests_per_minute", None),
             ("tokens_per_minute", None),
+            ("replicate", 0),
+            ("resample_people", False),
+            ("schedule", "dependencies"),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
             (name, inspect.Parameter.empty)
@@ -670,6 +673,9 @@ class TestAssumptions:
             "opening_opinions is not stated: true",
             "call_timeout_seconds is not stated: no limit",
             "name is not stated: none: tables and lists go without",
+            "replicate is not stated: 0 (any)",
+            "resample_people is not stated: false",
+            "schedule is not stated: dependencies",
         ]
 
     def test_gaps_of_topics_and_candidates(self, town: Path) -> None:

@@ -16,7 +16,8 @@ from synthetic_communities.config import Config
 from synthetic_communities.domain.ballot import Choice
 from synthetic_communities.domain.belief import Belief, Opinion
 from synthetic_communities.domain.chance import Chance
-from synthetic_communities.domain.feed import FeedPost, Reactions, draw_considered, rank_feed
+from synthetic_communities.domain.feed import FeedPost, Reactions, draw_considered
+from synthetic_communities.domain.feed_ranking import build_pool, rank_feed
 from synthetic_communities.domain.outcome import Answer, Done
 from synthetic_communities.domain.pairing import draw_conversations, draw_posters
 from synthetic_communities.domain.remark import Remark
@@ -249,7 +250,7 @@ def test_the_nth_call_of_a_verb_draws_as_the_nth_epoch_does() -> None:
     population = make_population(30, ChattyMind(), seed=9)
     for call in range(3):
         posts = population.create_social_media_posts(0.3)
-        drawn = draw_posters([persona.id for persona in population.personas], 9, call, 0.3)
+        drawn = draw_posters([persona.id for persona in population.personas], Chance(9, call), 0.3)
         assert [post["persona_id"] for post in posts] == list(drawn)
         pairs = [row["participants"] for row in population.chat_with_peers()]
         expected = draw_conversations([persona.id for persona in population.personas], Chance(9, call), 3, 1)
@@ -280,15 +281,15 @@ def test_every_number_of_rounds_in_the_range_is_drawn_and_evenly() -> None:
 
 
 def test_people_post_as_often_as_the_probability_says_each_for_themselves() -> None:
-    posts = [len(draw_posters(map(str, range(500)), 3, epoch, 0.07)) for epoch in range(20)]
+    posts = [len(draw_posters(map(str, range(500)), Chance(3, epoch), 0.07)) for epoch in range(20)]
     assert 25 < min(posts) < sum(posts) / 20 < max(posts) < 50
     assert 32 < sum(posts) / 20 < 38
 
 
 @given(IDS, st.integers(0, 10_000), st.floats(0, 1))
 def test_who_posts_does_not_depend_on_who_else_is_there(ids: list[str], seed: int, probability: float) -> None:
-    drawn = draw_posters(ids, seed, 0, probability)
-    assert drawn == tuple(who for who in ids if draw_posters([who], seed, 0, probability))
+    drawn = draw_posters(ids, Chance(seed), probability)
+    assert drawn == tuple(who for who in ids if draw_posters([who], Chance(seed), probability))
 
 
 def make_posts(counts: Mapping[str, int]) -> list[FeedPost]:
@@ -297,8 +298,8 @@ def make_posts(counts: Mapping[str, int]) -> list[FeedPost]:
 
 
 def test_ties_in_the_feed_are_drawn_for_each_viewer() -> None:
-    posts = make_posts({f"post-{number}": 0 for number in range(5)})
-    first = Counter(rank_feed(posts, who, Chance(1, 0, who), 5)[0].id for who in map(str, range(200)))
+    pool = build_pool(make_posts({f"post-{number}": 0 for number in range(5)}))
+    first = Counter(rank_feed(pool, who, Chance(1, 0, who), feed_size=5)[0].id for who in map(str, range(200)))
     assert len(first) == 5
     assert max(first.values()) < 80
 

@@ -41,7 +41,9 @@ from synthetic_communities.testing.server.schema_checks import check_anthropic_s
 from synthetic_communities.testing.server.schema_values import build_value
 from synthetic_communities.testing.server.sentences import cut_prose
 from synthetic_communities.testing.server.settings import LoopbackSettings
+from synthetic_communities.testing.server.stats import Stats
 from synthetic_communities.testing.server.tokens import build_token_rule
+from synthetic_communities.testing.server.wire import SLEPT
 
 MESSAGES, CHAT, OLLAMA = "/v1/messages", "/v1/chat/completions", "/api/chat"
 PATHS = (MESSAGES, CHAT, OLLAMA)
@@ -1069,9 +1071,29 @@ async def test_the_peak_in_flight_is_counted() -> None:
         await ask_all(server, build_requests(30), 7)
         stats = server.stats()
         assert (stats["calls"], stats["peak_in_flight"], stats["in_flight"]) == (30, 7, 0)
-        assert stats["slept_seconds"] == pytest.approx(30 * 0.05)
+        assert stats["slept_seconds"] >= 30 * 0.05
+        assert sum(stats["by_second"]["200"].values()) == 30
         await ask_all(server, build_requests(30), 30)
         assert server.stats()["peak_in_flight"] == 30
+
+
+def test_a_reply_tells_how_long_it_was_held_back() -> None:
+    with LoopbackServer(latency=0.02, sigma=0.5) as server, bare_client(server, HEADERS) as http:
+        told = [float(http.post(CHAT, json=build_body(CHAT, f"Hello {n}")).headers[SLEPT]) for n in range(5)]
+        stats = server.stats()
+    assert min(told) > 0
+    assert stats["slept_seconds"] == pytest.approx(sum(told), abs=1e-5)
+
+
+def test_calls_are_counted_in_the_second_in_which_they_end() -> None:
+    stats = Stats()
+    for came, ended, ending in ((10.5, 11.2, "200"), (10.6, 11.6, "200"), (11.9, 12.1, "429")):
+        stats.enter(came)
+        stats.leave(ending, ended)
+    assert stats.build_report()["by_second"] == {"200": {0: 1, 1: 1}, "429": {1: 1}}
+    stats.reset()
+    stats.leave("gone", 13.0)
+    assert stats.build_report()["by_second"] == {}
 
 
 def test_what_is_counted(client: Client) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from pytest_httpx import HTTPXMock, IteratorStream
 
 from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
-from synthetic_communities.llm.model import Usage
+from synthetic_communities.llm.model import ReplyFormat, Usage
 from synthetic_communities.llm.naming import PROVIDERS
 from synthetic_communities.llm.providers.openai_dialects import DIALECTS
 from synthetic_communities.llm.providers.openai_replies import parse_reply
@@ -62,6 +63,20 @@ def test_a_request_says_what_was_asked_and_nothing_else(httpx_mock: HTTPXMock) -
     headers = httpx_mock.get_requests()[0].headers
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("system", [(), ("The rules.",), ("The rules, \u201cquoted\u201d.", "The\ntown.")])
+@pytest.mark.parametrize("reply_format", [None, JUDGEMENT])
+def test_a_body_is_json_to_the_byte(
+    httpx_mock: HTTPXMock, system: tuple[str, ...], reply_format: ReplyFormat | None
+) -> None:
+    httpx_mock.add_response(json=build_body())
+    ask(make_model("openai:gpt-x"), replace(make_request("Grüße.", reply_format=reply_format), system=system))
+    (request,) = httpx_mock.get_requests()
+    assert request.content == json.dumps(json.loads(request.content), separators=(",", ":")).encode("ascii")
+    first = {"role": "system", "content": "\n\n".join(system)}
+    last = {"role": "user", "content": "Grüße."}
+    assert json.loads(request.content)["messages"] == ([first, last] if system else [last])
 
 
 def test_text_of_any_kind_arrives_as_it_was(httpx_mock: HTTPXMock) -> None:

@@ -38,7 +38,7 @@ def make_course(
         [f"t{number}" for number in range(topics)],
         epochs=epochs,
         conversations=[draw_conversations(ids, Chance(seed, epoch), 2, 1) for epoch in range(epochs)],
-        poster_ids=[draw_posters(ids, seed, epoch, posting) for epoch in range(epochs)],
+        poster_ids=[draw_posters(ids, Chance(seed, epoch), posting) for epoch in range(epochs)],
         **settings,
     )
 

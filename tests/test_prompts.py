@@ -284,6 +284,16 @@ def test_an_attribute_in_words(attribute: dict[str, Any], line: str) -> None:
     assert any(said.startswith(line) for said in describe_person(parse_person("ann", attribute)).splitlines())
 
 
+def test_a_person_is_worded_once_and_anew_when_a_list_of_its_attributes_grows() -> None:
+    interests = ["rowing"]
+    ann, twin = (parse_person("ann", {"interests": interests, "children": number}) for number in (1, 2))
+    assert describe_person(ann) is describe_person(ann)
+    assert describe_person(twin).endswith("- Children: 2")
+    interests.append("chess")
+    assert "Interests: rowing, chess" in describe_person(ann)
+    assert describe_person(ann).endswith("- Children: 1")
+
+
 def test_what_is_not_known_of_a_person_is_not_mentioned() -> None:
     nothing: dict[str, Any] = {"job": None, "interests": [], "media_diet": {}, "timestamp": "now", "_source": "file"}
     assert describe_person(parse_person("ann", nothing)) == "Name: ann"

@@ -247,6 +247,12 @@ def test_any_text_gives_a_value_or_is_unreadable(text: str) -> None:
         assert "{" in text
 
 
+@given(st.lists(PIECES, max_size=60).map("".join))
+@settings(max_examples=500, deadline=None)
+def test_a_reply_that_is_one_object_is_read_like_one_with_words_around_it(text: str) -> None:
+    assert read(text) == read(f"So: {text}") == read(f"{text} Done.")
+
+
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from synthetic_communities.domain.outcome import Done, Failed, NotAsked, Outcome, Refused, Skipped, Unreadable
 from synthetic_communities.engine.ledger import Ledger, Task
-from synthetic_communities.engine.runner import run_tasks
+from synthetic_communities.engine.runner import Places, run_tasks
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
 from synthetic_communities.waiting import without_place
 
@@ -72,7 +72,7 @@ def act(key: str, *waits_for: str, **needs: tuple[str, ...]) -> Task:
 def run(tasks: list[Task], doing: Doing, limit: int = 100) -> Ledger:
     """Carry a plan out in virtual time."""
     ledger = Ledger(tasks)
-    run_in_virtual_time(run_tasks(ledger, doing.perform, doing.settle, limit=limit))
+    run_in_virtual_time(run_tasks(ledger, doing.perform, doing.settle, places=Places(limit)))
     return ledger
 
 
@@ -162,7 +162,9 @@ def test_a_task_is_settled_before_anything_that_waited_for_it_begins() -> None:
         return Done(None)
 
     run_in_virtual_time(
-        run_tasks(Ledger([act("a"), act("b", "a")]), perform, lambda task, _: log.append(f"{task.key} ends"), limit=5)
+        run_tasks(
+            Ledger([act("a"), act("b", "a")]), perform, lambda task, _: log.append(f"{task.key} ends"), places=Places(5)
+        )
     )
     assert log == ["a begins", "a ends", "b begins", "b ends"]
 
@@ -194,7 +196,7 @@ def test_the_cause_of_an_exception_is_kept() -> None:
             raise Surprise("boom") from error
 
     with pytest.raises(Surprise) as caught:
-        run_in_virtual_time(run_tasks(Ledger([act("a")]), perform, ignore, limit=1))
+        run_in_virtual_time(run_tasks(Ledger([act("a")]), perform, ignore, places=Places(1)))
     assert isinstance(caught.value.__cause__, KeyError)
 
 
@@ -212,7 +214,7 @@ def test_an_exception_in_settling_surfaces_as_itself_too(bookkeeping_first: bool
             raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        run_in_virtual_time(run_tasks(Ledger([first, *SIDE_BY_SIDE]), doing.perform, settle, limit=5))
+        run_in_virtual_time(run_tasks(Ledger([first, *SIDE_BY_SIDE]), doing.perform, settle, places=Places(5)))
     assert doing.in_flight == 0
     assert len(doing.cancelled) == (0 if bookkeeping_first else 4)
 
@@ -238,7 +240,7 @@ def test_cancelling_ends_what_is_under_way_and_starts_nothing_more() -> None:
     doing = Doing(seconds=lambda task: float(task.key[1:]) + 1)
     ledger = Ledger(SIDE_BY_SIDE)
     with pytest.raises(asyncio.CancelledError):
-        run_in_virtual_time(cancel_after(2.5, run_tasks(ledger, doing.perform, doing.settle, limit=5)))
+        run_in_virtual_time(cancel_after(2.5, run_tasks(ledger, doing.perform, doing.settle, places=Places(5))))
     assert [key for key, _ in doing.ended] == ["k00", "k01"]
     assert len(doing.cancelled) == 5
     assert doing.in_flight == 0
@@ -258,7 +260,7 @@ def test_cancelling_waits_for_what_cleans_up() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         run_in_virtual_time(
-            cancel_after(1, run_tasks(Ledger([act("a"), act("b", "a"), act("c")]), perform, ignore, limit=5))
+            cancel_after(1, run_tasks(Ledger([act("a"), act("b", "a"), act("c")]), perform, ignore, places=Places(5)))
         )
     assert cleaned == [4.0, 4.0]
 
@@ -275,7 +277,9 @@ def test_an_act_that_swallows_its_cancellation_starts_nothing_more() -> None:
         return Done(None)
 
     with pytest.raises(asyncio.CancelledError):
-        run_in_virtual_time(cancel_after(1, run_tasks(Ledger([act("a"), act("b", "a")]), perform, ignore, limit=5)))
+        run_in_virtual_time(
+            cancel_after(1, run_tasks(Ledger([act("a"), act("b", "a")]), perform, ignore, places=Places(5)))
+        )
     assert began == ["a"]
 
 
@@ -316,7 +320,7 @@ def test_a_place_given_back_goes_to_others_and_the_limit_still_holds() -> None:
                 await asyncio.sleep(10)
         return await working.perform(task)
 
-    run_in_virtual_time(run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, limit=5))
+    run_in_virtual_time(run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, places=Places(5)))
     assert working.peak == 5
     assert len(working.ended) == 30
 
@@ -334,7 +338,7 @@ def test_a_place_given_back_and_an_exception_leave_the_limit_as_it_was() -> None
                 return Failed("OSError")
         return await working.perform(task)
 
-    run_in_virtual_time(run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, limit=5))
+    run_in_virtual_time(run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, places=Places(5)))
     assert working.peak == 5
     assert len(working.ended) == 30
 
@@ -353,7 +357,7 @@ def test_a_place_given_back_and_a_timeout_leave_the_limit_as_it_was(seconds: flo
                 return Failed("timeout")
         return await working.perform(task)
 
-    run_in_virtual_time(run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, limit=2))
+    run_in_virtual_time(run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, places=Places(2)))
     assert working.peak == 2
     assert len(working.ended) == 30
     assert dict(working.ended)["k00"] == Failed("timeout")
@@ -369,6 +373,6 @@ def test_cancelling_ends_who_waits_without_a_place_or_for_one() -> None:
         return await working.perform(task)
 
     with pytest.raises(asyncio.CancelledError):
-        run_in_virtual_time(cancel_after(5, run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, limit=2)))
+        run_in_virtual_time(cancel_after(5, run_tasks(Ledger(SIDE_BY_SIDE), perform, working.settle, places=Places(2))))
     assert working.in_flight == 0
     assert working.ended == []

@@ -1,47 +1,160 @@
 """The command line of the benchmark."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .legs import find_faults
-from .machine import describe_machine
-from .measuring import run_plan
-from .plans import FULL, QUICK, Plan
-from .report import build_json, build_table
+from ..errors import ConfigurationError
+from ..simulation.gathering import load_config
+from .baseline import Baseline, Worse, count_shared, find_worse, load_baseline
+from .judging import choose_status
+from .machine import describe_machine, measure_room
+from .measures import Measure, Measured, build_measure
+from .measuring import run_measure
+from .own_scenario import OwnPlan, list_own_figures, take_own
+from .report import build_json, build_markdown, build_table
+from .table import EVERYTHING, FULL, QUICK
 
-REACHED, MISSED = 0, 1
+FILE = click.Path(dir_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+STATUSES = (
+    "Exit status: 0 everything reached; 1 something missed, or worse than before; 2 wrong usage; 3 something missed "
+    "or worse, and the machine too noisy to tell."
+)
 
 
-@click.command(epilog="Exit status: 0 everything reached; 1 something missed; 2 wrong usage.")
-@click.option("--quick", is_flag=True, help="Under a minute: 0.3 s a reply, the sequential leg on 20 people.")
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where what was measured goes, and what it is held against.
+
+    Attributes:
+        json_file: where all of it is written; None: nowhere.
+        markdown_file: where the table is written; None: nowhere.
+        baseline: the ratios of an earlier run; None: it is held against none.
+        tolerance: how much worse a ratio may be, as a share of the earlier one.
+        tries: how often a measure that missed is taken at most.
+    """
+
+    json_file: Path | None = field(default=None, kw_only=True)
+    markdown_file: Path | None = field(default=None, kw_only=True)
+    baseline: Baseline | None = field(default=None, kw_only=True)
+    tolerance: float = field(default=0.15, kw_only=True)
+    tries: int = field(default=1, kw_only=True)
+
+
+@click.command(epilog=STATUSES)
+@click.option("--quick", is_flag=True, help="What a change has to pass, in under a minute.")
+@click.option("--only", "names", metavar="NAME", multiple=True, help="Measure this only; may be repeated.")
+@click.option("--list", "lists", is_flag=True, help="Print the names of all measures, and measure nothing.")
+@click.option("--config", "config_file", metavar="FILE", type=EXISTING, help="Measure the run of this scenario too.")
+@click.option("--json", "json_file", metavar="FILE", type=FILE, help="Write everything measured to FILE.")
+@click.option("--markdown", "markdown_file", metavar="FILE", type=FILE, help="Write the table to FILE.")
+@click.option("--baseline", metavar="FILE", type=EXISTING, help="Hold ratios against what --json wrote before.")
 @click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write everything measured to FILE, with machine and versions.",
+    "--tolerance", metavar="SHARE", type=click.FloatRange(0, 1), default=0.15, show_default=True, help="Worse by that."
 )
 @click.pass_context
-def benchmark(context: click.Context, /, quick: bool, json_file: Path | None) -> None:
-    """Measure one belief update of 100 people over a loopback server: one by one, side by side, and the bare client.
+def benchmark(
+    context: click.Context,
+    /,
+    quick: bool,
+    names: tuple[str, ...],
+    lists: bool,
+    config_file: Path | None,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    baseline: Path | None,
+    tolerance: float,
+) -> None:
+    """Measure over a loopback server how fast a community is, and how close that comes to what is possible.
 
-    Takes about four minutes, nearly all of them waiting, and reaches no other machine.
+    Everything takes about an hour, nearly all of it waiting for replies. No other machine is reached, nothing is spent.
     """
-    context.exit(run_benchmark(QUICK if quick else FULL, json_file))
+    if lists:
+        click.echo("".join(f"{measure.name:20}{measure.title}\n" for measure in EVERYTHING.values()), nl=False)
+        return
+    measures = [*choose_measures(names, quick=quick), *_read_own(config_file)]
+    wanted = Wanted(
+        json_file=json_file,
+        markdown_file=markdown_file,
+        baseline=_read_baseline(baseline),
+        tolerance=tolerance,
+        tries=2 if quick else 1,
+    )
+    context.exit(run_benchmark(measures, wanted))
 
 
-def run_benchmark(plan: Plan, json_file: Path | None) -> int:
-    """Measure, show the table, write the JSON if asked for, and return the exit status."""
-    machine = describe_machine()
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    result = run_plan(plan, lambda line: click.echo(line, err=True))
-    click.echo(build_table(result, machine), nl=False)
-    if json_file is not None:
-        json_file.write_text(json.dumps(build_json(result, machine, when), indent=2) + "\n", encoding="utf-8")
-    return MISSED if find_faults(result) else REACHED
+def choose_measures(names: Sequence[str], *, quick: bool) -> tuple[Measure, ...]:
+    """Return what is to be measured.
+
+    Raises:
+        click.BadParameter: there is no measure of that name.
+    """
+    unknown = [name for name in names if name not in EVERYTHING]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(EVERYTHING)}", param_hint="--only")
+    if names:
+        return tuple(EVERYTHING[name] for name in names)
+    return QUICK if quick else FULL
+
+
+def _read_own(file: Path | None) -> list[Measure]:
+    if file is None:
+        return []
+    try:
+        plan = OwnPlan(load_config(file))
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error), param_hint="--config") from error
+    return [build_measure("own", f"the run of {file.name}, replies of 1 s", plan, list_own_figures, take_own)]
+
+
+def _read_baseline(file: Path | None) -> Baseline | None:
+    try:
+        return None if file is None else load_baseline(file)
+    except (ValueError, OSError) as error:
+        raise click.BadParameter(str(error), param_hint="--baseline") from error
+
+
+def run_benchmark(measures: Sequence[Measure], wanted: Wanted, *, look: Callable[[], float] = measure_room) -> int:
+    """Measure, show the table, write what is wanted, and return the exit status.
+
+    What was measured is shown and written even where a later measure fails, or somebody stops it: an hour is long.
+    """
+    machine, when = describe_machine(), datetime.now(UTC).isoformat(timespec="seconds")
+    results: list[Measured] = []
+    try:
+        for measure in measures:
+            results.append(run_measure(measure, _tell, tries=wanted.tries, look=look))
+    finally:
+        if len(results) < len(measures):
+            click.echo(f"Broken off: {len(results)} of {len(measures)} measures were taken.")
+        worse = find_worse(results, wanted.baseline or {}, wanted.tolerance)
+        show_results(results, worse, machine, when, wanted)
+    return choose_status(results, (each.noise for each in worse))
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def show_results(
+    results: Sequence[Measured], worse: Sequence[Worse], machine: Mapping[str, Any], when: str, wanted: Wanted
+) -> None:
+    """Print the table, and write the files that are wanted."""
+    click.echo(build_table(results, machine, worse), nl=False)
+    if wanted.baseline is not None:
+        click.echo(f"{count_shared(results, wanted.baseline)} ratios were held against the baseline.")
+    if wanted.json_file is not None:
+        told = json.dumps(build_json(results, machine, when, worse), indent=2)
+        wanted.json_file.write_text(told + "\n", encoding="utf-8")
+    if wanted.markdown_file is not None:
+        wanted.markdown_file.write_text(build_markdown(results, machine, worse), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The bundled community, which has heard a debate and has not yet made anything of it."""
+"""A community that has heard a debate and has not yet made anything of it."""
 
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.debate import Topic
@@ -18,11 +18,10 @@ _STATEMENT = (
 )
 
 
-def build_population(mind: Mind, size: int, asked: int) -> Population:
-    """Return the first `asked` of `size` people of the bundled scenario, who have heard a debate on every topic."""
-    config = Config.bundled(population_size=size)
-    population = GameEngine.from_config(config, model=mind).population
-    del population.personas[asked:]
+def build_population(config: Config, mind: Mind, asked: int | None = None) -> Population:
+    """Return the first `asked` people of a configuration, all by default, who have heard a debate on every topic."""
+    population = GameEngine.from_config(config.changed(model=None, candidate_model=None), model=mind).population
+    del population.personas[asked if asked is not None else config.population_size :]
     cards = build_candidate_cards(config)
     for index, topic in enumerate(build_topics(config)):
         population.consume_debate_content(_build_transcript(topic, index, cards))

@@ -1,168 +1,170 @@
-"""What was measured, as a table to read and as JSON to keep."""
+"""What was measured, as a table to read, as one for documentation, and as JSON to keep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .legs import Leg, Pair, Result, find_faults, find_missed, measure_overhead, measure_speed_up, measure_value
+from .baseline import Worse
+from .judging import Judged, judge_all
+from .measures import Figure, Measured
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-HEADER = (
-    *("", "people", "limit", "seconds", "overhead", "speed-up", "compared to"),
-    *("of the bare client", "CPU ms/call", "in flight", "reach"),
-)
+HEADER = ("measure", "figure", "median", "lowest - highest", "n", "compared to", "has to reach", "")
+_RIGHT = {HEADER.index("median"), HEADER.index("lowest - highest"), HEADER.index("n")}
 
 
-def build_table(result: Result, machine: Mapping[str, Any]) -> str:
-    """Return the table, with what its columns mean."""
-    plan, sequential = result.plan, result.sequential
-    lines = [
-        f"One belief update ({plan.name}): {plan.latency_seconds:g} s a reply, OpenAI-compatible loopback server in a "
-        f"process of its own, {_mean_bytes(result.parallel[0]):,} bytes a request.",
-        _describe_machine(machine),
-        "",
-        *_align([HEADER, *_build_rows(result)]),
-        "",
-        "seconds: wall time; overhead: beyond (people / limit) x seconds a reply; in flight: the most at the server.",
-        "bare client: httpx over aiohttp making the very same requests; of the bare client: its seconds / ours.",
-    ]
-    if sequential.people != plan.people:
-        lines.append(
-            f"The sequential leg is on {sequential.people} people only: speed-ups compare to it x "
-            f"{plan.people / sequential.people:g}."
-        )
-    lines += [_describe_other_try(pair.other_try) for pair in result.pairs if pair.other_try is not None]
-    faults = find_faults(result)
-    lines += [_describe_noise(pair) for pair in result.pairs if _is_noisy(pair, result)]
-    lines += ["", *(f"MISSED: {fault}" for fault in faults)] if faults else ["", _describe_success(result)]
+def build_table(results: Sequence[Measured], machine: Mapping[str, Any], worse: Sequence[Worse] = ()) -> str:
+    """Return the table to read, with what was missed below it."""
+    lines = [describe_machine(machine), "", *_align([HEADER, *_build_rows(results)]), ""]
+    lines += list_titles(results)
+    lines += ["", *list_verdicts(results, worse)]
     return "\n".join(lines) + "\n"
 
 
-def build_json(result: Result, machine: Mapping[str, Any], when: str) -> dict[str, Any]:
-    """Return everything measured, and where."""
-    faults = find_faults(result)
+def build_markdown(results: Sequence[Measured], machine: Mapping[str, Any], worse: Sequence[Worse] = ()) -> str:
+    """Return the same for documentation."""
+    rows = [tuple(cell.replace("|", "\\|") for cell in row) for row in _build_rows(results)]
+    marks = tuple("--:" if place in _RIGHT else "---" for place in range(len(HEADER)))
+    lines = [f"| {' | '.join(row)} |" for row in (HEADER, marks, *rows)]
+    notes = [*list_titles(results), *list_verdicts(results, worse)]
+    return "\n".join([describe_machine(machine), "", *lines, "", *(f"* {note}" for note in notes)]) + "\n"
+
+
+def build_json(
+    results: Sequence[Measured], machine: Mapping[str, Any], when: str, worse: Sequence[Worse] = ()
+) -> dict[str, Any]:
+    """Return everything measured, where, and when."""
     return {
         "format_version": FORMAT_VERSION,
-        "plan": result.plan.name,
         "when": when,
-        "latency_seconds": result.plan.latency_seconds,
         "machine": dict(machine),
-        "sequential": _leg_as_json(result.sequential, result),
-        "pairs": [_pair_as_json(pair, result) for pair in result.pairs],
-        "faults": faults,
-        "passed": not faults,
+        "measures": [_as_json(measured) for measured in results],
+        "worse": [
+            {"name": each.measure, "figure": each.figure.name, "before": each.before, "now": each.now}
+            | {"noise": each.noise}
+            for each in worse
+        ],
     }
 
 
-def _pair_as_json(pair: Pair, result: Result) -> dict[str, Any]:
+def _as_json(measured: Measured) -> dict[str, Any]:
     return {
-        "limit": pair.parallel.limit,
-        "parallel": _leg_as_json(pair.parallel, result),
-        "bare_client": _leg_as_json(pair.bare, result),
-        "share_of_bare_client": pair.share_of_bare,
-        "reaches": [str(reach) for reach in result.plan.reaches_at(pair.parallel.limit)],
-        "missed": [str(reach) for reach in find_missed(pair.parallel, result.sequential, result.plan)],
-        "other_try": None if pair.other_try is None else _pair_as_json(pair.other_try, result),
+        "name": measured.measure.name,
+        "title": measured.measure.title,
+        "figures": [_figure_as_json(measured, judged) for judged in judge_all(measured)],
+        "faults": list(measured.faults),
+        "room": list(measured.room),
+        "obstacle": measured.obstacle,
+        "other_try": None if measured.other_try is None else _as_json(measured.other_try),
     }
 
 
-def _leg_as_json(leg: Leg, result: Result) -> dict[str, Any]:
+def _figure_as_json(measured: Measured, judged: Judged) -> dict[str, Any]:
+    figure = judged.figure
     return {
-        "kind": leg.kind,
-        "people": leg.people,
-        "limit": leg.limit,
-        "seconds": leg.seconds,
-        "overhead_seconds": measure_overhead(leg, result.plan),
-        "speed_up": measure_speed_up(leg, result.sequential),
-        "compared_to": _compared_to(leg, result),
-        "cpu_seconds": leg.cpu_seconds,
-        "calls": leg.asked.calls,
-        "statuses": dict(leg.asked.statuses),
-        "peak_in_flight": leg.asked.peak_in_flight,
-        "bytes_sent": leg.asked.bytes_in,
+        "name": figure.name,
+        "unit": figure.unit,
+        "compared_to": figure.compared_to,
+        "better": figure.better,
+        "is_ratio": figure.is_ratio,
+        "reach": figure.reach,
+        "median": measured.median(figure.name),
+        "values": measured.values(figure.name),
+        "verdict": judged.verdict,
+        "why": judged.why,
     }
 
 
-def _build_rows(result: Result) -> list[tuple[str, ...]]:
-    rows = [_build_row(result.sequential, result)]
-    for pair in result.pairs:
-        rows.append(_build_row(pair.parallel, result, share=f"{pair.share_of_bare:.3f}"))
-        rows.append(_build_row(pair.bare, result))
-    return rows
-
-
-def _build_row(leg: Leg, result: Result, *, share: str = "") -> tuple[str, ...]:
-    is_compared = leg.kind != "sequential"
-    return (
-        leg.kind,
-        str(leg.people),
-        str(leg.limit),
-        f"{leg.seconds:.3f}",
-        f"{measure_overhead(leg, result.plan):.3f}",
-        f"{measure_speed_up(leg, result.sequential):.2f}x" if is_compared else "",
-        _compared_to(leg, result) if is_compared else "",
-        share,
-        f"{1000 * leg.cpu_seconds / leg.people:.2f}",
-        str(leg.asked.peak_in_flight),
-        _judge(leg, result),
-    )
-
-
-def _judge(leg: Leg, result: Result) -> str:
-    missed = find_missed(leg, result.sequential, result.plan)
-    reaches = result.plan.reaches_at(leg.limit) if leg.kind == "parallel" else ()
-    return ", ".join(f"{reach} {'MISSED' if reach in missed else 'reached'}" for reach in reaches)
-
-
-def _compared_to(leg: Leg, result: Result) -> str:
-    share = leg.people / result.sequential.people
-    return "sequential" if share == 1 else f"sequential x {share:g}"
-
-
-def _mean_bytes(leg: Leg) -> int:
-    return round(leg.asked.bytes_in / max(1, leg.asked.calls))
-
-
-def _describe_machine(machine: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+def describe_machine(machine: Mapping[str, Any]) -> str:
+    """Return what it was measured on, in a sentence."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
     load = machine["load_average_1_minute"]
-    busy = "" if load is None else f", load {load:.2f} before the first leg"
+    busy = "" if load is None else f", load {load:.2f} at the start"
     return f"{machine['platform']}, {machine['processors']} processors{busy}, Python {machine['python']}, {versions}."
 
 
-def _describe_other_try(pair: Pair) -> str:
-    ours, bare = pair.parallel, pair.bare
-    tries = f"Limit {ours.limit} was measured twice, as the first try missed, and the better one stands above"
-    return f"{tries}; in the other it took {ours.seconds:.3f} s, the bare client {bare.seconds:.3f} s."
+def list_titles(results: Sequence[Measured]) -> list[str]:
+    """Return a line for each measure: what it is, and how much of the machine was free meanwhile."""
+    return [f"{measured.measure.name}: {measured.measure.title}{_describe_room(measured)}." for measured in results]
 
 
-def _is_noisy(pair: Pair, result: Result) -> bool:
-    """Say whether even the bare client misses what ours had to reach and missed."""
-    missed = find_missed(pair.parallel, result.sequential, result.plan)
-    values = [(reach, measure_value(reach, pair.bare, result.sequential, result.plan)) for reach in missed]
-    return any(not reach.is_met_by(value) for reach, value in values)
+def _describe_room(measured: Measured) -> str:
+    room = f"; {min(measured.room):.0%} of two processors were free" if measured.room else ""
+    other = measured.other_try
+    return f"{room}; measured twice, this is the better try" if other is not None else room
 
 
-def _describe_noise(pair: Pair) -> str:
-    limit = pair.parallel.limit
-    return f"At limit {limit} the bare client misses it too: the machine is too slow, or busy with other things."
+def list_verdicts(results: Sequence[Measured], worse: Sequence[Worse]) -> list[str]:
+    """Return everything that must not be, a sentence each; that there is nothing of the kind, where that is so."""
+    found = [line for measured in results for line in _list_faults(measured)]
+    found += [_describe_worse(each) for each in worse]
+    return found or ["Everything that has to be reached was."]
 
 
-def _describe_success(result: Result) -> str:
-    return f"Everyone was asked once, at most `limit` at once; beliefs are the same at limits {_spell_limits(result)}."
+def _list_faults(measured: Measured) -> Iterator[str]:
+    name = measured.measure.name
+    if measured.obstacle:
+        yield f"NOT MEASURED: {name}: {measured.obstacle}"
+    for fault in measured.faults:
+        yield f"WRONG: {name}: {fault}"
+    for judged in judge_all(measured):
+        if judged.verdict == "missed":
+            yield f"MISSED: {name}: {judged.figure.name}"
+        elif judged.verdict == "too noisy to tell":
+            yield f"TOO NOISY TO TELL: {name}: {judged.figure.name} was missed, and {judged.why}"
 
 
-def _spell_limits(result: Result) -> str:
-    *others, last = (str(leg.limit) for leg in (result.sequential, *result.parallel))
-    return f"{', '.join(others)} and {last}"
+def _describe_worse(worse: Worse) -> str:
+    figure = worse.figure
+    told = f"{figure.name} is {show(worse.now, figure)}, and was {show(worse.before, figure)}"
+    kind, why = ("TOO NOISY TO TELL", f"; {worse.noise}") if worse.noise else ("WORSE", "")
+    return f"{kind}: {worse.measure}: {told}{why}"
+
+
+def _build_rows(results: Sequence[Measured]) -> list[tuple[str, ...]]:
+    return [_build_row(measured, judged) for measured in results for judged in judge_all(measured)]
+
+
+def _build_row(measured: Measured, judged: Judged) -> tuple[str, ...]:
+    figure, values = judged.figure, measured.values(judged.figure.name)
+    middle = measured.median(figure.name)
+    return (
+        measured.measure.name,
+        figure.name,
+        "" if middle is None else show(middle, figure),
+        f"{show(min(values), figure)} - {show(max(values), figure)}" if len(values) > 1 else "",
+        str(len(values)),
+        figure.compared_to,
+        show_reach(figure),
+        judged.verdict.upper() if judged.verdict == "missed" else judged.verdict,
+    )
+
+
+def show(value: float, figure: Figure) -> str:
+    """Return a value with its unit, in as many places as say something."""
+    match figure.unit:
+        case "share":
+            return f"{value:.3f}"
+        case "calls" | "limits":
+            return f"{value:,.0f}"
+        case "x":
+            return f"{value:.0f}x" if value >= 200 else f"{value:.2f}x"
+    return f"{value:.3f} {figure.unit}" if value < 10 else f"{value:.1f} {figure.unit}"
+
+
+def show_reach(figure: Figure) -> str:
+    """Return what has to be reached; empty where nothing has to be."""
+    if figure.reach is None:
+        return ""
+    unit = {"x": "x", "share": "", "limits": "", "calls": ""}.get(figure.unit, f" {figure.unit}")
+    return f"{'>=' if figure.better == 'more' else '<='} {figure.reach:g}{unit}"
 
 
 def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = {0, HEADER.index("compared to"), len(HEADER) - 1}
     return [
         "  ".join(
-            cell.ljust(width) if place in left else cell.rjust(width)
+            cell.rjust(width) if place in _RIGHT else cell.ljust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

@@ -32,8 +32,11 @@ async def ask(mind: Mind, view: View, *, timeout_seconds: float | None = None) -
     """
     try:
         with inside():
-            async with asyncio.timeout(None if getattr(mind, "keeps_time", False) else timeout_seconds):
+            if timeout_seconds is None or getattr(mind, "keeps_time", False):
                 answer = await mind.answer(view)
+            else:
+                async with asyncio.timeout(timeout_seconds):
+                    answer = await mind.answer(view)
     except asyncio.CancelledError:
         if _is_being_cancelled():
             raise

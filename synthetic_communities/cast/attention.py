@@ -12,6 +12,8 @@ KNOWLEDGE = ("debate_knowledge", "chats", "social_media_knowledge")
 class Attention:
     """Two bookmarks in each list of knowledge: up to where it was learned from, and where the epoch began."""
 
+    __slots__ = ("_epoch_began", "_learned")
+
     def __init__(self) -> None:
         self._learned = dict.fromkeys(KNOWLEDGE, Bookmark())
         self._epoch_began = dict.fromkeys(KNOWLEDGE, Bookmark())

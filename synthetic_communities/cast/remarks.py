@@ -37,7 +37,7 @@ def _field(statement: Any, name: str) -> Any:
 
 def message_remark(message: Any) -> Remark:
     """Return one message of a conversation, `{speaker_id, message}` or a string, with who said it."""
-    if not isinstance(message, Mapping):
+    if not isinstance(message, (dict, Mapping)):
         return as_remark(message)
     if not isinstance(message.get("message"), str):
         raise UsageError(f"{dict(message)!r} is no message: it needs a text as its `message`")

@@ -2,22 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 
 from ..minds.base import Mind
 
-_held_open: ContextVar[tuple[tuple[int, Mind], ...]] = ContextVar("synthetic_communities_held_open", default=())
+_held_open: ContextVar[tuple[tuple[int, object], ...]] = ContextVar("synthetic_communities_held_open", default=())
+
+
+def held_open(minds: Iterable[Mind]) -> AbstractAsyncContextManager[None]:
+    """Hold these minds open in there; those that have nothing to open, or are held open already, are left alone."""
+    loop, held = id(asyncio.get_running_loop()), _held_open.get()
+    closed = [mind for mind in minds if isinstance(mind, AbstractAsyncContextManager) and not _holds(held, loop, mind)]
+    return _opened(closed, loop) if closed else nullcontext()
 
 
 @asynccontextmanager
-async def held_open(minds: Iterable[Mind]) -> AsyncIterator[None]:
-    """Hold these minds open in here; those that have nothing to open, or are held open already, are left alone."""
-    loop = id(asyncio.get_running_loop())
+async def _opened(minds: Iterable[AbstractAsyncContextManager[object]], loop: int) -> AsyncIterator[None]:
     held = list(_held_open.get())
     async with AsyncExitStack() as stack:
         for mind in minds:
-            if isinstance(mind, AbstractAsyncContextManager) and not _holds(held, loop, mind):
+            if not _holds(held, loop, mind):
                 await stack.enter_async_context(mind)
                 held.append((loop, mind))
         token = _held_open.set(tuple(held))
@@ -27,5 +32,5 @@ async def held_open(minds: Iterable[Mind]) -> AsyncIterator[None]:
             _held_open.reset(token)
 
 
-def _holds(held: Iterable[tuple[int, Mind]], loop: int, mind: Mind) -> bool:
+def _holds(held: Iterable[tuple[int, object]], loop: int, mind: object) -> bool:
     return any(where == loop and which is mind for where, which in held)

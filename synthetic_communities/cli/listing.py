@@ -86,7 +86,7 @@ def describe_listing(listing: Listing, folder: Path, command: str, width: int, e
     """
     width = min(MAX_WIDTH, max(MIN_WIDTH, width))
     blocks = [
-        list(_table_lines([_show(run, encoding) for run in listing.runs], width)),
+        list(_table_lines([_show(run, encoding) for run in listing.runs], _show_path(folder, encoding), width)),
         [NOTES[source] for source in NOTES if any(run.when_from == source for run in listing.runs)],
         list(_unreadable_lines(listing, width)),
         _advice(listing, folder, command),
@@ -102,7 +102,7 @@ def _show(run: ListedRun, encoding: str) -> ListedRun:
 
     return replace(
         run,
-        path=run.path.with_name(show(run.path.name)),
+        path=_show_path(run.path, encoding),
         name=None if run.name is None else show(run.name),
         mind=show(run.mind),
         candidate_mind=show(run.candidate_mind),
@@ -110,7 +110,11 @@ def _show(run: ListedRun, encoding: str) -> ListedRun:
     )
 
 
-def _table_lines(runs: Sequence[ListedRun], width: int) -> Iterator[str]:
+def _show_path(path: Path, encoding: str) -> Path:
+    return Path(str(path).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _table_lines(runs: Sequence[ListedRun], folder: Path, width: int) -> Iterator[str]:
     if not runs:
         return
     rows = [HEADS, *map(_cells, runs)]
@@ -118,7 +122,7 @@ def _table_lines(runs: Sequence[ListedRun], width: int) -> Iterator[str]:
     yield _line(rows[0], widths)
     for run, row in zip(runs, rows[1:], strict=True):
         yield _line(row, widths)
-        yield f"  {fit_text(run.path.name, width - 2)}"
+        yield f"  {fit_text(str(run.path.relative_to(folder)), width - 2)}"
 
 
 def _cells(run: ListedRun) -> tuple[str, ...]:
@@ -176,4 +180,4 @@ def _unreadable_lines(listing: Listing, width: int) -> list[str]:
 def _advice(listing: Listing, folder: Path, command: str) -> list[str]:
     if not listing.runs:
         return []
-    return [f"To see one: {command} show {shlex.quote(str(folder / listing.runs[0].path.name))}"]
+    return [f"To see one: {command} show {shlex.quote(str(listing.runs[0].path))}"]

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigurationError, Problem
-from ..game_engine import GameEngine, load_config
+from ..game_engine import GameEngine
+from ..simulation.gathering import load_config
 
 OPTIONS = {
     "model": "--model",

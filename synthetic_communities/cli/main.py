@@ -13,6 +13,7 @@ from .checking import describe_run
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .program import Program, print_text, stdout_encoding
+from .repeating import run_replicates
 from .running import run_community
 from .showing import choose_view, show_run
 from .starting import describe_next_steps, write_scenario
@@ -65,6 +66,8 @@ def program(context: click.Context) -> None:
     type=click.File("w", encoding="utf-8", lazy=True),
     help="Write the whole texts of every call of a model to FILE, a line of JSON each.",
 )
+@click.option("--replicates", metavar="N", type=click.IntRange(1), help="Run it N times, each with its own chance.")
+@click.option("--resample", is_flag=True, help="With --replicates: draw other people for each.")
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
 @click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
 @click.pass_context
@@ -74,6 +77,8 @@ def run(
     config: Path | None,
     output: Path,
     log_bodies: TextIO | None,
+    replicates: int | None,
+    resample: bool,
     as_data: bool,
     verbose: int,
     **changes: int | str | None,
@@ -84,9 +89,15 @@ def run(
     """
     stated = {name: value for name, value in changes.items() if value is not None}
     engine = load_engine(config or BUNDLED_FILE, stated)
-    engine.log_bodies(log_bodies)
-    command = typed_command(context)
-    context.exit(run_community(engine, output, verbosity=verbose, command=command, as_data=as_data))
+    telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    if replicates is None:
+        if resample:
+            raise click.UsageError("--resample goes with --replicates")
+        engine.log_bodies(log_bodies)
+        context.exit(run_community(engine, output, **telling))
+    if log_bodies is not None:
+        raise click.UsageError("--log-bodies takes one run; leave out --replicates")
+    context.exit(run_replicates(engine, replicates, output, resample=resample, **telling))
 
 
 @program.command()

@@ -12,8 +12,11 @@ import click
 
 from ..errors import RecordError
 from ..late import Late
+from ..report.replicates import Replicates
 from ..report.result import SimulationResult, load_run
+from ..runs.directory import REPLICATES
 from .program import WRONG_USAGE, print_text, say, say_errors, stdout_encoding
+from .repeating import show_replicates
 from .running import DONE, measure_columns, show_result
 
 if TYPE_CHECKING:
@@ -61,6 +64,8 @@ def show_run(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command
         SyntheticCommunitiesError: there is no run, nothing of it can be read, or what was asked for is not in it.
         click.BadParameter: pictures cannot be written.
     """
+    if (path / REPLICATES).is_file():
+        return _show_replicates(path, view, as_data=as_data, command=command)
     with _reading(path):
         result = load_run(path, skip_damaged=True)
     try:
@@ -71,6 +76,15 @@ def show_run(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command
         return status
     say("What is shown is what could be read.")
     return WRONG_USAGE
+
+
+def _show_replicates(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command: str) -> int:
+    if view is not None:
+        raise click.UsageError(f"--{view[0]} shows something of one run, and {path} holds several; name one of those")
+    with _reading(path):
+        runs = Replicates(path)
+        _ = runs.summary()  # read here: what fails from now on has to do with the terminal
+    return show_replicates(runs, command, as_data=as_data)
 
 
 def _show(result: SimulationResult, view: tuple[str, Any] | None, *, as_data: bool, command: str) -> int:

@@ -34,6 +34,8 @@ def find_setting_problem(setting: Setting, value: object, place: Place) -> Probl
     if not has_kind(value, setting.kind):
         return _kind_problem(setting, value, place)
     if isinstance(value, str):
+        if setting.choices and value not in setting.choices:
+            return Problem(place.where, f"cannot be {spell_value(value)}", f"write {setting.wanted}")
         return _line_problem(setting, value, place) or find_sound_problem(value, place)
     if isinstance(value, (int, float)) and not setting.covers(value):
         share = setting.unit == "share" and 1 < value <= 100

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from .places import spell_value
@@ -11,6 +13,9 @@ from .text_files import is_sound_text
 
 MAX_DEPTH = 50
 """How deep lists and mappings may be nested in a line."""
+
+SHARED_VALUES = 4096
+"""How many values are remembered, so that equal ones in other lines are the same objects and take no room."""
 
 _EXAMPLE = 'write one mapping, as in {"id": "p001", "age": 41}'
 
@@ -41,9 +46,9 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
     data = _parse_json(text)
     if not isinstance(data, dict):
         raise LineError(f"holds {spell_value(data)}, no mapping", _EXAMPLE)
-    if _is_deeper(data, MAX_DEPTH):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deeper(data, MAX_DEPTH):
         raise _too_deep()
-    if not is_sound_text(json.dumps(data, ensure_ascii=False)):
+    if "\\u" in text and not is_sound_text(json.dumps(data, ensure_ascii=False)):  # only so can half a pair be written
         raise LineError("holds half a surrogate pair, which no file can keep", "write the character itself")
     return data
 
@@ -58,9 +63,7 @@ def _decode(line: bytes) -> str:
 
 def _parse_json(text: str) -> Any:
     try:
-        return json.loads(
-            text, object_pairs_hook=_build_mapping, parse_float=_parse_number, parse_constant=_refuse_constant
-        )
+        return _DECODER.decode(text)
     except LineError:
         raise
     except json.JSONDecodeError as error:
@@ -76,10 +79,23 @@ def _build_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in data:
             raise LineError(f"has the key {spell_value(key)} twice", "remove one of the two")
-        data[key] = value
+        data[sys.intern(key)] = _share(value)
     return data
 
 
+def _share(value: Any) -> Any:
+    if isinstance(value, str):
+        return _shared_text(value)
+    return list(map(_share, value)) if isinstance(value, list) else value
+
+
+@lru_cache(SHARED_VALUES)
+def _shared_text(text: str) -> str:
+    """Return this text, as the same object each time for one that comes again and again: of these a file has many."""
+    return text
+
+
+@lru_cache(SHARED_VALUES)
 def _parse_number(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _refuse_constant(text)
@@ -96,3 +112,8 @@ def _is_deeper(data: object, depth: int) -> bool:
 
 def _too_deep() -> LineError:
     return LineError(f"is nested deeper than {MAX_DEPTH} lists and mappings", "nest fewer")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_build_mapping, parse_float=_parse_number, parse_constant=_refuse_constant
+)

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..domain.chance import Chance
 from ..domain.pairing import draw_sample
 from ..domain.person import find_person_problems
 from ..errors import ConfigurationError, Problem, UsageError
@@ -23,7 +24,7 @@ MAX_LINE_BYTES = 1_000_000
 
 
 def load_people(
-    path: str | PathLike[str], limit: int | None = None, *, seed: int = 0
+    path: str | PathLike[str], limit: int | None = None, *, seed: int = 0, replicate: int = 0
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return the id and the attributes of everybody in the file, in its order, attributes as they stand, id included.
 
@@ -32,6 +33,7 @@ def load_people(
         limit: how many people at most; a sample of that size is drawn from `seed` and keeps the file's order. A file
             with fewer people gives those it has: the caller says whether that will do.
         seed: what the sample is drawn from.
+        replicate: number of the repetition of a run; each has a sample of its own.
 
     Raises:
         ConfigurationError: everything wrong with the file, up to 50 problems and how many more there are.
@@ -42,7 +44,7 @@ def load_people(
     people = _load_everybody(Path(path))
     if limit is None or limit >= len(people):
         return people
-    return [people[place] for place in draw_sample(len(people), limit, seed)]
+    return [people[place] for place in draw_sample(len(people), limit, Chance(seed, replicate=replicate))]
 
 
 def find_people_problems(config_file: Path) -> list[Problem]:

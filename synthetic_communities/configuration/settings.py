@@ -8,6 +8,9 @@ from typing import Literal
 
 from ..llm.choice import OFFLINE
 
+SCHEDULES = ("dependencies", "phases")
+"""What an act waits for: for what it builds on and nothing else, or for everybody to have ended the step before."""
+
 Kind = Literal["whole number", "number", "true or false", "text", "file", "list"]
 
 
@@ -26,6 +29,7 @@ class Setting:
         absent: what `None` means, in words; empty: `None` is no value for it.
         models_only: True if only language models take it.
         most_characters: how long a text may be, which then is one line of what prints; None: any text.
+        choices: the texts it takes; empty: any.
     """
 
     name: str
@@ -38,12 +42,15 @@ class Setting:
     absent: str = field(default="", kw_only=True)
     models_only: bool = field(default=False, kw_only=True)
     most_characters: int | None = field(default=None, kw_only=True)
+    choices: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def range(self) -> str:
         """The values it takes, in words: `whole number, 1 or more`."""
         if self.most_characters is not None:
             return f"{self.kind}, one line of at most {self.most_characters} characters"
+        if self.choices:
+            return " or ".join(self.choices)
         if self.low is None:
             return self.kind
         if self.high is not None:
@@ -53,7 +60,7 @@ class Setting:
     @property
     def wanted(self) -> str:
         """The same with its article, to follow the word `write`."""
-        return self.range if self.kind == "true or false" else f"a {self.range}"
+        return self.range if self.choices or self.kind == "true or false" else f"a {self.range}"
 
     def covers(self, number: float) -> bool:
         """Say whether the number lies in the range."""
@@ -169,6 +176,27 @@ SETTINGS = (
         absent="what the server turns out to take",
         models_only=True,
         meaning="how many tokens a minute, of prompts and replies together, each model may be asked",
+    ),
+    Setting(
+        "replicate",
+        "whole number",
+        low=0,
+        unit="any",
+        meaning="number of the repetition: each has its own chance, over the same people and opening opinions",
+    ),
+    Setting("resample_people", "true or false", meaning="whether each repetition draws its own people"),
+    Setting(
+        "schedule",
+        "text",
+        choices=SCHEDULES,
+        meaning="what an act waits for: what it builds on, or everybody's step before; changes no result",
+    ),
+    Setting(
+        "feed_candidates",
+        "whole number",
+        low=1,
+        unit="posts",
+        meaning="posts scored for one feed at most, `feed_size` if that is more",
     ),
 )
 """Every setting, in the order of `config.Config`."""

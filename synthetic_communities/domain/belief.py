@@ -93,7 +93,7 @@ def change_belief(topic_id: str, old: Belief | None, new: Belief | None, max_cha
         asked_for=new.stance,
         after=after,
         clamped=new.stance is not None and after != new.stance,
-        belief=replace(new, stance=after),
+        belief=new if after == new.stance else replace(new, stance=after),
         status="done",
     )
 

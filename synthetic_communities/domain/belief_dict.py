@@ -1,7 +1,7 @@
 """Beliefs as scripts see and assign them: {topic id: {belief, vote, stance}, "overall_vote": name}."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from .belief import Belief
@@ -10,20 +10,31 @@ from .scene import Scene
 OVERALL = "overall_vote"
 
 
-def read_beliefs(raw: Mapping[str, Any], scene: Scene) -> tuple[Belief, ...]:
-    """Return the beliefs a script's dictionary holds, in its order; names of candidates become ids."""
-    return tuple(read_belief(topic_id, entry, scene) for topic_id, entry in raw.items() if topic_id != OVERALL)
+def read_beliefs(raw: Mapping[str, Any], scene: Scene, drawn: Container[str] = ()) -> tuple[Belief, ...]:
+    """Return the beliefs a script's dictionary holds, in its order; names of candidates become ids.
+
+    Args:
+        raw: the dictionary.
+        scene: where the candidates' names stand.
+        drawn: ids of the topics on which the stance rests on a prior drawn from the seed.
+    """
+    return tuple(
+        read_belief(topic_id, entry, scene, drawn=topic_id in drawn)
+        for topic_id, entry in raw.items()
+        if topic_id != OVERALL
+    )
 
 
-def read_belief(topic_id: str, entry: Any, scene: Scene) -> Belief:
+def read_belief(topic_id: str, entry: Any, scene: Scene, *, drawn: bool = False) -> Belief:
     """Return one belief; a plain string is its sentence, with no stance and no vote."""
-    if not isinstance(entry, Mapping):
-        return Belief(topic_id, str(entry))
+    if not isinstance(entry, (dict, Mapping)):  # a dictionary is known as one at once, another mapping is not
+        return Belief(topic_id, str(entry), drawn=drawn)
     return Belief(
         topic_id,
         str(entry.get("belief") or ""),
         stance=_stance(entry.get("stance")),
         vote=scene.candidate_id(entry.get("vote")),
+        drawn=drawn,
     )
 
 

@@ -6,9 +6,12 @@ import hashlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+Stream: TypeAlias = random.Random
+"""A generator at some place of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +24,18 @@ class Chance:
         seed: the run's seed.
         epoch: the epoch, or outside a run the number of the call of a verb, from 0.
         who: the id of the agent whose chance it is; empty for the community's.
+        replicate: number of the repetition of the run, from 0; each has streams of its own.
     """
 
     seed: int
     epoch: int = 0
     who: str = ""
+    replicate: int = 0
 
-    def stream(self, purpose: str) -> random.Random:
+    def stream(self, purpose: str) -> Stream:
         """Return a new generator at the start of the stream named `purpose`."""
-        name = "\x1f".join((str(self.seed), str(self.epoch), purpose, str(self.who)))
+        run = f"{self.seed}/{self.replicate}" if self.replicate else str(self.seed)
+        name = "\x1f".join((run, str(self.epoch), purpose, str(self.who)))
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return random.Random(int.from_bytes(digest, "big"))
 

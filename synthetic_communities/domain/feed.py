@@ -1,4 +1,4 @@
-"""Posts as people see them, and which of them a person is shown."""
+"""Posts as people see them, and what they do with them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -40,17 +40,6 @@ class Reactions:
     """
 
     by_post: Mapping[str, ReactionKind]
-
-
-def rank_feed(posts: Iterable[FeedPost], viewer_id: str, chance: Chance, feed_size: int) -> tuple[FeedPost, ...]:
-    """Return the posts this viewer is shown: newest epoch first, then most reacted to, at most `feed_size`.
-
-    The viewer's own posts are left out. Ties are broken by a draw from the viewer's stream `feed`, so that no
-    post is first for everybody.
-    """
-    others = chance.shuffle("feed", (post for post in posts if post.author_id != viewer_id))
-    ranked = sorted(others, key=lambda post: (-post.epoch, -(post.likes + post.dislikes)))
-    return tuple(ranked[:feed_size])
 
 
 def draw_considered(shown: Iterable[FeedPost], chance: Chance, reaction_probability: float) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Who talks with whom, for how long, and who posts: drawn, before anything happens."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .chance import Chance
 
@@ -41,11 +41,11 @@ def draw_conversations(
     return tuple(Conversation(first, second, stream.randint(fewest, most)) for first, second in pairs)
 
 
-def draw_posters(ids: Iterable[str], seed: int, epoch: int, post_probability: float) -> tuple[str, ...]:
+def draw_posters(ids: Iterable[str], chance: Chance, post_probability: float) -> tuple[str, ...]:
     """Return the ids of who posts, in the order given; each one's draw is from its own stream `post`."""
-    return tuple(who for who in ids if Chance(seed, epoch, who).draw("post") < post_probability)
+    return tuple(who for who in ids if replace(chance, who=who).draw("post") < post_probability)
 
 
-def draw_sample(count: int, size: int, seed: int) -> Sequence[int]:
+def draw_sample(count: int, size: int, chance: Chance) -> Sequence[int]:
     """Return `size` of the places 0 to `count` - 1, drawn without replacement from the stream `sample`, in order."""
-    return sorted(Chance(seed).stream("sample").sample(range(count), size))
+    return sorted(chance.stream("sample").sample(range(count), size))

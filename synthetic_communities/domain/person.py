@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import eq, is_
 from typing import Any
 
 from ..errors import ConfigurationError, Problem
@@ -44,6 +45,9 @@ TEXTS = (
 
 LISTS = ("interests",)
 """Attributes that are a list."""
+
+GROUPS = {"media_diet": 0.0, "personality_traits": 0.0, "prior_beliefs": -1.0}
+"""Attributes that map names to numbers, and the least such a number may be; the most is 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,43 @@ def parse_person(person_id: str, data: Mapping[str, Any]) -> Person:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A person, and what it was parsed from, so that the same attributes need not be parsed again.
+
+    Attributes:
+        person: the person.
+        source: the attributes it was parsed from.
+    """
+
+    person: Person
+    source: Mapping[str, Any]
+
+    @staticmethod
+    def of(person_id: str, data: Mapping[str, Any]) -> "Reading":
+        """Parse a person.
+
+        Raises:
+            ConfigurationError: attributes that cannot be read, all of them.
+        """
+        person = parse_person(person_id, data)
+        is_all = len(person.attributes) == len(data)
+        return Reading(person, person.attributes if is_all else dict(data))
+
+    def holds_for(self, person_id: str, data: Mapping[str, Any]) -> bool:
+        """Say whether parsing `data` would give this person: its values are the same objects, its groups unchanged."""
+        person, source = self.person, self.source
+        return (
+            person_id == person.id
+            and len(data) == len(source)
+            and all(map(eq, data, source))
+            and all(map(is_, data.values(), source.values()))
+            and _holds_numbers(data.get("media_diet"), person.media_diet)
+            and _holds_numbers(data.get("personality_traits"), person.traits)
+            and _holds_numbers(data.get("prior_beliefs"), person.prior_beliefs)
+        )
+
+
 def visible_attributes(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of `data` is about the person: no nulls, no `timestamp`, no keys beginning with `_`."""
     return {key: value for key, value in data.items() if value is not None and is_about_person(key)}
@@ -110,9 +151,8 @@ def find_person_problems(data: Mapping[str, Any], where: str) -> Iterator[Proble
     for name in LISTS:
         if not isinstance(data.get(name, []), (list, type(None))):
             yield Problem(f"{where}: {name}", f"{data[name]!r} is no list", "write [one, another]")
-    yield from _group_problems(data, "media_diet", where, 0.0)
-    yield from _group_problems(data, "personality_traits", where, 0.0)
-    yield from _group_problems(data, "prior_beliefs", where, -1.0)
+    for name, low in GROUPS.items():
+        yield from _group_problems(data, name, where, low)
 
 
 def _group_problems(data: Mapping[str, Any], name: str, where: str, low: float) -> Iterator[Problem]:
@@ -135,3 +175,8 @@ def _number_problems(value: object, where: str, low: float) -> Iterator[Problem]
 
 def _known_numbers(group: Mapping[str, Any]) -> dict[str, float]:
     return {str(key): float(value) for key, value in group.items() if value is not None}
+
+
+def _holds_numbers(group: Mapping[str, Any] | None, known: Mapping[str, float]) -> bool:
+    """Say whether these are the numbers of a group: it may have been changed where it lies."""
+    return (group or {}) == known or {key: value for key, value in (group or {}).items() if value is not None} == known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 _NOWHERE: Mapping[str, float] = {}
@@ -52,6 +52,11 @@ class Remark(str):
     def said_by(self, speaker_id: str, speaker_name: str) -> Remark:
         """Return the same remark in the mouth of this speaker."""
         return Remark(self, stances=self.stances, source=self.source, speaker_id=speaker_id, speaker_name=speaker_name)
+
+
+def as_remarks(texts: Iterable[str]) -> tuple[Remark, ...]:
+    """Return every text as `as_remark` does."""
+    return tuple([text if type(text) is Remark else as_remark(text) for text in texts])
 
 
 def as_remark(text: str) -> Remark:

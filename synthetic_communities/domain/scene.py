@@ -49,8 +49,14 @@ class Scene:
 
     def candidate_name(self, candidate_id: str | None) -> str | None:
         """Return the name of the candidate with this id, or None."""
-        return next((card.name for card in self.candidates if card.id == candidate_id), None)
+        for card in self.candidates:
+            if card.id == candidate_id:
+                return card.name
+        return None
 
     def candidate_id(self, name: object) -> str | None:
         """Return the id of the candidate with this name (or this id), or None."""
-        return next((card.id for card in self.candidates if name in (card.name, card.id)), None)
+        for card in self.candidates:
+            if name in (card.name, card.id):
+                return card.id
+        return None

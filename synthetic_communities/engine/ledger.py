@@ -1,10 +1,13 @@
 """What may start next: a pure state machine over tasks and what they wait for."""
 
 import heapq
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+from .links import Links
 
 State = Literal["waiting", "ready", "executing", "done", "not_asked", "failed", "skipped"]
 EndState = Literal["done", "not_asked", "failed", "skipped"]
@@ -77,23 +80,16 @@ class Ledger:
             raise ValueError(f"a plan holds a key twice: {_first_repeated(self.tasks)}")
         self._states: list[State] = ["waiting"] * len(self.tasks)
         self._causes: dict[int, str] = {}
-        self._open_waits = [0] * len(self.tasks)
-        self._followers: list[list[int]] = [[] for _ in self.tasks]
+        awaited = Links(self._awaited(task) for task in self.tasks)
+        self._open_waits = array("i", map(awaited.count, range(len(awaited))))
+        self._followers = awaited.turned_round()
         self._ready_acts: list[tuple[int, int]] = []
         self._ready_bookkeeping: list[int] = []
         self.unfinished = len(self.tasks)
-        self._link()
-        self._paths_ahead = measure_paths_ahead([task.is_act for task in self.tasks], self._followers)
+        self._paths_ahead = measure_paths_ahead([task.is_act for task in self.tasks], awaited, self._followers)
         for place, waits in enumerate(self._open_waits):
             if not waits:
                 self._make_ready(place)
-
-    def _link(self) -> None:
-        for place, task in enumerate(self.tasks):
-            awaited = self._awaited(task)
-            self._open_waits[place] = len(awaited)
-            for earlier in awaited:
-                self._followers[earlier].append(place)
 
     def _awaited(self, task: Task) -> set[int]:
         return {self._place(key, task) for key in (*task.waits_for, *task.needs, *task.needs_any)}
@@ -159,6 +155,12 @@ class Ledger:
             return self._start(heapq.heappop(self._ready_acts)[1])
         return None
 
+    def urgency(self, *, acts_allowed: bool) -> int:
+        """Return the path ahead of what `take` would return, above any of them for bookkeeping; 0 if there is none."""
+        if self._ready_bookkeeping:
+            return len(self.tasks) + 1
+        return -self._ready_acts[0][0] if acts_allowed and self._ready_acts else 0
+
     def missing_need(self, task: Task) -> str | None:
         """Return the key at the root of why an executing task cannot be tried, or None if it can."""
         for key in task.needs:
@@ -201,24 +203,21 @@ class Ledger:
         return self._causes.get(self._order[key], key)
 
 
-def measure_paths_ahead(is_act: Sequence[bool], followers: Sequence[Sequence[int]]) -> list[int]:
+def measure_paths_ahead(is_act: Sequence[bool], awaited: Links, followers: Links) -> "array[int]":
     """Return for each task the acts on the longest path from it to the end, itself among them if it is one.
 
     Args:
         is_act: task by task, whether it counts.
-        followers: task by task, the places of those that wait for it. Who waits in a circle gets 0.
+        awaited: task by task, those it waits for.
+        followers: task by task, those that wait for it. Who waits in a circle gets 0.
     """
-    paths = [0] * len(is_act)
-    earlier: list[list[int]] = [[] for _ in is_act]
-    for place, those in enumerate(followers):
-        for later in those:
-            earlier[later].append(place)
-    open_followers = [len(those) for those in followers]
+    paths = array("i", bytes(4 * len(is_act)))
+    open_followers = array("i", map(followers.count, range(len(followers))))
     free = [place for place, number in enumerate(open_followers) if not number]
     while free:
         place = free.pop()
         paths[place] = is_act[place] + max((paths[later] for later in followers[place]), default=0)
-        for before in earlier[place]:
+        for before in awaited[place]:
             open_followers[before] -= 1
             if not open_followers[before]:
                 free.append(before)

@@ -1,22 +1,92 @@
-"""Starting what the ledger says may start, never more acts at once than the limit."""
+"""Starting what ledgers say may start, never more acts at once than there are places."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
 from ..domain.outcome import Done, NotAsked, Outcome, Skipped
 from ..waiting import place_given_back
 from .bridge import inside, is_stopping
+from .collecting import collecting_rarely
 from .ledger import Ledger, Task
+from .together import first_leaf
 
 Perform = Callable[[Task], Awaitable[Outcome[Any]]]
 Settle = Callable[[Task, Outcome[Any]], None]
 
 
-async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, limit: int) -> None:
+class Places:
+    """Places for acts under way, for one run or for several that share them on one event loop.
+
+    Of everything that is ready in any run, the act with the longest path still ahead of it goes first, then that of
+    the run that came first. A debate is one long chain: while it holds one run up, the others fill the places.
+
+    Attributes:
+        limit: how many there are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Take how many acts may be under way at once.
+
+        Raises:
+            ValueError: the limit is below 1; nothing could ever start.
+        """
+        if limit < 1:
+            raise ValueError(f"limit is {limit}; nothing could ever start")
+        self.limit = limit
+        self._taken = 0
+        self._runs: list[_Run] = []
+        self._returning: deque[asyncio.Future[None]] = deque()
+
+    def open_to(self, run: "_Run") -> None:
+        """Let a run take places."""
+        self._runs.append(run)
+
+    def close_to(self, run: "_Run") -> None:
+        """Let a run take no more."""
+        if run in self._runs:
+            self._runs.remove(run)
+
+    def is_open_to(self, run: "_Run") -> bool:
+        """Say whether a run may take places."""
+        return run in self._runs
+
+    def take(self) -> None:
+        """Note that a place is taken."""
+        self._taken += 1
+
+    def give_back(self) -> None:
+        """Note that a place is free."""
+        self._taken -= 1
+
+    def ask_again(self) -> asyncio.Future[None]:
+        """Return what is done when a place is there for an act that gave its own back: before any that starts."""
+        returned = asyncio.get_running_loop().create_future()
+        self._returning.append(returned)
+        return returned
+
+    def fill(self) -> None:
+        """Give places to who asked for one again, then start what may start in any run."""
+        while self._returning and self._taken < self.limit:
+            returned = self._returning.popleft()
+            if not returned.cancelled():
+                self.take()
+                returned.set_result(None)
+        while (run := self._most_urgent()) is not None:
+            run.start_next(acts_allowed=self._taken < self.limit)
+
+    def _most_urgent(self) -> "_Run | None":
+        acts_allowed = self._taken < self.limit
+        urgencies = [(run.ledger.urgency(acts_allowed=acts_allowed), -place) for place, run in enumerate(self._runs)]
+        urgency, place = max(urgencies, default=(0, 0))
+        return self._runs[-place] if urgency else None
+
+
+async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, places: Places) -> None:
     """Run every task of the ledger.
 
     Args:
@@ -24,21 +94,19 @@ async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, limit: 
         perform: does an act; its exceptions are bugs or stop the run, what merely failed it returns as a value.
         settle: takes down how a task ended, before anything that waited for it starts; for bookkeeping tasks this
             is all there is. It must not wait.
-        limit: how many acts may be under way at once, at least 1.
+        places: how many acts may be under way at once, here and in other runs that share them.
 
     Raises:
         Exception: the first that `perform` or `settle` raised, after everything under way was cancelled and has ended.
         asyncio.CancelledError: cancelled from outside, likewise.
     """
-    if limit < 1:
-        raise ValueError(f"limit is {limit}; nothing could ever start")
-    run = _Run(ledger, perform, settle, limit)
     first_error: BaseException | None = None
     try:
-        async with asyncio.TaskGroup() as group:
-            run.start_what_may(group)
+        with collecting_rarely():
+            async with asyncio.TaskGroup() as group:
+                await _Run(ledger, perform, settle, places, group).be_carried_out()
     except BaseExceptionGroup as several:
-        first_error = _first_leaf(several)
+        first_error = first_leaf(several)
     if first_error is not None:
         raise first_error  # outside the handler, so that its own cause stays the only one shown
     if ledger.unfinished:
@@ -46,36 +114,75 @@ async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, limit: 
 
 
 class _Run:
-    """One run of a plan: counts what is under way, and starts the next whenever something ends."""
+    """One run of a plan: starts what its ledger hands out when there are places, and notes how it ended."""
 
-    def __init__(self, ledger: Ledger, perform: Perform, settle: Settle, limit: int) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, ledger: Ledger, perform: Perform, settle: Settle, places: Places, group: asyncio.TaskGroup
+    ) -> None:
+        self.ledger = ledger
         self._perform = perform
         self._settle = settle
-        self._limit = limit
+        self._places = places
+        self._group = group
+        self._context = copy_context()
         self._under_way = 0
-        self._returning: deque[asyncio.Future[None]] = deque()
+        self._came_to_rest = asyncio.Event()
+        self._error: Exception | None = None
 
-    def start_what_may(self, group: asyncio.TaskGroup) -> None:
-        """Give places to who waits for one back, then start what the ledger says may start."""
-        while self._returning and self._under_way < self._limit:
-            returned = self._returning.popleft()
-            if not returned.cancelled():
-                self._under_way += 1
-                returned.set_result(None)
-        while (task := self._ledger.take(acts_allowed=self._under_way < self._limit)) is not None:
-            if (cause := self._ledger.missing_need(task)) is not None:
-                was_asked = self._ledger.state(cause) != "not_asked"
-                self._end(task, Skipped(cause) if was_asked else NotAsked("there was nothing before it to go on from"))
-            elif task.is_act:
-                self._under_way += 1
-                group.create_task(self._act(task, group))
-            else:
-                self._end(task, Done(None))
+    async def be_carried_out(self) -> None:
+        """Take places until nothing is ready and nothing under way."""
+        self._places.open_to(self)
+        try:
+            self._places.fill()
+            self._note_rest()
+            await self._came_to_rest.wait()
+        finally:
+            self._places.close_to(self)
+        if self._error is not None:
+            raise self._error
 
-    async def _act(self, task: Task, group: asyncio.TaskGroup) -> None:
+    def start_next(self, *, acts_allowed: bool) -> None:
+        """Start the next task; what is none of an agent's ends at once.
+
+        It may be an act of another run that made room for it: what goes wrong here is this run's alone.
+        """
+        try:
+            self._start(acts_allowed=acts_allowed)
+        except Exception as error:  # raised by `be_carried_out`, where it belongs
+            self._error = self._error or error
+            self._places.close_to(self)
+            self._came_to_rest.set()
+
+    def _start(self, *, acts_allowed: bool) -> None:
+        task = self.ledger.take(acts_allowed=acts_allowed)
+        assert task is not None
+        if (cause := self.ledger.missing_need(task)) is not None:
+            was_asked = self.ledger.state(cause) != "not_asked"
+            self._end(task, Skipped(cause) if was_asked else NotAsked("there was nothing before it to go on from"))
+        elif task.is_act:
+            self._places.take()
+            self._under_way += 1
+            self._group.create_task(self._act(task), context=self._context.copy())
+        else:
+            self._end(task, Done(None))
+
+    async def _act(self, task: Task) -> None:
         place = _Place()
-        place_given_back.set(lambda: self._without_place(place, group))
+        try:
+            outcome = await self._carry_out(task, place)
+            self._end(task, outcome)
+        except BaseException:
+            self._places.close_to(self)  # nothing more of this run may start
+            raise
+        finally:
+            self._under_way -= 1
+            if place.is_held:
+                self._places.give_back()
+            self._places.fill()
+            self._note_rest()
+
+    async def _carry_out(self, task: Task, place: "_Place") -> Outcome[Any]:
+        place_given_back.set(lambda: self._without_place(place))
         if is_stopping():
             raise asyncio.CancelledError
         with inside():
@@ -83,44 +190,46 @@ class _Run:
         this = asyncio.current_task()
         if this is not None and this.cancelling():  # a mind swallowed its cancellation: nothing new may start
             raise asyncio.CancelledError
-        self._under_way -= place.is_held
-        self._end(task, outcome)
-        self.start_what_may(group)
+        return outcome
 
     @asynccontextmanager
-    async def _without_place(self, place: "_Place", group: asyncio.TaskGroup) -> AsyncIterator[None]:
+    async def _without_place(self, place: "_Place") -> AsyncIterator[None]:
         place.is_held = False
-        self._under_way -= 1
-        self.start_what_may(group)
+        self._places.give_back()
+        self._places.fill()
         try:
             yield
         except asyncio.CancelledError:
             raise  # what is cancelled, by a timeout too, waits for nothing more
         except BaseException:
-            await self._take_place(place, group)
+            await self._take_place(place)
             raise
-        await self._take_place(place, group)
+        await self._take_place(place)
 
-    async def _take_place(self, place: "_Place", group: asyncio.TaskGroup) -> None:
-        returned = asyncio.get_running_loop().create_future()
-        self._returning.append(returned)
-        self.start_what_may(group)
+    async def _take_place(self, place: "_Place") -> None:
+        returned = self._places.ask_again()
+        self._places.fill()
         try:
             await returned
         finally:
             place.is_held = returned.done() and not returned.cancelled()
 
+    def _note_rest(self) -> None:
+        is_over = not self._places.is_open_to(self) or not self.ledger.urgency(acts_allowed=True)
+        if is_over and not self._under_way:
+            self._came_to_rest.set()
+
     def _end(self, task: Task, outcome: Outcome[Any]) -> None:
         self._settle(task, outcome)
         match outcome:
             case Done():
-                self._ledger.end(task, "done")
+                self.ledger.end(task, "done")
             case NotAsked():
-                self._ledger.end(task, "not_asked")
+                self.ledger.end(task, "not_asked")
             case Skipped(cause):
-                self._ledger.end(task, "skipped", cause)
+                self.ledger.end(task, "skipped", cause)
             case _:
-                self._ledger.end(task, "failed")
+                self.ledger.end(task, "failed")
 
 
 @dataclass(slots=True)
@@ -132,8 +241,3 @@ class _Place:
     """
 
     is_held: bool = True
-
-
-def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first_leaf(first) if isinstance(first, BaseExceptionGroup) else first

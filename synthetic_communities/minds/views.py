@@ -32,6 +32,8 @@ class View:
     """Name of the act, as tables and logs show it."""
     expects: ClassVar[type]
     """Type of the value an answer to this view holds."""
+    is_opening: ClassVar[bool] = False
+    """Whether the act belongs to the opening, whose chance is the same in every repetition of a run."""
 
     key: str
     scene: Scene
@@ -66,6 +68,7 @@ class OpeningView(PersonView):
     """A person states its opinion before the first debate."""
 
     act: ClassVar[str] = "opening opinion"
+    is_opening: ClassVar[bool] = True
     shows_candidates: ClassVar[bool] = True
     expects: ClassVar[type] = Opinion
 
@@ -200,6 +203,7 @@ class PositionView(CandidateView):
     """
 
     act: ClassVar[str] = "opening position"
+    is_opening: ClassVar[bool] = True
     expects: ClassVar[type] = Positions
 
     wanted: tuple[Topic, ...]

@@ -1,7 +1,7 @@
 """The runs in a folder, each in a few words; of every run only small files are read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import RecordError
-from ..runs.directory import BALLOTS, FINAL_VOTE, METADATA
+from ..runs.directory import BALLOTS, FINAL_VOTE, METADATA, REPLICATES
 from ..runs.reading import read_json
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
@@ -96,10 +96,18 @@ def list_runs(folder: Path) -> Listing:
     Raises:
         OSError: the folder cannot be read.
     """
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
-    found = [_read_run(path) for path in paths]
+    found = [_read_run(path) for path in _find_runs(folder)]
     runs = sorted((run for run in found if isinstance(run, ListedRun)), key=_age, reverse=True)
     return Listing(tuple(runs), tuple(run for run in found if isinstance(run, UnreadableRun)))
+
+
+def _find_runs(folder: Path) -> Iterator[Path]:
+    """Yield directories that may be runs; those of replicates stand in a folder of their own."""
+    for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()):
+        if (path / REPLICATES).is_file() or path.name.startswith("replicates_"):
+            yield from _find_runs(path)
+        else:
+            yield path
 
 
 def _age(run: ListedRun) -> tuple[datetime, int, str]:

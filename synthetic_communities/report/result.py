@@ -50,7 +50,6 @@ class SimulationResult:
 
     Attributes:
         path: the run directory.
-        metadata: who and what the run was made of, as `metadata.json` has it.
     """
 
     def __init__(self, path: str | Path, *, skip_damaged: bool = False) -> None:
@@ -65,7 +64,6 @@ class SimulationResult:
         """
         self._files = RunFiles(path, skip_damaged=skip_damaged, way_on=READ_PAST)
         self.path = self._files.path
-        self.metadata: dict[str, Any] = dict(self._files.metadata.values)
 
     def __repr__(self) -> str:
         return f"SimulationResult({str(self.path)!r})"
@@ -88,6 +86,11 @@ class SimulationResult:
 
     def __hash__(self) -> int:
         return hash(self.path.resolve())
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """Who and what the run was made of, as `metadata.json` has it."""
+        return dict(self._files.metadata.values)
 
     @property
     def is_complete(self) -> bool:
@@ -273,4 +276,6 @@ def load_run(path: str | Path, *, skip_damaged: bool = False) -> SimulationResul
     Raises:
         RecordError: this is no run directory, or one of a version this package does not know.
     """
-    return SimulationResult(path, skip_damaged=skip_damaged)
+    result = SimulationResult(path, skip_damaged=skip_damaged)
+    _ = result.metadata  # damage there is no matter of lines to pass over: it is told at once
+    return result

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,22 @@ FINAL_VOTE = "final_vote.json"
 USAGE = "usage.json"
 FAILED_CALLS = "failed_calls.jsonl"
 CONFIG = "config.yaml"
+REPLICATES = "replicates.jsonl"
+"""Not in a run directory, but in the folder that holds those of several replicates."""
 
 LINES = (EPOCHS, BELIEFS, CONVERSATIONS, REACTIONS, EXPOSURES, BALLOTS)
 """Files of the record of one value a line."""
 
 DECIMAL_PLACES = 6
 """Numbers in the record are rounded to this many places."""
+
+CHUNK_BYTES = 1 << 20
+"""How much is gathered before it is written."""
+
+_AS_IT_IS = frozenset((str, int, bool, type(None)))
+"""Types of most values of a row, in which there is nothing to round."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def make_run_directory(base: Path, simulation_id: str) -> Path:
@@ -48,7 +58,7 @@ def make_run_directory(base: Path, simulation_id: str) -> Path:
 
 def encode(value: Any) -> str:
     """Return a value as one line of JSON: numbers rounded, text as it is, keys in the order given."""
-    return json.dumps(rounded(value), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+    return _ENCODER.encode(rounded(value))
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
@@ -57,25 +67,36 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    text = "".join(f"{line}\n" for line in lines)
+    append_bytes(path, (to_bytes(f"{line}\n") for line in lines))
+
+
+def append_bytes(path: Path, pieces: Iterable[bytes]) -> None:
+    """Append to a file piece by piece; all is on the disk when this returns, and nothing of it if it raises.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     with path.open("ab", buffering=0) as file:
         before = file.tell()
         try:
-            _write_all(file, text.encode("utf-8", "backslashreplace"))
+            for chunk in _gather(pieces):
+                _write_all(file, chunk)
             os.fsync(file.fileno())
-        except OSError:
+        except BaseException:
             file.truncate(before)
             raise
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a file of one JSON value, indented; a reader sees the old file or the new one, never a part.
+    """Write a file of one JSON mapping, indented, its lists an item a line.
+
+    A list may be an iterator: what it yields is encoded one by one, so that not all of it need be there at once. A
+    reader sees the old file or the new one, never a part.
 
     Raises:
         OSError: it cannot be written.
     """
-    text = json.dumps(rounded(value), ensure_ascii=False, allow_nan=False, indent=2)
-    write_text(path, f"{text}\n")
+    _write_pieces(path, _indent(value))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -84,12 +105,38 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    _write_pieces(path, (text,))
+
+
+def to_bytes(text: str) -> bytes:
+    """Return text as it stands in files; what UTF-8 cannot hold, half of a surrogate pair, as JSON escapes it."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _write_pieces(path: Path, pieces: Iterable[str]) -> None:
     partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb", buffering=CHUNK_BYTES) as file:
+            file.writelines(map(to_bytes, pieces))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _gather(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces joined to chunks of about `CHUNK_BYTES`."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def _write_all(file: RawIOBase, data: bytes) -> None:
@@ -98,12 +145,35 @@ def _write_all(file: RawIOBase, data: bytes) -> None:
         rest = rest[file.write(rest) or 0 :]
 
 
+def _indent(value: Mapping[str, Any]) -> Iterator[str]:
+    before = "{\n"
+    for key, item in value.items():
+        yield f"{before}  {encode(str(key))}: "
+        if isinstance(item, (list, tuple, Iterator)):
+            yield from _indent_list(item)
+        else:
+            # No text holds a line break of its own: JSON writes those as \n.
+            yield json.dumps(rounded(item), ensure_ascii=False, allow_nan=False, indent=2).replace("\n", "\n  ")
+        before = ",\n"
+    yield "\n}\n" if value else "{}\n"
+
+
+def _indent_list(items: Iterable[Any]) -> Iterator[str]:
+    before = "[\n    "
+    for item in items:
+        yield f"{before}{encode(item)}"
+        before = ",\n    "
+    yield "[]" if before.startswith("[") else "\n  ]"
+
+
 def rounded(value: Any) -> Any:
     """Return a value whose numbers, at any depth, are rounded as those of the record are."""
+    if isinstance(value, (str, int)) or value is None:
+        return value
     if isinstance(value, float):
         return round(value, DECIMAL_PLACES) + 0.0  # turns -0.0 into 0.0
-    if isinstance(value, Mapping):
-        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [rounded(item) for item in value]
+    if isinstance(value, (dict, Mapping)):  # a dictionary is known as one at once, another mapping is not
+        return {key: item if type(item) in _AS_IT_IS else rounded(item) for key, item in value.items()}
     return value

@@ -41,6 +41,22 @@ class Line:
         return Row(self.place, values)
 
 
+def check_run(path: Path) -> None:
+    """Check that this is a run directory of a version this package knows, of a large one by its beginning alone.
+
+    Raises:
+        RecordError: it is not.
+    """
+    known = f'{{\n  "format_version": {FORMAT_VERSION},\n'.encode()
+    try:
+        with (path / METADATA).open("rb") as file:
+            is_known = file.read(len(known)) == known
+    except OSError:
+        is_known = False
+    if not is_known:
+        read_metadata(path)
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return `metadata.json` of a run directory.
 

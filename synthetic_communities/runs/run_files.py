@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import RecordError
 from .directory import BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, METADATA, REACTIONS, USAGE
-from .reading import Line, iterate_lines, read_json, read_metadata
+from .reading import Line, check_run, iterate_lines, read_json, read_metadata
 from .row import Row
 
 T = TypeVar("T")
@@ -26,7 +26,6 @@ class RunFiles:
 
     Attributes:
         path: the run directory.
-        metadata: who and what the run was made of.
     """
 
     def __init__(self, path: str | Path, *, skip_damaged: bool = False, way_on: str = "") -> None:
@@ -41,11 +40,16 @@ class RunFiles:
             RecordError: this is no run directory, or one of a version this package does not know.
         """
         self.path = Path(path)
-        self.metadata = Row(str(self.path / METADATA), read_metadata(self.path))
+        check_run(self.path)
         self._damages: dict[str, str] = {}
         self._skip_damaged = skip_damaged
         self._way_on = way_on
         self._parent: RunFiles | None = None
+
+    @cached_property
+    def metadata(self) -> Row:
+        """Who and what the run was made of; of a large community this is much, and read when first asked for."""
+        return Row(str(self.path / METADATA), read_metadata(self.path))
 
     @property
     def damages(self) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from ..cast.occasion import Occasion
 from ..cast.remarks import remarks_of
 from ..conversation import enter_conversation, speak_turn
 from ..domain.debate import Question
-from ..domain.feed import FeedPost, Reactions, draw_considered, rank_feed
+from ..domain.feed import FeedPost, Reactions, draw_considered
+from ..domain.feed_ranking import FeedPool
 from ..domain.outcome import Done, Outcome
 from ..domain.remark import Remark
 from ..engine.ledger import Task
@@ -59,7 +60,8 @@ class Acts:
         return await self._candidates[task.about].prepare()
 
     async def _read(self, task: Task) -> Outcome[Any]:
-        feed = self._feed_for(task.about, task.epoch, self._events.feed_at_end[task.epoch - 1])
+        pool = self._events.feed_at_end[task.epoch - 1]
+        feed = self._stage.population.community.feed_of(task.about, task.epoch, pool)
         return await self._candidates[task.about].read(feed, _occasion(task))
 
     async def _ask_question(self, task: Task) -> Outcome[Question]:
@@ -111,7 +113,7 @@ class Acts:
         return outcome
 
     async def _learn_from_chat(self, task: Task) -> Outcome[Any]:
-        conversation = self._events.conversation_of[task.epoch, task.about]
+        conversation = self._events.conversation_of[task.epoch][task.about]
         enter_conversation(self._people, task.about, conversation, self._events.said[task.epoch, conversation])
         return await self._learn("chats", task)
 
@@ -151,9 +153,9 @@ class Acts:
             knowledge_category, _occasion(task), self._stage.config.max_change_percentage
         )
 
-    def _feed_for(self, viewer: str, epoch: int, posts: tuple[FeedPost, ...]) -> tuple[FeedPost, ...]:
-        community = self._stage.population.community
-        return rank_feed(posts, viewer, community.chance_of(viewer, epoch), community.feed_size)
+    def _feed_for(self, persona_id: str, epoch: int, pool: FeedPool) -> tuple[FeedPost, ...]:
+        affinities = self._events.affinities_at_end[epoch - 1].get(persona_id)
+        return self._stage.population.community.feed_of(persona_id, epoch, pool, affinities)
 
 
 def _occasion(task: Task) -> Occasion:

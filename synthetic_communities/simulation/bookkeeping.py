@@ -6,25 +6,17 @@ from typing import Any
 
 from ..domain.ballot import Ballot
 from ..domain.belief_dict import voting_data
+from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Done, Outcome, Skipped, value_of
 from ..engine.ledger import Ledger, Task
 from ..engine.plan import QuestionPlace, TurnPlace, conversation_key, epoch_key
-from ..minds.views import ChatUpdateView, DebateUpdateView, OpeningView, SocialUpdateView
-from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, REACTIONS
+from ..runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EXPOSURES, REACTIONS
 from ..social_media import as_feed_post
 from . import rows
 from .events import Events
 from .labels import mind_labels
 from .recorder import Recorder
 from .stage import Stage
-
-SHOWN_AS = {
-    "opening_opinion": OpeningView.act,
-    "debate_update": DebateUpdateView.act,
-    "chat_update": ChatUpdateView.act,
-    "social_update": SocialUpdateView.act,
-}
-"""Step of the plan to the act whose candidates' order was drawn for it."""
 
 
 class Bookkeeping:
@@ -41,8 +33,6 @@ class Bookkeeping:
         self._candidates = {candidate.id: candidate for candidate in stage.candidates}
         self._failures: defaultdict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
         self._candidate_rows: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self._votes: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self._stances: defaultdict[int, dict[str, dict[str, float | None]]] = defaultdict(dict)
         self._has_ballots = False
         self._mind_name = mind_labels(stage)["mind"]
         self._by_step: dict[str, Callable[[Task, Outcome[Any]], None]] = {
@@ -71,8 +61,7 @@ class Bookkeeping:
             self._by_step[task.step](task, outcome)
 
     def _add(self, file: str, task: Task, row: dict[str, Any]) -> None:
-        told = row if file == EPOCHS else {**row, "mind": self._mind_name}
-        self._recorder.add(file, task.epoch, self._ledger.order(task.key), told)
+        self._recorder.add(file, task.epoch, self._ledger.order(task.key), {**row, "mind": self._mind_name})
 
     # Rows of acts.
 
@@ -84,16 +73,14 @@ class Bookkeeping:
         for change in value_of(outcome) or persona.unchanged(outcome):
             self._add(BELIEFS, task, rows.belief_row(task, change, scene, first_choice, source))
         if not isinstance(outcome, Skipped) and outcome.status != "not_asked":
-            shown = self._shown_for(task)
-            candidates = persona.candidates_shown(SHOWN_AS[task.step], task.epoch)
-            step = rows.STEPS[task.step]
-            self._add(EXPOSURES, task, rows.exposure_row(task, step, shown, [card.id for card in candidates]))
+            shown, candidates = self._shown_for(task), [card.id for card in persona.candidates_shown]
+            self._add(EXPOSURES, task, rows.exposure_row(task, rows.STEPS[task.step], shown, candidates))
 
     def _shown_for(self, task: Task) -> list[str]:
         if task.step == "debate_update":
             return [transcript.question.id for transcript in self._events.transcripts_of(task.epoch)]
         if task.step == "chat_update":
-            return [conversation_key(epoch_key(task.epoch), self._events.conversation_of[task.epoch, task.about])]
+            return [conversation_key(epoch_key(task.epoch), self._events.conversation_of[task.epoch][task.about])]
         if task.step == "social_update":
             feed, _ = self._events.shown[task.epoch, task.about]
             return [post.id for post in feed]
@@ -135,41 +122,50 @@ class Bookkeeping:
         persona = self._people[task.about]
         self._events.let_hear(persona, task.epoch)
         persona.remember_epoch(task.epoch)
-        self._votes[task.epoch][task.about] = voting_data(persona.id, persona.beliefs)
-        self._stances[task.epoch][task.about] = {belief.topic_id: belief.stance for belief in persona.held_beliefs()}
+        self._recorder.add_person(
+            task.epoch,
+            self._ledger.order(task.key),
+            persona.id,
+            votes=voting_data(persona.id, persona.beliefs),
+            stances={belief.topic_id: belief.stance for belief in persona.memory[-1].beliefs},
+        )
+        self._events.shown.pop((task.epoch, task.about), None)  # nobody looks at it any more
 
     def _gather_posts(self, task: Task, outcome: Outcome[Any]) -> None:
-        before = self._events.feed_at_end[task.epoch - 1]
+        before = self._events.feed_at_end[task.epoch - 1].posts
         posts = self._events.posts[task.epoch]
         new = [posts[key] for key in sorted(posts, key=self._ledger.order)]
-        for post in new:
-            self._stage.social_media.add_post(post)
-        self._events.feed_to_react_to[task.epoch] = (*before, *map(as_feed_post, new))
+        self._stage.social_media.add_posts(new)
+        self._events.feed_to_react_to[task.epoch] = build_pool((*before, *map(as_feed_post, new)))
 
     def _count_reactions(self, task: Task, outcome: Outcome[Any]) -> None:
-        platform = self._stage.social_media
-        for who in self._people:
-            reactions = self._events.reactions[task.epoch].get(who)
-            for post_id, reaction in (reactions.by_post if reactions else {}).items():
-                platform.add_reaction(post_id, who, reaction)
-        self._events.feed_at_end[task.epoch] = tuple(map(as_feed_post, platform.posts))
+        platform, reactions = self._stage.social_media, self._events.reactions.pop(task.epoch, {})
+        platform.add_reactions(
+            (post_id, who, reaction)
+            for who in self._people
+            if who in reactions
+            for post_id, reaction in reactions[who].by_post.items()
+        )
+        self._events.feed_at_end[task.epoch] = build_pool(map(as_feed_post, platform.posts))
+        self._events.affinities_at_end.pop(task.epoch - 1)  # whoever sees those has seen them: this gate waited for all
+        if task.epoch + 1 < self._stage.config.num_epochs:
+            self._events.affinities_at_end[task.epoch] = platform.measure_affinities()
 
     # Lines and files.
 
     def _write_epoch(self, task: Task, outcome: Outcome[Any]) -> None:
         epoch = task.epoch
-        row = {
+        before = {
             "epoch": epoch,
             "debates": [rows.debate_row(transcript) for transcript in self._events.transcripts_of(epoch)],
-            "newsfeed": {"posts": [rows.feed_row(post) for post in self._events.feed_at_end[epoch]]},
+            "newsfeed": {"posts": [rows.feed_row(post) for post in self._events.feed_at_end[epoch].posts]},
             "candidates": [self._candidate_rows[epoch][who] for who in self._candidates],
-            "population_votes": [self._votes[epoch][who] for who in self._people],
-            "stances": {who: self._stances[epoch][who] for who in self._people},
+        }
+        after = {
             **mind_labels(self._stage),
             "failures": [row for _, row in sorted(self._failures.pop(epoch, []), key=lambda item: item[0])],
         }
-        self._add(EPOCHS, task, row)
-        self._recorder.write(epoch)
+        self._recorder.write_epoch(epoch, before, after)
 
     def _write_ballots(self, task: Task, outcome: Outcome[Any]) -> None:
         for who in self._events.ballots and self._people:

@@ -20,7 +20,7 @@ from .labels import mind_labels
 from .stage import Stage
 from .watching import Watcher
 
-LIMITS = ("max_concurrent", "call_timeout_seconds", "requests_per_minute", "tokens_per_minute")
+LIMITS = ("max_concurrent", "call_timeout_seconds", "requests_per_minute", "tokens_per_minute", "schedule")
 """Settings that no result may depend on: they stand in `usage.json`, and not in the record."""
 
 FILES = ("population_file", "world_file")
@@ -43,7 +43,7 @@ def write_metadata(path: Path, simulation_id: str, stage: Stage) -> None:
             for topic in stage.mediator.topics
         ],
         "candidates": [_candidate(candidate) for candidate in stage.candidates],
-        "population": [rows.person_row(persona) for persona in stage.population.personas],
+        "population": map(rows.person_row, stage.population.personas),
         "provenance": _provenance(stage),
     }
     write_json(path / METADATA, metadata)
@@ -73,9 +73,25 @@ def is_as_given(config: Config, config_path: str | Path) -> bool:
 
 
 def write_usage(
-    path: Path, status: str, times: Mapping[str, Any], stage: Stage, watcher: Watcher, calls: CallLog | None
+    path: Path,
+    status: str,
+    times: Mapping[str, Any],
+    stage: Stage,
+    watcher: Watcher,
+    *,
+    limit: int,
+    calls: CallLog | None,
 ) -> None:
-    """Write what was measured; `calls` is None where it is not known how many a mind made.
+    """Write what was measured.
+
+    Args:
+        path: the run directory.
+        status: how the run ended.
+        times: when it began, and how long it took.
+        stage: what it was made of.
+        watcher: who counted and timed.
+        limit: how many acts could be under way at once, in this run and in others beside it.
+        calls: of models; None where it is not known how many a mind made.
 
     Raises:
         OSError: it cannot be written.
@@ -84,7 +100,7 @@ def write_usage(
         "format_version": FORMAT_VERSION,
         "status": status,
         **times,
-        "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": stage.limit()},
+        "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": limit},
         "peak_in_flight": watcher.peak_in_flight,
         **mind_labels(stage),
         **_calls(calls),

@@ -1,7 +1,7 @@
 """The minds of an engine's runs: chosen when first needed, once, and measured together."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import synthetic_communities.llm_client as llm_client
 
@@ -30,7 +30,7 @@ class Minds:
         given: a mind somebody put in place, for everybody; None: one is chosen.
         calls: every call of a model, as measured.
         bodies: where the whole texts of calls go; None: nowhere.
-        window_tokens: for Ollama, room for prompt and reply together.
+        foresee: for Ollama, foresees the room for prompt and reply together, in tokens; None: the server's default.
     """
 
     def __init__(self, config: Config, *, argument: str | None = None, looks_for_keys: bool = True) -> None:
@@ -44,7 +44,7 @@ class Minds:
         self.given: Mind | None = None
         self.calls = CallLog()
         self.bodies: Bodies | None = None
-        self.window_tokens: int | None = None
+        self.foresee: Callable[[], int] | None = None
         self._config = config
         self._argument = argument
         self._looks_for_keys = looks_for_keys
@@ -114,11 +114,11 @@ class Minds:
 
     def _open(self, choice: ModelChoice, environment: Mapping[str, str]) -> Mind:
         if self._looks_for_keys:
-            return llm_client.open_door(choice, self._settings(), environment)
+            return llm_client.open_door(choice, self._settings(choice.name), environment)
         llm_client.tell_choice(choice)
-        return build_mind(choice.name, self._settings(), environment)
+        return build_mind(choice.name, self._settings(choice.name), environment)
 
-    def _settings(self) -> MindSettings:
+    def _settings(self, name: str) -> MindSettings:
         config = self._config
         return MindSettings(
             base_url=config.base_url,
@@ -127,7 +127,7 @@ class Minds:
             effort=config.effort,
             seed=config.random_seed,
             call_timeout_seconds=config.call_timeout_seconds,
-            window_tokens=self.window_tokens,
+            window_tokens=self.foresee() if self.foresee is not None and name != OFFLINE else None,
             # A verb called by hand may be told to ask more people at once than the configuration says.
             max_connections=max(MAX_CONNECTIONS, config.max_concurrent),
             requests_per_minute=config.requests_per_minute,

@@ -1,30 +1,57 @@
 """The record of a run: lines gathered by epoch in the order of the plan, written when the epoch has ended."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from ..runs.directory import append_lines, encode
+from ..runs.directory import EPOCHS, LINES, append_bytes, append_lines, encode, to_bytes
+from ..runs.spool import Spool
+from .epoch_line import join_epoch
 
-Line = tuple[int, int, str]
+VOTES, STANCES = "population_votes", "stances"
+"""Names under which is kept what the line of an epoch holds of everybody."""
 
 
 class Recorder:
     """Lines of the record not written yet, and the directory they go to.
 
     A line is encoded at once, so that what is recorded is what was, whatever changes later, and written when its
-    epoch has ended, in the order of the plan, whatever ended first.
+    epoch has ended, in the order of the plan, whatever ended first. Until then it waits in a spool: what a run holds
+    in memory hardly grows with what it has to tell.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._lines: defaultdict[int, defaultdict[str, list[Line]]] = defaultdict(lambda: defaultdict(list))
+        self._spools: dict[tuple[int, str], Spool] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Drop what was not written: it belongs to epochs that did not end."""
+        for spool in self._spools.values():
+            spool.close()
+        self._spools.clear()
 
     def add(self, file: str, epoch: int, place: int, row: Mapping[str, Any]) -> None:
-        """Keep a row for a file; rows of one task, at one `place` in the plan, stay in the order added."""
-        lines = self._lines[epoch][file]
-        lines.append((place, len(lines), encode(row)))
+        """Keep a row for a file; rows of one task, at one `place` in the plan, stay in the order added.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        self._keep(epoch, file, place, f"{encode(row)}\n")
+
+    def add_person(self, epoch: int, place: int, persona_id: str, *, votes: Any, stances: Any) -> None:
+        """Keep what the line of an epoch holds of one person: its items of `population_votes` and of `stances`.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        self._keep(epoch, VOTES, place, f", {encode(votes)}")
+        self._keep(epoch, STANCES, place, f", {encode(persona_id)}: {encode(stances)}")
 
     def write_now(self, file: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows to a file at once, in the order given.
@@ -35,10 +62,38 @@ class Recorder:
         append_lines(self._directory / file, map(encode, rows))
 
     def write(self, epoch: int) -> None:
-        """Append the lines of an epoch that has ended to their files.
+        """Append the rows kept to their files.
 
         Raises:
             OSError: they cannot be written.
         """
-        for file, lines in self._lines.pop(epoch, {}).items():
-            append_lines(self._directory / file, (text for _, _, text in sorted(lines)))
+        for file in LINES:
+            if (epoch, file) in self._spools:
+                append_bytes(self._directory / file, self._taken_out(epoch, file))
+
+    def write_epoch(self, epoch: int, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Append the rows of an epoch that has ended, and last its line: an epoch that has one is whole in all files.
+
+        Args:
+            epoch: the epoch.
+            before: what stands in its line before what it holds of everybody; not empty.
+            after: what stands after that; not empty.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self.write(epoch)
+        votes, stances = self._taken_out(epoch, VOTES), self._taken_out(epoch, STANCES)
+        append_bytes(self._directory / EPOCHS, join_epoch(before, votes, stances, after))
+
+    def _keep(self, epoch: int, name: str, place: int, text: str) -> None:
+        spool = self._spools.get((epoch, name))
+        if spool is None:
+            spool = self._spools[epoch, name] = Spool(self._directory)
+        spool.add(place, to_bytes(text))
+
+    def _taken_out(self, epoch: int, name: str) -> Iterator[bytes]:
+        """Yield what is kept under a name, in order; at the end it is kept no more."""
+        if (epoch, name) in self._spools:
+            yield from self._spools[epoch, name].in_order()
+            self._spools.pop((epoch, name)).close()

@@ -10,7 +10,6 @@ from ..domain.debate import DebateTranscript, MediatorStatement
 from ..domain.feed import FeedPost
 from ..domain.outcome import Outcome, Unreadable, reason_of, value_of
 from ..domain.pairing import Conversation
-from ..domain.person import visible_attributes
 from ..domain.remark import Remark, as_remark
 from ..domain.scene import Scene
 from ..engine.ledger import Task
@@ -151,7 +150,7 @@ def stances_of(positions: Mapping[str, str]) -> dict[str, float]:
 
 def person_row(persona: Persona) -> dict[str, Any]:
     """Return who somebody is."""
-    demographics = {key: value for key, value in visible_attributes(persona.features).items() if key != "id"}
+    demographics = {key: value for key, value in persona.person().attributes.items() if key != "id"}
     return {"id": persona.id, "name": persona.name, "demographics": demographics}
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from ..cast.sessions import held_open
 from ..domain.debate import DebateTranscript
+from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
+from ..engine.phases import lay_out_in_phases
 from ..engine.plan import plan_run
-from ..engine.runner import run_tasks
+from ..engine.runner import Places, run_tasks
 from ..social_media import as_feed_post
 from .acts import Acts
 from .bookkeeping import Bookkeeping
@@ -33,6 +35,7 @@ class Simulation:
         recorder: Recorder,
         watcher: Watcher,
         *,
+        places: Places,
         failed_calls: FailedCalls,
         published: list[DebateTranscript],
         at_opening_end: Callable[[], None],
@@ -43,19 +46,26 @@ class Simulation:
             stage: what it is made of.
             recorder: where the record goes.
             watcher: who counts and times.
+            places: how many acts may be under way at once, in this run and in others that share them.
             failed_calls: who keeps the calls of acts that come to nothing.
             published: where transcripts are added as they are published, for those who follow from outside.
             at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
         """
         course = stage.course()
-        posts = tuple(as_feed_post(post) for post in stage.social_media.posts)
-        self.events = Events(course, posts, published)
+        self.events = Events(
+            course,
+            feed_beforehand=build_pool(map(as_feed_post, stage.social_media.posts)),
+            affinities_beforehand=stage.social_media.measure_affinities(),
+            published=published,
+        )
         self._stage = stage
-        self._limit = stage.limit()
-        self._ledger = Ledger(plan_run(course))
+        self._places = places
+        tasks = plan_run(course)
+        self._ledger = Ledger(lay_out_in_phases(tasks) if stage.config.schedule == "phases" else tasks)
         self._acts = Acts(stage, self.events)
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
         self._watcher = watcher
+        self._recorder = recorder
         self._failed_calls = failed_calls
 
     async def run(self) -> None:
@@ -64,10 +74,10 @@ class Simulation:
         Raises:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
-        with inside(), self._failed_calls.holding():
+        with inside(), self._recorder, self._failed_calls.holding():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
-                await run_tasks(self._ledger, self._perform, self._settle, limit=self._limit)
+                await run_tasks(self._ledger, self._perform, self._settle, places=self._places)
 
     def keep_ballots(self) -> None:
         """Write the ballots of a run that was broken off among them: who was not asked any more is recorded as that."""

@@ -84,7 +84,7 @@ def build_course(
     config: Config, persona_ids: Sequence[str], candidate_ids: Sequence[str], topic_ids: Sequence[str]
 ) -> Course:
     """Return what there is to plan for; all that is drawn beforehand is drawn here."""
-    seed, epochs = config.random_seed, range(config.num_epochs)
+    chances = [Chance(config.random_seed, epoch, replicate=config.replicate) for epoch in range(config.num_epochs)]
     rounds = (config.num_rounds_mean, config.num_rounds_variance)
     return Course(
         persona_ids,
@@ -93,8 +93,8 @@ def build_course(
         epochs=config.num_epochs,
         questions_per_topic=config.questions_per_topic,
         turns_per_question=config.turns_per_question,
-        conversations=[draw_conversations(persona_ids, Chance(seed, epoch), *rounds) for epoch in epochs],
-        poster_ids=[draw_posters(persona_ids, seed, epoch, config.post_probability) for epoch in epochs],
+        conversations=[draw_conversations(persona_ids, chance, *rounds) for chance in chances],
+        poster_ids=[draw_posters(persona_ids, chance, config.post_probability) for chance in chances],
         opening_opinions=config.opening_opinions,
     )
 
@@ -128,7 +128,9 @@ def build_community(config: Config, scene: Scene, mind: Mind | None) -> Communit
         scene,
         mind,
         seed=config.random_seed,
+        replicate=config.replicate,
         feed_size=config.feed_size,
+        feed_candidates=config.feed_candidates,
         memory_epochs=config.memory_epochs,
         max_concurrent=config.max_concurrent,
         call_timeout_seconds=config.call_timeout_seconds,

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +64,7 @@ class Watcher:
     """
 
     def __init__(self, epochs: int, observer: Callable[[Moment], None] | None = None) -> None:
-        self.by_step: dict[str, StepUsage] = {}
+        self.by_step: defaultdict[str, StepUsage] = defaultdict(StepUsage)
         self.peak_in_flight = 0
         self._observer = observer
         self._epochs = epochs
@@ -92,7 +92,7 @@ class Watcher:
         """Take note that an act ended, or was skipped."""
         if not task.is_act:
             return
-        usage = self.by_step.setdefault(task.step, StepUsage())
+        usage = self.by_step[task.step]
         began = self._began.pop(task.key, None)
         seconds = time.perf_counter() - began if began is not None else 0.0
         usage.statuses[outcome.status] += 1

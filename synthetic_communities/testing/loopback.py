@@ -10,15 +10,14 @@ with LoopbackServer(latency=0.05, when={"Mara": "429:2"}) as server:
 import dataclasses
 import http.client
 import json
-import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from .environment import build_environment
 from .server.arguments import build_arguments
 from .server.settings import LoopbackSettings
 
@@ -55,7 +54,7 @@ class LoopbackServer:
         """
         command = [sys.executable, "-m", _MODULE, *build_arguments(self.settings)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_build_environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=build_environment()
         )
         line = _read_line(self._process)
         if not line:
@@ -99,12 +98,6 @@ class LoopbackServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-
-
-def _build_environment() -> dict[str, str]:
-    """Return this process's environment, in which the server finds the same package as this process, wherever it is."""
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _read_line(process: "subprocess.Popen[str]") -> str:

@@ -1,6 +1,7 @@
 """What requests of chat protocols have in common."""
 
 import json
+from functools import lru_cache
 
 from ..model import ModelRequest, ReplyFormat
 
@@ -26,3 +27,15 @@ def write_messages(request: ModelRequest, *, instruction: str | None = None) -> 
     if request.system:
         messages.insert(0, {"role": "system", "content": "\n\n".join(request.system)})
     return messages
+
+
+def encode_messages(request: ModelRequest, *, instruction: str | None = None) -> str:
+    """Return the JSON of `write_messages`; the system message, the same for all calls of a run, is written once."""
+    *system, user = write_messages(request, instruction=instruction)
+    first = f"{_encode_system(request.system)}," if system else ""
+    return f"[{first}{encode(user)}]"
+
+
+@lru_cache(maxsize=8)
+def _encode_system(texts: tuple[str, ...]) -> str:
+    return encode({"role": "system", "content": "\n\n".join(texts)})

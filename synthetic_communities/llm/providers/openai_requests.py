@@ -5,7 +5,7 @@ from typing import Any
 
 from ..model import ModelRequest, ReplyFormat
 from ..thinking import room_for_thinking
-from .chat_messages import encode, write_messages
+from .chat_messages import encode, encode_messages
 from .openai_dialects import Features
 
 
@@ -30,16 +30,14 @@ def write_request(
         instruction: words at the end of the user message; None: no such words.
     """
     options = options_of(request, features)
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": write_messages(request, instruction=instruction),
-        features.limit_field: request.max_output_tokens + room_for_thinking(options.get("reasoning_effort")),
-        **options,
-    }
-    text = encode(body)
-    if response_format is not None:
-        text = f'{text[:-1]},"response_format":{response_format}}}'
-    return text.encode("ascii")
+    limit = request.max_output_tokens + room_for_thinking(options.get("reasoning_effort"))
+    parts = [
+        f'"model":{encode(model)}',
+        f'"messages":{encode_messages(request, instruction=instruction)}',
+        encode({features.limit_field: limit, **options})[1:-1],
+        f'"response_format":{response_format}' if response_format is not None else "",
+    ]
+    return f"{{{','.join(part for part in parts if part)}}}".encode("ascii")
 
 
 def options_of(request: ModelRequest, features: Features) -> Mapping[str, Any]:

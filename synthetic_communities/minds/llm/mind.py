@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from ...domain.belief import Opinion
+from ...domain.chance import Chance
 from ...domain.outcome import Answer, Done, Failed, NotAsked, Refused, Unreadable
 from ...domain.remark import Remark
 from ...llm.failures import CallError
@@ -129,8 +130,14 @@ class LLMMind:
             reply_format=judgement_format(view.scene) if _judges(view) else None,
             temperature=self._temperature,
             effort=self._effort,
-            seed=self._seed,
+            seed=self._seed_of(view.chance),
         )
+
+    def _seed_of(self, chance: Chance) -> int | None:
+        """Return the seed sent: in a repetition of a run another one, as the same would give the same words again."""
+        if self._seed is None or not chance.replicate:
+            return self._seed
+        return Chance(self._seed, replicate=chance.replicate).stream("provider").getrandbits(31)
 
     def _read(self, reply: ModelReply, view: View) -> Answer[Any]:
         answer = read_reply(reply, view)

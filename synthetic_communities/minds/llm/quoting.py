@@ -11,16 +11,25 @@ def quote(text: str) -> str:
 
     A text cannot leave its quotation: there is no closing mark that it could contain.
     """
-    return "\n".join(f"| {clean(line)}" for line in _LINE_ENDS.split(text.strip()))
+    text = text.strip()
+    if _is_plain(text):
+        return f"| {text}"
+    return "\n".join(f"| {clean(line)}" for line in _LINE_ENDS.split(text))
 
 
 def one_line(text: object) -> str:
     """Return a name or an attribute on one line, without control characters."""
-    return clean(_LINE_ENDS.sub(" ", str(text))).strip()
+    line = str(text)
+    return line.strip() if _is_plain(line) else clean(_LINE_ENDS.sub(" ", line)).strip()
 
 
 def clean(line: str) -> str:
     """Return a line without control characters, marks of direction among them, and half surrogate pairs."""
-    if line.isascii() and line.isprintable():  # most lines are, and looking at every mark of a prompt takes its time
+    if _is_plain(line):
         return line
     return "".join(mark for mark in line if mark == "\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))
+
+
+def _is_plain(text: str) -> bool:
+    """Say whether a text is one line without control characters: most are, and looking at every mark takes its time."""
+    return text.isascii() and text.isprintable()

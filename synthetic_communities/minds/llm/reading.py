@@ -68,6 +68,9 @@ def check_length(text: str) -> None:
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """Yield the complete JSON objects in `text` that lie in no other one."""
+    if (whole := _load_whole(text.strip())) is not None:
+        yield whole
+        return
     start = text.find("{")
     for _ in range(MAX_BEGINNINGS):
         if start < 0:
@@ -79,6 +82,12 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         start = text.find("{", start + 1 if data is None or end is None else end)
     if start >= 0:
         raise UnreadableReplyError(f"there are more than {MAX_BEGINNINGS} opening braces in the reply")
+
+
+def _load_whole(text: str) -> dict[str, Any] | None:
+    """Return the object that a text is from its beginning to its end, as most replies are; None if it is none."""
+    is_flat = text.startswith("{") and text.count("{") + text.count("[") <= MAX_DEPTH
+    return _load(text) if is_flat else None
 
 
 def _matching_end(text: str, start: int) -> int | None:
@@ -96,9 +105,12 @@ def _matching_end(text: str, start: int) -> int | None:
 
 
 def _parse(text: str) -> dict[str, Any] | None:
-    without_commas = _TRAILING_COMMA.sub(lambda match: match.group(1) or "", text)
+    return _load(_TRAILING_COMMA.sub(lambda match: match.group(1) or "", text))
+
+
+def _load(text: str) -> dict[str, Any] | None:
     try:
-        data = json.loads(without_commas, object_pairs_hook=_pairs, parse_constant=_refuse)
+        data = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse)
     except ValueError:
         return None
     return data if isinstance(data, dict) else None

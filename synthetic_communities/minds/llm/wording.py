@@ -1,6 +1,7 @@
 """Attributes of a person in words: a model reads "trusts institutions very little", not 0.08."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ...domain.person import LISTS, SHARES, TEXTS, Person
@@ -43,8 +44,37 @@ MEDIA_WORDS = {"social_media": "social media", "tv": "television", "newspaper": 
 _WORDED = {*SHARES, *TEXTS, *LISTS, "id", "media_diet", "personality_traits", "prior_beliefs"}
 
 
+DESCRIBED = 10_000
+"""Of how many people the words are kept: the same person is described for every act."""
+
+_UNCHANGING = (str, int, float, type(None))
+
+
 def describe_person(person: Person) -> str:
     """Return who a person is, a line an attribute; what is not known is not mentioned."""
+    # A list among the attributes may be the caller's own, and be added to between two acts.
+    changing = [value for value in person.attributes.values() if not isinstance(value, _UNCHANGING)]
+    return _describe(_Same(person), repr(changing))
+
+
+class _Same:
+    """A person as a key: equal to itself alone, as comparing all attributes would take as long as wording them."""
+
+    __slots__ = ("person",)
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+
+    def __hash__(self) -> int:
+        return id(self.person)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.person is self.person
+
+
+@lru_cache(maxsize=DESCRIBED)
+def _describe(same: _Same, changing: str) -> str:
+    person = same.person
     return "\n".join([f"Name: {one_line(person.name)}", *_texts(person), *_numbers(person), *_others(person)])
 
 

@@ -1,6 +1,6 @@
 """Where the candidates stand in everybody's eyes, and which of them is nearest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...domain.scene import CandidateCard, Scene
@@ -26,10 +26,16 @@ def perceived_stance(scene: Scene, candidate_id: str, topic_id: str) -> float:
     That is the position its card declares. Where it declares none, the candidate has the middle of its part of the
     axis, which is cut into as many equal parts as there are candidates, from -1 to +1 in the order listed.
     """
-    ids = [card.id for card in scene.candidates]
-    place = ids.index(candidate_id)
-    spread = (2 * place + 1) / len(ids) - 1
-    return scene.candidates[place].positions.get(topic_id, spread)
+    return perceived_stances(scene, candidate_id, (topic_id,))[0]
+
+
+def perceived_stances(scene: Scene, candidate_id: str, topic_ids: Iterable[str]) -> list[float]:
+    """Return where everybody thinks a candidate of the scene stands on these topics, as `perceived_stance` has it."""
+    for place, card in enumerate(scene.candidates):
+        if card.id == candidate_id:
+            spread = (2 * place + 1) / len(scene.candidates) - 1
+            return [card.positions.get(topic_id, spread) for topic_id in topic_ids]
+    raise ValueError(f"{candidate_id!r} is no candidate of this scene")
 
 
 def own_stance(view: CandidateView, topic_id: str) -> float:
@@ -60,5 +66,6 @@ def nearest_id(distances: Sequence[Distance]) -> str | None:
 
 
 def _mean_square(scene: Scene, candidate_id: str, stances: Mapping[str, float]) -> float:
-    gaps = [perceived_stance(scene, candidate_id, topic_id) - stance for topic_id, stance in stances.items()]
-    return sum(gap**2 for gap in gaps) / len(gaps)
+    perceived = perceived_stances(scene, candidate_id, stances)
+    squares = [(other - own) ** 2 for other, own in zip(perceived, stances.values(), strict=True)]
+    return sum(squares) / len(squares)

@@ -23,8 +23,7 @@ def speak_in_chat(view: ChatTurnView) -> Done[Remark] | NotAsked:
     if not holdings:
         return NO_TOPIC
     said = [remark for remark in view.conversation if remark.speaker_id != view.person.id]
-    bound = measure_temper(view.person).bound
-    answers = _answer_last(said[-1], view.peer_name, holdings, bound) if said else []
+    answers = _answer_last(said[-1], view, holdings) if said else []
     return Done(make_remark([f"{list_stances(holdings)}.", *answers], stances_of(holdings)))
 
 
@@ -59,8 +58,8 @@ def vote(view: BallotView) -> Done[Choice] | NotAsked:
     return Done(Choice(nearest if votes else None, reason, first_choice=nearest))
 
 
-def _answer_last(last: Remark, peer_name: str, holdings: Iterable[Holding], bound: float) -> list[str]:
-    name = last.speaker_name or peer_name or SOMEBODY
+def _answer_last(last: Remark, view: ChatTurnView, holdings: Iterable[Holding]) -> list[str]:
+    name, bound = last.speaker_name or view.peer_name or SOMEBODY, measure_temper(view.person).bound
     placed = [(holding, last.stances[holding.topic.id]) for holding in holdings if holding.topic.id in last.stances]
     return [
         f"{tell_gap(name, hold.topic.title, stance, hold.stance)}, {tell_nearness(hold.stance, stance, bound)}."

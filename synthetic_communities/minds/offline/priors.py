@@ -1,6 +1,6 @@
 """What a person came with: its prior stance on a topic, from its attributes or drawn."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...domain.belief import Belief
@@ -52,10 +52,16 @@ def find_prior(person: Person, topic: Topic, seed: int) -> Prior:
 
     The draw is even over [-1, 1], from the person's own stream in epoch 0: the same whenever it is asked for.
     """
-    known = dict(_known_subjects(person, topic))
+    known: dict[str, float] = {}
+    signed: list[float] = []
+    for subject in topic.priors or (topic.id,):
+        is_turned = subject.startswith("-")
+        stance = person.prior_beliefs.get(subject[1:] if is_turned else subject)
+        if stance is not None:
+            known[subject] = stance
+            signed.append(-stance if is_turned else stance)
     if not known:
         return Prior(2 * Chance(seed, 0, person.id).draw(f"prior/{topic.id}") - 1, known)
-    signed = [-stance if subject.startswith("-") else stance for subject, stance in known.items()]
     return Prior(weighted_mean(signed, [1.0] * len(signed)), known)
 
 
@@ -75,10 +81,3 @@ def _hold(view: PersonView, topic: Topic, belief: Belief | None) -> Holding:
     if belief is None or belief.stance is None:
         return Holding(topic, prior.stance, prior, is_stated=False)
     return Holding(topic, belief.stance, prior, is_stated=True)
-
-
-def _known_subjects(person: Person, topic: Topic) -> Iterator[tuple[str, float]]:
-    for subject in topic.priors or (topic.id,):
-        stance = person.prior_beliefs.get(subject.removeprefix("-"))
-        if stance is not None:
-            yield subject, stance

@@ -14,6 +14,7 @@ Sources:
 
 from collections.abc import Sequence
 from fractions import Fraction
+from operator import mul
 from typing import TypeVar
 
 Number = TypeVar("Number", float, Fraction)
@@ -24,8 +25,8 @@ def weighted_mean(values: Sequence[Number], weights: Sequence[Number]) -> Number
 
     The weights are not negative and not all zero; they need not sum to 1.
     """
-    total = sum(weights, start=weights[0] * 0)
-    return sum((weight * value for value, weight in zip(values, weights, strict=True)), start=total * 0) / total
+    zero = weights[0] * 0
+    return sum(map(mul, weights, values), start=zero) / sum(weights, start=zero)
 
 
 def within_bound(own: Number, other: Number, bound: Number) -> bool:

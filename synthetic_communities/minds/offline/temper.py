@@ -48,31 +48,24 @@ class Temper:
 
 def measure_temper(person: Person) -> Temper:
     """Return the coefficients of this person; `docs/offline-mind.md` has the formulas as a table."""
-    susceptibility = _share(person, "susceptibility")
-    trust_in_peers = (_share(person, "social_network_influence") + _trait(person, "agreeableness")) / 2
-    bias = _share(person, "confirmation_bias")
-    bound = 0.3 + 0.4 * _trait(person, "openness") + 0.3 * (1 - bias) - 0.2 * _trait(person, "neuroticism")
+    share, trait = person.shares.get, person.traits.get
+    susceptibility = share("susceptibility", MIDDLE)
+    trust_in_peers = (share("social_network_influence", MIDDLE) + trait("agreeableness", MIDDLE)) / 2
+    bias = share("confirmation_bias", MIDDLE)
+    bound = 0.3 + 0.4 * trait("openness", MIDDLE) + 0.3 * (1 - bias) - 0.2 * trait("neuroticism", MIDDLE)
     return Temper(
         bound=bound,
-        yielding=1 - 0.1 * (_trait(person, "conscientiousness") + _share(person, "risk_aversion")),
+        yielding=1 - 0.1 * (trait("conscientiousness", MIDDLE) + share("risk_aversion", MIDDLE)),
         debate_weight=2
         * susceptibility
-        * _share(person, "trust_institution")
+        * share("trust_institution", MIDDLE)
         * _media_weight(person, "tv", "newspaper"),
         favour=1 + bias,
         chat_step=min(LONGEST_STEP, susceptibility * trust_in_peers),
         feed_weight=susceptibility * trust_in_peers * _media_weight(person, "social_media", "blogs"),
-        like_range=bound * (0.25 + 0.5 * _trait(person, "extraversion")),
-        turnout=person.shares.get("turnout_propensity", USUAL_TURNOUT),
+        like_range=bound * (0.25 + 0.5 * trait("extraversion", MIDDLE)),
+        turnout=share("turnout_propensity", USUAL_TURNOUT),
     )
-
-
-def _share(person: Person, name: str) -> float:
-    return person.shares.get(name, MIDDLE)
-
-
-def _trait(person: Person, name: str) -> float:
-    return person.traits.get(name, MIDDLE)
 
 
 def _media_weight(person: Person, *channels: str) -> float:

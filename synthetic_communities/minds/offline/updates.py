@@ -1,7 +1,7 @@
 """A person's opinion at the opening, and after what it heard, talked about and read."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from ...domain.belief import Belief, Opinion
@@ -122,6 +122,10 @@ def _to_opinion(view: PersonView, beliefs: Sequence[Belief]) -> Opinion:
     stances = {belief.topic_id: belief.stance for belief in beliefs if belief.stance is not None}
     votes = {topic_id: nearest_id(measure_distances(view, {topic_id: stance})) for topic_id, stance in stances.items()}
     return Opinion(
-        tuple(replace(belief, vote=votes.get(belief.topic_id)) for belief in beliefs),
+        tuple(_with_vote(belief, votes.get(belief.topic_id)) for belief in beliefs),
         nearest_id(measure_distances(view, stances)),
     )
+
+
+def _with_vote(belief: Belief, vote: str | None) -> Belief:
+    return Belief(belief.topic_id, belief.sentence, stance=belief.stance, vote=vote, drawn=belief.drawn)

@@ -23,7 +23,8 @@ def make_remark(sentences: Iterable[str], stances: Mapping[str, float] = _NOWHER
 
 def signed(value: float) -> str:
     """Return a stance or a move with its sign and two decimals; zero is `+0.00`."""
-    return f"{round(value, 2) + 0.0:+.2f}"
+    text = f"{value:+.2f}"
+    return "+0.00" if text == "-0.00" else text
 
 
 def plain(value: float) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ from .problem import Problem
 from .request_log import RequestLog
 from .settings import LoopbackSettings
 from .stats import DROPPED, GONE, Stats
-from .wire import send_answer
+from .wire import SLEPT, send_answer
 
 Clock: TypeAlias = Callable[[], float]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,18 +63,17 @@ class LoopbackApp:
         return app
 
     async def _call(self, door: Door, request: web.Request) -> web.StreamResponse:
-        self.stats.enter()
+        self.stats.enter(self._clock())
         ending = GONE
         try:
-            answer = await self._answer(door, request)
-            await self._wait(answer.delay_seconds)
+            answer = await self._wait(await self._answer(door, request))
             response = await send_answer(request, answer, self.settings.byte_seconds, self.settings.huge_bytes)
             ending = DROPPED if answer.manner in ("drop", "drop-mid") else str(answer.status)
             self._count_sent(answer)
             return response
         finally:
             self.stats.count(door.path, ending)
-            self.stats.leave()
+            self.stats.leave(ending, self._clock())
 
     async def _answer(self, door: Door, request: web.Request) -> Answer:
         now = self._clock()
@@ -88,10 +88,15 @@ class LoopbackApp:
         self._log.write(door.path, raw, answer, now - self._started_at)
         return answer
 
-    async def _wait(self, seconds: float) -> None:
-        if seconds:
-            await asyncio.sleep(seconds)
-            self.stats.slept_seconds += seconds
+    async def _wait(self, answer: Answer) -> Answer:
+        """Wait as long as the answer takes, and tell in it how long that was in the end."""
+        if not answer.delay_seconds:
+            return answer
+        began = self._clock()
+        await asyncio.sleep(answer.delay_seconds)
+        slept = self._clock() - began
+        self.stats.slept_seconds += slept
+        return replace(answer, headers={**answer.headers, SLEPT: f"{slept:.6f}"})
 
     def _count_answer(self, answer: Answer, raw: bytes) -> None:
         self.stats.bytes_in += len(raw)

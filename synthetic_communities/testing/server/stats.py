@@ -10,7 +10,7 @@ GONE = "gone"
 
 
 class Stats:
-    """Counts of requests to models: calls, the most in flight, bytes, tokens, seconds slept."""
+    """Counts of requests to models: calls, the most in flight, bytes, tokens, seconds slept, endings by the second."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -21,6 +21,8 @@ class Stats:
         self.calls = 0
         self.peak_in_flight = self.in_flight
         self.by_path: dict[str, Counter[str]] = {}
+        self.by_second: dict[str, Counter[int]] = {}
+        self.first_call_at: float | None = None
         self.faults: Counter[str] = Counter()
         self.bytes_in = 0
         self.bytes_out = 0
@@ -29,15 +31,19 @@ class Stats:
         self.output_tokens = 0
         self.thinking_tokens = 0
 
-    def enter(self) -> None:
-        """Count a call that came in."""
+    def enter(self, now: float) -> None:
+        """Count a call that came in at `now`, in seconds on a clock that never goes back."""
+        if self.first_call_at is None:
+            self.first_call_at = now
         self.calls += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
-    def leave(self) -> None:
-        """Count a call that is over, however it ended."""
+    def leave(self, ending: str, now: float) -> None:
+        """Count a call that is over, however it ended, and in which second after the first call that was."""
         self.in_flight -= 1
+        if self.first_call_at is not None:
+            self.by_second.setdefault(ending, Counter())[int(now - self.first_call_at)] += 1
 
     def count(self, path: str, ending: str) -> None:
         """Count how a request ended: its HTTP status, `dropped`, or `gone` where the client did not wait for it."""
@@ -56,6 +62,7 @@ class Stats:
             "in_flight": self.in_flight,
             "peak_in_flight": self.peak_in_flight,
             "by_path": {path: dict(endings) for path, endings in self.by_path.items()},
+            "by_second": {ending: dict(sorted(calls.items())) for ending, calls in self.by_second.items()},
             "faults": dict(self.faults),
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,

@@ -6,6 +6,9 @@ from aiohttp import web
 
 from .answers import Answer
 
+SLEPT = "x-loopback-slept"
+"""The header that tells how long a reply was held back, in seconds; without it, not at all."""
+
 _CHUNK = b" " * 65536
 
 

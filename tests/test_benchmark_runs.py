@@ -1,0 +1,182 @@
+"""The benchmark's measures, taken on a handful of people over replies that take next to no time."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from synthetic_communities.benchmark.bare import Recorded, ask_bare, httpx_over_aiohttp
+from synthetic_communities.benchmark.baseline import load_baseline
+from synthetic_communities.benchmark.belief_update import UpdatePlan, list_update_figures, take_update
+from synthetic_communities.benchmark.children import call_in_child
+from synthetic_communities.benchmark.client_cpu import CpuPlan, Provider, list_cpu_figures, take_cpu
+from synthetic_communities.benchmark.command import benchmark
+from synthetic_communities.benchmark.machine import describe_machine, measure_room
+from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Sample, build_measure
+from synthetic_communities.benchmark.own_scenario import OwnPlan, list_own_figures, take_own
+from synthetic_communities.benchmark.rates import RatePlan, list_rate_figures, take_rates
+from synthetic_communities.benchmark.records import RecordPlan, find_different_files, list_record_figures, take_records
+from synthetic_communities.benchmark.replicates import ReplicatesPlan, list_replicates_figures, take_replicates
+from synthetic_communities.benchmark.shares import RunsPlan, list_runs_figures, take_runs
+from synthetic_communities.benchmark.starting import StartPlan, list_start_figures, take_starts
+from synthetic_communities.benchmark.table import EVERYTHING
+from synthetic_communities.benchmark.towns import Town, build_config, write_people
+from synthetic_communities.benchmark.whole_runs import time_run
+from synthetic_communities.config import Config
+from synthetic_communities.testing.loopback import LoopbackServer
+
+SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "benchmark.py"
+TOWN = Town(4, 4, epochs=1)
+
+
+def quiet(line: str) -> None:
+    """Listen to nothing."""
+
+
+def write_scenario(path: Path) -> None:
+    """Write a scenario of two people who only talk and post."""
+    write_people(path.parent, 2)
+    path.write_text(
+        "population_size: 2\npopulation_file: people_2.jsonl\nquestions_per_topic: 0\nturns_per_question: 1\n"
+        "num_epochs: 1\nrandom_seed: 1\nnum_rounds_mean: 1\nnum_rounds_variance: 0\n",
+        "utf-8",
+    )
+
+
+def names_of(figures: tuple[Figure, ...]) -> set[str]:
+    return {figure.name for figure in figures}
+
+
+def check(samples: list[Sample], figures: tuple[Figure, ...], count: int = 1) -> Sample:
+    """Return the last of so many samples; each has a value for every figure, and nothing is wrong with it."""
+    assert len(samples) == count
+    for sample in samples:
+        assert sample.faults == ()
+        assert set(sample.values) == names_of(figures)
+        assert all(value >= 0 for value in sample.values.values())
+    return samples[-1]
+
+
+class TestMeasures:
+    def test_a_belief_update(self) -> None:
+        plan = UpdatePlan(6, latency_seconds=0.05, limits=(2, 6), repetitions=2, sequential_people=3)
+        values = check(list(take_update(plan, quiet)), list_update_figures(plan), 2).values
+        assert values["limit 2, beyond waiting"] > 0
+        assert values["limit 6, bare client beyond waiting"] > 0
+        assert 1 < values["limit 2"] < 2.2
+
+    def test_a_whole_run_beside_its_bound_and_phases(self) -> None:
+        plan = RunsPlan(TOWN, mean_seconds=0.02, seeds=(1,), in_phases=True)
+        values = check(list(take_runs(plan, quiet)), list_runs_figures(plan)).values
+        assert 0 < values["share of the bound"] < 1
+        assert values["the bound"] == pytest.approx(values["share of the bound"] * values["the run"])
+
+    def test_the_bound_is_made_of_what_the_server_slept(self, tmp_path: Path) -> None:
+        with LoopbackServer(latency=0.01) as server:
+            run = time_run(build_config(Town(4, 2, epochs=1), tmp_path, seed=1), server, tmp_path)
+            stats = server.stats()
+        assert run.faults == ()
+        assert run.work == pytest.approx(stats["slept_seconds"], abs=1e-4)
+        # Two questions of six acts, a reflection, updates, a talk, a ballot: some twenty calls follow one another.
+        assert 0.19 < run.critical_path < 0.75 * run.work
+        assert run.bound == max(run.critical_path, run.work / 2)
+
+    def test_one_record_at_every_limit(self) -> None:
+        plan = RecordPlan(Town(3, 1, epochs=1), (1, 3))
+        assert check(list(take_records(plan, quiet)), list_record_figures(plan)).values == {"the same record": 2}
+
+    def test_replicates_at_once(self) -> None:
+        plan = ReplicatesPlan(TOWN, 2, mean_seconds=0.02, repetitions=1)
+        values = check(list(take_replicates(plan, quiet)), list_replicates_figures(plan)).values
+        assert values["the possible"] > 1
+        assert values["faster at once"] == pytest.approx(values["one after the other"] / values["at once"])
+
+    @pytest.mark.parametrize("provider", ["openai", "anthropic"])
+    def test_processor_time_a_call(self, provider: Provider) -> None:
+        plan = CpuPlan(provider, TOWN, latency_seconds=0.0, repetitions=1)
+        values = check(list(take_cpu(plan, quiet)), list_cpu_figures(plan)).values
+        assert all(value > 0 for value in values.values())
+
+    @pytest.mark.parametrize("told", ["nothing", "headers", "setting"])
+    def test_a_limit_of_requests_a_second(self, told: Any) -> None:
+        plan = RatePlan(told, 60, limit=10, per_second=40.0, bucket=5, latency_seconds=0.0, repetitions=1)
+        values = check(list(take_rates(plan, quiet)), list_rate_figures(plan)).values
+        assert values["in all"] > 55 / 40
+        assert values["done of the quota"] <= 1.1
+
+    def test_starting(self) -> None:
+        plan = StartPlan(1)
+        values = check(list(take_starts(plan, quiet)), list_start_figures(plan)).values
+        assert values["python alone"] < values["import synthetic_communities"]
+
+    def test_a_scenario_of_ones_own(self) -> None:
+        plan = OwnPlan(Config.bundled(population_size=3, num_epochs=1, max_concurrent=3), mean_seconds=0.01)
+        check(list(take_own(plan, quiet)), list_own_figures(plan))
+
+
+class TestWhatMustNotBe:
+    def test_calls_that_fail_are_told(self, tmp_path: Path) -> None:
+        with LoopbackServer(when={"BALLOT: whom": "filter-400"}) as server:
+            run = time_run(build_config(Town(2, 2, epochs=1), tmp_path, seed=1), server, tmp_path)
+        acts, calls = run.faults
+        assert acts == "2 acts failed, ballot/p001 first"
+        assert "'400': 2" in calls
+
+    def test_files_that_differ_are_named(self, tmp_path: Path) -> None:
+        one, other = tmp_path / "one", tmp_path / "other"
+        for folder, ballots in ((one, "{}"), (other, "[]")):
+            folder.mkdir()
+            (folder / "ballots.jsonl").write_text(ballots, "utf-8")
+            (folder / "usage.json").write_text(folder.name, "utf-8")
+        (other / "final_vote.json").write_text("{}", "utf-8")
+        assert find_different_files(one, other) == ["ballots.jsonl", "final_vote.json"]
+        assert find_different_files(one, one) == []
+
+    def test_a_bare_client_whose_calls_fail_is_no_measure(self) -> None:
+        with LoopbackServer() as server:
+            request = Recorded(f"{server.url}/v1/chat/completions", {"authorization": "Bearer key"}, b"{}")
+            with pytest.raises(ExceptionGroup):
+                ask_bare(httpx_over_aiohttp, [request], 1)
+
+    def test_a_child_tells_what_a_function_returns(self) -> None:
+        told = call_in_child("synthetic_communities.benchmark.measures", "Sample", 3)
+        assert told == {"values": 3, "faults": []}
+
+    def test_a_child_that_fails_says_why(self) -> None:
+        with pytest.raises(CannotMeasureError, match=r"No module named 'synthetic_communities\.nowhere'"):
+            call_in_child("synthetic_communities.nowhere", "measure")
+
+
+class TestMachine:
+    def test_what_is_free_is_a_share(self) -> None:
+        assert 0 < measure_room(0.02) <= 1
+
+    def test_what_it_is(self) -> None:
+        machine = describe_machine()
+        assert {"platform", "processors", "python", "packages", "load_average_1_minute"} <= set(machine)
+        assert machine["packages"]["aiohttp"]
+
+
+class TestCommand:
+    def test_one_measure_is_taken_by_its_name_and_a_scenario_of_ones_own_beside_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plan = RecordPlan(Town(2, 1, epochs=1), (1, 2))
+        tiny = build_measure("tiny", "two people", plan, list_record_figures, take_records)
+        monkeypatch.setitem(EVERYTHING, "tiny", tiny)
+        write_scenario(tmp_path / "own.yaml")
+        options = ["--only", "tiny", "--config", str(tmp_path / "own.yaml"), "--json", str(tmp_path / "told.json")]
+        result = CliRunner().invoke(benchmark, options)
+        assert result.exit_code == 0, result.output
+        rows = [line.split() for line in result.stdout.splitlines()]
+        assert ["tiny", "the", "same", "record", "2", "1", "limits", "1,", "2", ">=", "2", "reached"] in rows
+        assert "2 people at limit 1" in result.stderr
+        assert set(load_baseline(tmp_path / "told.json")) == {("own", "share of the bound")}
+
+    def test_the_script_is_the_command(self) -> None:
+        shown = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout
+        told = CliRunner().invoke(benchmark, ["--help"], prog_name="x").stdout.partition("\n")[2]
+        assert told.split() == shown.partition("\n")[2].split()

@@ -1,0 +1,128 @@
+"""A thousand random orders in which acts end, with acts that fail: always the same record, and never a deadlock."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthetic_communities.llm.failures import CallError
+from synthetic_communities.llm.model import Call, ModelReply, ModelRequest
+from synthetic_communities.minds.base import Mind
+from synthetic_communities.minds.llm.mind import LLMMind
+from synthetic_communities.minds.views import View
+from synthetic_communities.testing.models import ScriptedModel
+from synthetic_communities.testing.scripted import ScriptedMind
+from tests.small_communities import TOPICS, draw_delay, lines_of, make_config, make_engine, read_record, run_engine
+from tests.test_determinism import fail_some
+
+ORDERS = 1_000
+PARTS = 4
+MODEL_ORDERS = 60
+PEOPLE = 3
+CHANGES: dict[str, Any] = {"topics": TOPICS[:1], "turns_per_question": 1, "num_rounds_mean": 1}
+
+JUDGEMENT = '{"opinions": [{"topic": "t0", "sentence": "So be it.", "stance": 0.4}], "vote": "A", "thumbs_up": []}'
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what is written to the system: it is read back at once, and nobody pulls a plug here."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+def run_once(directory: Path, mind: Mind, **changes: Any) -> tuple[Mapping[str, str], Counter[str]]:
+    """Return the record of a run, and how many acts ended how."""
+    result = run_engine(make_engine(make_config(PEOPLE, **{**CHANGES, **changes}), mind), directory)
+    assert result.is_complete
+    statuses: Counter[str] = Counter()
+    for row in result.usage:
+        statuses.update({status: row[status] for status in ("done", "not_asked", "refused", "unreadable")})
+        statuses.update({status: row[status] for status in ("failed", "skipped")})
+    skipped = [row for row in result.failures if row["status"] == "skipped"]
+    assert len(skipped) == statuses["skipped"]
+    assert all(row["reason"] for row in skipped), "whatever is skipped has its reason"
+    assert len(lines_of(result, "ballots")) == PEOPLE
+    return read_record(result.path), statuses
+
+
+def orders(part: int, number: int = ORDERS, parts: int = PARTS) -> Iterator[tuple[int, int]]:
+    """Yield a seed for the delays and a limit, for one part of all orders."""
+    for seed in range(part * number // parts, (part + 1) * number // parts):
+        yield seed, random.Random(seed).choice([1, 2, 3, 5, 100])
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_thousand_orders_of_completion_leave_one_record(part: int, tmp_path: Path) -> None:
+    expected, statuses = run_once(tmp_path / "one by one", ScriptedMind(fail_some), max_concurrent=1)
+    assert min(statuses[status] for status in ("done", "failed", "skipped")) > 0
+    for seed, limit in orders(part):
+        mind = ScriptedMind(fail_some, delay_seconds=draw_delay(seed))
+        found = run_once(tmp_path / str(seed), mind, max_concurrent=limit)
+        assert found == (expected, statuses), f"delays of seed {seed}, limit {limit}"
+
+
+class SlowModel(ScriptedModel):
+    """A model that takes its time, and now and then fails, as the task's key and the attempt say."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(_reply)
+        self._seed = seed
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Return a reply after a while."""
+        await asyncio.sleep(random.Random(f"{self._seed} {call.key} {call.attempt}").uniform(0.001, 9.0))
+        return await super().reply(request, call)
+
+
+def _reply(request: ModelRequest, call: Call) -> ModelReply | str | CallError:
+    luck = random.Random(f"fate of {call.key}, attempt {call.attempt}").random()
+    if luck < 0.1:
+        return CallError("connection", "at 12:00")
+    if luck < 0.5:
+        return "{"
+    if luck < 0.6:
+        return ModelReply("No.", stop="refused", model="scripted:model")
+    if request.reply_format is not None:
+        return JUDGEMENT
+    return "t0: +0.5; So be it." if call.key.startswith("opening/position") else "So be it."
+
+
+def test_what_fails_by_task_and_attempt_fails_so_in_every_order(tmp_path: Path) -> None:
+    expected, statuses = run_once(tmp_path / "one by one", LLMMind(SlowModel(0)), max_concurrent=1)
+    assert min(statuses[status] for status in ("done", "failed", "refused", "unreadable", "skipped")) > 0
+    for seed, limit in orders(0, MODEL_ORDERS, 1):
+        found = run_once(tmp_path / str(seed), LLMMind(SlowModel(seed)), max_concurrent=limit)
+        assert found == (expected, statuses), f"delays of seed {seed}, limit {limit}"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_plan_in_phases_leaves_the_same_record(seed: int, tmp_path: Path) -> None:
+    expected = run_once(tmp_path / "dependencies", ScriptedMind(fail_some), max_concurrent=1)
+    mind = ScriptedMind(fail_some, delay_seconds=draw_delay(seed))
+    assert run_once(tmp_path / "phases", mind, max_concurrent=7, schedule="phases") == expected
+
+
+def test_phases_take_longer(tmp_path: Path) -> None:
+    def seconds(schedule: str) -> float:
+        config = make_config(12, **CHANGES, schedule=schedule, max_concurrent=100)
+        ends: list[float] = []
+
+        def delay(view: View) -> float:
+            return draw_delay(3)(view)
+
+        class Timed(ScriptedMind):
+            async def answer(self, view: View) -> Any:
+                answer = await super().answer(view)
+                ends.append(asyncio.get_running_loop().time())
+                return answer
+
+        run_engine(make_engine(config, Timed(delay_seconds=delay)), tmp_path / schedule)
+        return max(ends)
+
+    assert seconds("phases") > 1.2 * seconds("dependencies")

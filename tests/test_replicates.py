@@ -1,0 +1,238 @@
+"""Several runs at once: records as they have alone, one limit for all, and what they say together."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthetic_communities.cast.community import Community
+from synthetic_communities.config import Config
+from synthetic_communities.domain.chance import Chance
+from synthetic_communities.domain.outcome import Failed
+from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
+from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.minds.llm.mind import LLMMind
+from synthetic_communities.minds.views import ChatTurnView, View
+from synthetic_communities.report.replicates import Replicates
+from synthetic_communities.simulation.watching import Moment
+from synthetic_communities.testing.models import ScriptedModel
+from synthetic_communities.testing.scripted import ScriptedMind
+from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
+from tests.small_communities import draw_delay, lines_of, read_json, read_record
+from tests.small_views import KINDS, make_view
+
+PEOPLE = 6
+
+
+def bundled(**changes: Any) -> Config:
+    """Return a small part of the bundled scenario."""
+    return Config.bundled(**{"population_size": PEOPLE, "num_epochs": 2, **changes})
+
+
+def run_alone(config: Config, directory: Path, mind: ScriptedMind | None = None) -> dict[str, str]:
+    """Return the record of one run by itself."""
+    engine = GameEngine.from_config(config, model=mind)
+    engine.initialize_simulation_output(directory)
+    return read_record(run_in_virtual_time(engine.run_async()).path)
+
+
+class TestMany:
+    @pytest.mark.parametrize("limit", [1, 3, None])
+    def test_each_has_the_record_it_has_alone(self, limit: int | None, tmp_path: Path) -> None:
+        configs = [bundled(random_seed=seed, population_size=size) for seed, size in ((1, 4), (2, 7), (3, 2))]
+        mind = ScriptedMind(delay_seconds=draw_delay(5))
+        together = run_in_virtual_time(
+            GameEngine.run_many_async(configs, max_concurrent=limit, model=mind, base_dir=tmp_path / "together")
+        )
+        for number, (config, result) in enumerate(zip(configs, together, strict=True)):
+            assert read_record(result.path) == run_alone(config, tmp_path / f"{number}", ScriptedMind())
+
+    @pytest.mark.parametrize(("stated", "expected"), [(None, 9), (4, 4)])
+    def test_one_limit_holds_for_all(self, stated: int | None, expected: int, tmp_path: Path) -> None:
+        under_way = most = 0
+
+        class Counting(ScriptedMind):
+            async def answer(self, view: View) -> Any:
+                nonlocal under_way, most
+                under_way += 1
+                most = max(most, under_way)
+                try:
+                    return await super().answer(view)
+                finally:
+                    under_way -= 1
+
+        configs = [bundled(max_concurrent=limit) for limit in (2, 9, 3)]
+        mind = Counting(delay_seconds=1.0)
+        results = run_in_virtual_time(
+            GameEngine.run_many_async(configs, max_concurrent=stated, model=mind, base_dir=tmp_path)
+        )
+        assert most == expected
+        assert [read_json(result.path / "usage.json")["limits"]["max_concurrent"] for result in results] == [
+            expected
+        ] * 3
+
+    def test_what_waits_in_one_leaves_its_place_to_others(self, tmp_path: Path) -> None:
+        configs = [bundled(random_seed=seed) for seed in range(4)]
+
+        def seconds(limit: int, some: list[Config]) -> float:
+            async def measure() -> float:
+                mind = ScriptedMind(delay_seconds=draw_delay(1, 2.0))
+                await GameEngine.run_many_async(some, max_concurrent=limit, model=mind, base_dir=tmp_path)
+                return virtual_seconds()
+
+            return run_in_virtual_time(measure())
+
+        alone = sum(seconds(6, [config]) for config in configs)
+        assert seconds(6, configs) < alone / 2
+
+    def test_nothing_runs_where_one_configuration_is_wrong(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="population_size"):
+            GameEngine.run_many([bundled(), bundled(population_size=-1)], base_dir=tmp_path / "runs")
+        assert not (tmp_path / "runs").exists()
+
+    def test_one_that_stops_stops_all_and_the_first_reason_surfaces(self, tmp_path: Path) -> None:
+        class Breaking(ScriptedMind):
+            async def answer(self, view: View) -> Any:
+                if view.chance.seed == 2 and view.key.startswith("e0/belief/debate"):
+                    raise UsageError("the mind is used wrongly")
+                return await super().answer(view)
+
+        configs = [bundled(random_seed=seed) for seed in (1, 2, 3)]
+        with pytest.raises(UsageError, match="used wrongly"):
+            run_in_virtual_time(
+                GameEngine.run_many_async(configs, model=Breaking(delay_seconds=draw_delay(3)), base_dir=tmp_path)
+            )
+        statuses = [read_json(path / "usage.json")["status"] for path in sorted(tmp_path.iterdir())]
+        assert sorted(statuses) == ["failed", "interrupted", "interrupted"]
+
+    def test_no_runs_are_no_trouble(self, tmp_path: Path) -> None:
+        assert GameEngine.run_many([], base_dir=tmp_path) == []
+
+    def test_an_observer_is_told_of_all_together(self, tmp_path: Path) -> None:
+        moments: list[Moment] = []
+        GameEngine.run_many([bundled(), bundled(random_seed=1)], base_dir=tmp_path, observer=moments.append)
+        assert (moments[-1].done, moments[-1].in_flight) == (moments[-1].total, 0)
+        assert [moment.done for moment in moments] == sorted(moment.done for moment in moments)
+        alone: list[Moment] = []
+        GameEngine.run_many([bundled()], base_dir=tmp_path, observer=alone.append)
+        assert moments[-1].total > alone[-1].total
+
+
+class TestReplicates:
+    def test_people_and_opening_opinions_are_the_same_and_the_rest_is_not(self, tmp_path: Path) -> None:
+        runs = GameEngine.run_replicates(bundled(population_size=12), 3, base_dir=tmp_path)
+        openings = [[row for row in lines_of(run, "beliefs") if row["step"] == "opening"] for run in runs]
+        orders = [[row for row in lines_of(run, "exposures") if row["step"] == "opening"] for run in runs]
+        assert openings[0]
+        assert openings[0] == openings[1] == openings[2]
+        assert orders[0] == orders[1] == orders[2]
+        assert runs[0].metadata["population"] == runs[1].metadata["population"]
+        for name in ("conversations", "reactions"):
+            assert len({json.dumps(lines_of(run, name)) for run in runs}) == 3, name
+        assert len({json.dumps([row["order_shown"] for row in run.ballots]) for run in runs}) == 3
+
+    def test_the_first_is_what_a_run_alone_is(self, tmp_path: Path) -> None:
+        first, second = GameEngine.run_replicates(bundled(), 2, base_dir=tmp_path)
+        assert read_record(first.path) == run_alone(bundled(), tmp_path / "alone")
+        assert read_record(second.path) == run_alone(bundled(replicate=1), tmp_path / "another")
+
+    def test_people_are_drawn_anew_where_that_is_asked_for(self, tmp_path: Path) -> None:
+        first, second = GameEngine.run_replicates(bundled(), 2, resample=True, base_dir=tmp_path)
+        assert [row["id"] for row in first.metadata["population"]] != [
+            row["id"] for row in second.metadata["population"]
+        ]
+        assert len(first.metadata["population"]) == len(second.metadata["population"]) == PEOPLE
+
+    def test_a_line_a_run_holds_the_numbers_of_that_run(self, tmp_path: Path) -> None:
+        runs = GameEngine.run_replicates(bundled(), 3, base_dir=tmp_path)
+        lines = [json.loads(line) for line in (runs.path / "replicates.jsonl").read_text("utf-8").splitlines()]
+        assert [line["replicate"] for line in lines] == [0, 1, 2]
+        for line, run in zip(lines, runs, strict=True):
+            assert run.path == runs.path / line["run"]
+            assert run.vote_counts is not None
+            assert list(line["ballots"].values()) == list(run.vote_counts.values())
+            assert sum(line["ballots"].values()) + sum(line["not_chosen"].values()) == line["people"] == PEOPLE
+            after = [row["rents.after"] for row in run.people]
+            assert line["topics"]["rents"]["after"]["mean"] == pytest.approx(statistics.fmean(after), abs=1e-6)
+            assert line["topics"]["rents"]["after"]["deviation"] == pytest.approx(statistics.stdev(after), abs=1e-6)
+
+    def test_they_are_read_back_from_their_folder(self, tmp_path: Path) -> None:
+        runs = GameEngine.run_replicates(bundled(), 3, base_dir=tmp_path)
+        again = Replicates(runs.path)
+        assert (len(again), list(again), again[-1]) == (3, list(runs), runs[2])
+        assert (again.spreads, again.summary()) == (runs.spreads, runs.summary())
+
+    def test_spreads_have_mean_interval_and_range(self, tmp_path: Path) -> None:
+        runs = GameEngine.run_replicates(bundled(), 4, base_dir=tmp_path)
+        spreads = {(row["group"], row["of"]): row for row in runs.spreads}
+        numbers = [row["ballots"]["noor"] for row in runs.rows]
+        noor = spreads["ballots", "noor"]
+        assert (noor["runs"], noor["lowest"], noor["highest"]) == (4, min(numbers), max(numbers))
+        half = 3.182446 * statistics.stdev(numbers) / 2
+        assert (noor["low"], noor["high"]) == pytest.approx((noor["mean"] - half, noor["mean"] + half), abs=1e-5)
+        assert {group for group, _ in spreads} == {"ballots", "not_chosen", "mean", "deviation"}
+        per_run = sum(row["mean"] for key, row in spreads.items() if key[0] in ("ballots", "not_chosen"))
+        assert per_run == pytest.approx(PEOPLE)
+
+    def test_the_table_says_what_it_is_of(self, tmp_path: Path) -> None:
+        table = GameEngine.run_replicates(bundled(), 3, base_dir=tmp_path).summary(80)
+        lines = table.splitlines()
+        assert lines[0] == f"Norrhaven: 3 replicates of {PEOPLE} people, 2 epochs, seed 42; 3 of 3 runs complete."
+        assert "offline mind" in lines[1]
+        assert max(map(len, lines)) <= 80
+        assert re.search(r"^Aisha Noor, ballots +\d+\.\d +-?\d+\.\d to \d+\.\d +\d+\.\d +\d+\.\d$", table, re.MULTILINE)
+        assert re.search(r"^Rents, mean stance +[+-]\d\.\d\d +[+-]\d\.\d\d to", table, re.MULTILINE)
+
+    def test_fewer_than_three_have_no_interval_and_it_is_said(self, tmp_path: Path) -> None:
+        runs = GameEngine.run_replicates(bundled(), 2, base_dir=tmp_path)
+        assert {(row["low"], row["high"]) for row in runs.spreads} == {(None, None)}
+        assert runs.summary().splitlines()[-1] == "Fewer than 3 runs give no interval."
+
+    def test_failures_are_counted_as_that_in_every_run(self, tmp_path: Path) -> None:
+        mind = ScriptedMind({"ballot/*": Failed("timeout")})
+        runs = GameEngine.run_replicates(bundled(), 3, model=mind, base_dir=tmp_path)
+        failed = next(row for row in runs.spreads if (row["group"], row["of"]) == ("not_chosen", "failed"))
+        assert (failed["mean"], failed["lowest"], failed["highest"]) == (PEOPLE, PEOPLE, PEOPLE)
+
+    @pytest.mark.parametrize("n", [0, -1])
+    def test_none_is_no_number_of_runs(self, n: int, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="replicates are none"):
+            GameEngine.run_replicates(bundled(), n, base_dir=tmp_path)
+
+    def test_nothing_is_made_where_the_configuration_is_wrong(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError):
+            GameEngine.run_replicates(bundled(population_size=-1), 3, base_dir=tmp_path / "runs")
+        assert not (tmp_path / "runs").exists()
+
+    def test_a_folder_without_replicates_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(RecordError, match="holds no replicates"):
+            Replicates(tmp_path)
+
+    def test_replicates_of_another_version_are_told(self, tmp_path: Path) -> None:
+        (tmp_path / "replicates.jsonl").write_text('{"format_version": 9}\n', encoding="utf-8")
+        with pytest.raises(RecordError, match=r"replicates.jsonl:1 is of format version 9"):
+            Replicates(tmp_path)
+
+
+def test_a_provider_is_sent_another_seed_for_each_replicate_but_at_the_opening() -> None:
+    mind = LLMMind(ScriptedModel([]), seed=7)
+
+    def seed_sent(kind: type[View], replicate: int) -> int | None:
+        return mind.build_request(make_view(kind, chance=Chance(7, replicate=replicate))).seed
+
+    seeds = [seed_sent(ChatTurnView, replicate) for replicate in range(5)]
+    assert (seeds[0], len(set(seeds))) == (7, 5)
+    assert all(seed is not None and 0 <= seed < 2**31 for seed in seeds)
+    assert LLMMind(ScriptedModel([])).build_request(make_view(ChatTurnView, chance=Chance(7, replicate=2))).seed is None
+
+
+def test_at_the_opening_chance_is_the_same_in_every_replicate() -> None:
+    community = Community(seed=7, replicate=3)
+    assert community.chance_of("p1", 0, is_opening=True) == Chance(7, 0, "p1")
+    assert community.chance_of("p1", 0) == Chance(7, 0, "p1", 3)
+    assert [kind.act for kind in KINDS if kind.is_opening] == ["opening opinion", "opening position"]
