@@ -341,7 +341,7 @@ class GameEngine:
     async def _run_measured(
         self, simulation: Simulation, directory: Path, stage: Stage, watcher: Watcher, limit: int
     ) -> None:
-        began, clock = datetime.now(UTC), time.perf_counter()
+        began, began_at = datetime.now(UTC), time.monotonic()
         status = "failed"
         try:
             await simulation.run()
@@ -352,10 +352,9 @@ class GameEngine:
             raise
         finally:
             simulation.keep_ballots()
-            seconds = time.perf_counter() - clock
-            times = {"started": began.isoformat(timespec="seconds"), "seconds": seconds}
+            times = {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at}
             calls = self._minds.measured(stage.minds())
-            write_usage(directory, status, times, stage, watcher, limit=limit, calls=calls)
+            write_usage(directory, status, times, stage, watcher, limit=limit, calls=calls, began_at=began_at)
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch

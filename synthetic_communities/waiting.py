@@ -1,8 +1,11 @@
-"""Giving back one's place under a limit while waiting for something that is not a reply."""
+"""What the act under way is told by whoever orders the work: how urgent it is, and how it gives its place back."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
+
+urgency: ContextVar[int] = ContextVar("synthetic_communities_urgency", default=0)
+"""Acts on the longest path from the one under way to the end of its run; 0 where nobody plans."""
 
 place_given_back: ContextVar[Callable[[], AbstractAsyncContextManager[None]] | None] = ContextVar(
     "synthetic_communities_place_given_back", default=None

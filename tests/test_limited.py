@@ -29,7 +29,7 @@ from synthetic_communities.testing.server.rate import (
     build_openai_headers,
 )
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
-from synthetic_communities.waiting import place_given_back
+from synthetic_communities.waiting import place_given_back, urgency
 from tests.model_calls import ask, make_model, make_request
 
 WALL = 1_795_000_000.25
@@ -126,10 +126,10 @@ class TestTries:
         async def use() -> None:
             model = limit(inner)
             model.limiter.limiter.pause_until = virtual_seconds() + 1.0
-            calls = [Call("b"), Call("a"), Call("c", priority=3.0), Call("d", priority=7.5)]
             async with asyncio.TaskGroup() as group:
-                for call in calls:
-                    group.create_task(model.reply(make_request(), call))
+                for key, acts_ahead in {"b": 0, "a": 0, "c": 3, "d": 7}.items():
+                    urgency.set(acts_ahead)
+                    group.create_task(model.reply(make_request(), Call(key)))
 
         run_in_virtual_time(use())
         assert [call.key for call in inner.calls] == ["d", "c", "a", "b"]

@@ -73,6 +73,25 @@ def test_vv_tells_of_every_act_every_call_and_every_belief(server: LoopbackServe
     }
 
 
+def test_every_change_of_the_limit_is_told_and_kept_with_its_reason(tmp_path: Path) -> None:
+    with LoopbackServer(requests_per_second=50, bucket=20, rate_headers=True) as server:
+        lines, usage = run_typed(server, tmp_path, "-v")
+    changes = usage["limit_changes"]
+    told = [line for line in lines if line.startswith("openai:gpt-x: at most ")]
+    assert [line.rsplit(": ", 1)[1] for line in told] == [change["reason"] for change in changes]
+    assert changes[0]["reason"] == "the server tells of a limit of 20 requests"
+    assert {change["model"] for change in changes} == {"openai:gpt-x"}
+    moments = [change["seconds"] for change in changes]
+    assert 0 < moments[0] <= moments[-1] < usage["seconds"]
+    assert moments == sorted(moments)
+    assert all(set(change) == set(changes[0]) for change in changes)
+
+
+def test_a_limit_that_never_changed_has_no_changes(server: LoopbackServer, tmp_path: Path) -> None:
+    _, usage = run_typed(server, tmp_path)
+    assert usage["limit_changes"] == []
+
+
 # Through logging, as a script does it.
 
 

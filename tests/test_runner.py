@@ -15,7 +15,7 @@ from synthetic_communities.domain.outcome import Done, Failed, NotAsked, Outcome
 from synthetic_communities.engine.ledger import Ledger, Task
 from synthetic_communities.engine.runner import Places, run_tasks
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
-from synthetic_communities.waiting import without_place
+from synthetic_communities.waiting import urgency, without_place
 
 
 class Doing:
@@ -98,6 +98,19 @@ def test_bookkeeping_takes_no_place_and_is_settled_without_being_performed() -> 
     run(tasks, doing, limit=1)
     assert doing.began == ["a", "b", "c"]
     assert doing.ended[:2] == [("a", Done("a")), ("note", Done(None))]
+
+
+def test_an_act_is_told_how_many_acts_are_on_the_longest_path_ahead() -> None:
+    told: dict[str, int] = {}
+
+    class Asking(Doing):
+        async def perform(self, task: Task) -> Outcome[Any]:
+            told[task.key] = urgency.get()
+            return await super().perform(task)
+
+    run([act("a"), act("b", "a"), act("c", "b"), act("d", "a"), act("e")], Asking())
+    assert told == {"a": 3, "b": 2, "c": 1, "d": 1, "e": 1}
+    assert urgency.get() == 0
 
 
 def test_a_place_is_taken_again_the_moment_it_is_free() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..domain.outcome import Done, Outcome
 from ..engine.ledger import Ledger, Task
-from ..engine.runner import run_tasks
+from ..engine.runner import Places, run_tasks
 from .memory import read_peak_bytes
 
 ACTS = 1_000_000
@@ -88,7 +88,7 @@ async def sleep_as_tasks(acts: int, limit: int, act_seconds: float) -> None:
         return Done(None)
 
     ledger = Ledger(Task(f"sleep/{number}", "sleep") for number in range(acts))
-    await run_tasks(ledger, perform, _ignore, limit=limit)
+    await run_tasks(ledger, perform, _ignore, places=Places(limit))
 
 
 def _measure(sleep: Callable[[], Coroutine[Any, Any, None]], acts: int, limit: int) -> SleepLeg:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..domain.outcome import Done, NotAsked, Outcome, Skipped
-from ..waiting import place_given_back
+from ..waiting import place_given_back, urgency
 from .bridge import inside, is_stopping
 from .collecting import collecting_rarely
 from .ledger import Ledger, Task
@@ -183,6 +183,7 @@ class _Run:
 
     async def _carry_out(self, task: Task, place: "_Place") -> Outcome[Any]:
         place_given_back.set(lambda: self._without_place(place))
+        urgency.set(self.ledger.path_ahead(task.key))
         if is_stopping():
             raise asyncio.CancelledError
         with inside():

@@ -1,9 +1,10 @@
-"""What calls of models took: entry by entry, and added up by act."""
+"""What calls of models took, entry by entry and added up by act, and how their limits changed meanwhile."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from .limiter_changes import LimitChange
 from .model import Usage
 
 
@@ -67,15 +68,22 @@ class CallLog:
 
     Attributes:
         entries: all of them, in the order in which calls ended.
+        limit_changes: which model's limit changed, and how, in the order in which that happened.
     """
 
     def __init__(self) -> None:
         """Begin with none."""
         self.entries: list[CallEntry] = []
+        self.limit_changes: list[tuple[str, LimitChange]] = []
 
     def note(self, entry: CallEntry) -> None:
         """Take down one."""
         self.entries.append(entry)
+
+    def note_limit(self, model: str, change: LimitChange) -> None:
+        """Take down a change; told of it twice in a row, as by two minds that share an account, once."""
+        if not self.limit_changes or self.limit_changes[-1][1] is not change:
+            self.limit_changes.append((model, change))
 
     def totals(self) -> CallTotals:
         """Return all of them added up."""

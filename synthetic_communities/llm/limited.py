@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Self
 
+from ..waiting import urgency
 from .failures import CallError, ModelUnavailableError
 from .limiter_changes import LimitObserver
 from .limiter_shared import SharedLimiter
@@ -52,7 +53,7 @@ class Limited(Wrapper):
             ModelUnavailableError: no call can succeed, or the server keeps asking for pauses that nobody waits for.
         """
         ticket = Ticket(request.length, request.max_output_tokens)
-        waited = await self.limiter.take(ticket, (-call.priority, call.key))
+        waited = await self.limiter.take(ticket, (-urgency.get(), call.key))
         if waited:
             call = replace(call, waited_seconds=call.waited_seconds + waited)
         try:

@@ -107,8 +107,6 @@ class Call:
         attempt: 1 for the first asking of this task, 2 for a re-ask.
         tries: which try of this asking it is, from 1; a try follows one that failed in passing.
         waited_seconds: how long it was waited before this try.
-        priority: how urgent it is among calls that wait for the same limit: the larger, the sooner. Of equal ones
-            the key decides.
     """
 
     key: str
@@ -116,7 +114,6 @@ class Call:
     attempt: int = 1
     tries: int = 1
     waited_seconds: float = 0.0
-    priority: float = 0.0
 
 
 class Model(Protocol):

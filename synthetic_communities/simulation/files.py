@@ -13,6 +13,7 @@ from ..candidate import Candidate
 from ..config import Config
 from ..errors import ConfigurationError
 from ..llm.call_log import CallLog, CallTotals
+from ..llm.limiter_changes import LimitChange
 from ..minds.llm.rules import PROMPT_VERSION
 from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
@@ -81,6 +82,7 @@ def write_usage(
     *,
     limit: int,
     calls: CallLog | None,
+    began_at: float,
 ) -> None:
     """Write what was measured.
 
@@ -92,6 +94,7 @@ def write_usage(
         watcher: who counted and timed.
         limit: how many acts could be under way at once, in this run and in others beside it.
         calls: of models; None where it is not known how many a mind made.
+        began_at: when it began, on the clock of `time.monotonic`.
 
     Raises:
         OSError: it cannot be written.
@@ -103,7 +106,7 @@ def write_usage(
         "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": limit},
         "peak_in_flight": watcher.peak_in_flight,
         **mind_labels(stage),
-        **_calls(calls),
+        **_calls(calls, began_at),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
         "acts": {
             step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
@@ -113,13 +116,23 @@ def write_usage(
     write_json(path / USAGE, usage)
 
 
-def _calls(calls: CallLog | None) -> dict[str, Any]:
-    """Return what calls of models took, if that is known."""
+def _calls(calls: CallLog | None, began_at: float) -> dict[str, Any]:
+    """Return what calls of models took and how their limits changed, if that is known."""
     if calls is None:
         return {"model_calls": None}
     totals = calls.totals()
     by_act = {act: _totals(of_act) for act, of_act in calls.totals_by_act().items()}
-    return {"model_calls": totals.calls, "calls": _totals(totals), "calls_by_act": by_act}
+    return {
+        "model_calls": totals.calls,
+        "calls": _totals(totals),
+        "calls_by_act": by_act,
+        "limit_changes": [_limit_change(model, change, began_at) for model, change in calls.limit_changes],
+    }
+
+
+def _limit_change(model: str, change: LimitChange, began_at: float) -> dict[str, Any]:
+    told = {name: value for name, value in asdict(change).items() if name != "at_seconds"}
+    return {"seconds": change.at_seconds - began_at, "model": model, **told}
 
 
 def _totals(totals: CallTotals) -> dict[str, Any]:

@@ -133,6 +133,7 @@ class Minds:
             requests_per_minute=config.requests_per_minute,
             tokens_per_minute=config.tokens_per_minute,
             observe=self._observe,
+            observe_limits=self.calls.note_limit,
         )
 
     def _observe(self, exchange: Exchange) -> None:
