@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .candidate import Candidate
 from .config import Config, build_topics
@@ -19,6 +19,7 @@ from .engine.bridge import run_sync
 from .engine.runner import Places
 from .engine.together import run_together
 from .errors import UsageError
+from .late import Late
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .mediator import Mediator
@@ -26,7 +27,6 @@ from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
 from .persona import Persona
 from .population import Population
-from .report.replicates import Replicates, write_replicates
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
@@ -43,6 +43,12 @@ from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
 from .simulation.watching import Moment, Watcher
 from .social_media import SocialMedia
+
+if TYPE_CHECKING:
+    from .report import replicates
+    from .report.replicates import Replicates
+else:  # a run needs nothing of it
+    replicates = Late(f"{__package__}.report.replicates")
 
 
 class GameEngine:
@@ -268,7 +274,7 @@ class GameEngine:
         model: str | Mind | None = None,
         base_dir: str | Path = "data/simulation",
         observer: Callable[[Moment], None] | None = None,
-    ) -> Replicates:
+    ) -> "Replicates":
         """Run one configuration `n` times side by side, and return what came of it.
 
         Every replicate has chance of its own, over the same people and opening opinions; the first is what `run` does.
@@ -293,7 +299,7 @@ class GameEngine:
             results = run_sync(cls._run_together(engines, max_concurrent, folder, observer))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"what is recorded of the runs so far stands in {folder}") from None
-        return write_replicates(folder, results)
+        return replicates.write_replicates(folder, results)
 
     @staticmethod
     async def _run_together(

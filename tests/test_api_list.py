@@ -116,6 +116,7 @@ NEW_SETTINGS = {
     "replicate": 0,
     "resample_people": False,
     "schedule": "dependencies",
+    "feed_candidates": 200,
 }
 
 VERBS = {

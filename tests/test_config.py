@@ -104,6 +104,7 @@ class TestShape:
             ("replicate", 0),
             ("resample_people", False),
             ("schedule", "dependencies"),
+            ("feed_candidates", 200),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
             (name, inspect.Parameter.empty)
@@ -676,6 +677,7 @@ class TestAssumptions:
             "replicate is not stated: 0 (any)",
             "resample_people is not stated: false",
             "schedule is not stated: dependencies",
+            "feed_candidates is not stated: 200 (posts)",
         ]
 
     def test_gaps_of_topics_and_candidates(self, town: Path) -> None:

@@ -236,7 +236,7 @@ def test_a_run_that_has_only_begun_shows_what_it_is_made_of() -> None:
         "Partial (still running, or killed): 0 of 2 epochs ended, no ballot was held.",
         "Norrhaven: 3 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
         "How many acts there were is not recorded: that is written when a run ends.",
-        "One draw of chance: run other seeds and report them all. Your own: init my-town",
+        "One run is one draw; --replicates 10 gives intervals. Your own: init my-town",
     ]
 
 
@@ -541,7 +541,7 @@ def test_where_room_is_short_less_is_said_beside_the_tables_and_nothing_is_folde
     text = build_tables(records["troubled"], 80)
 
     assert "its story" not in text
-    assert "\np036 moved most: The harbour +0.61 to +0.41.\nOne draw of chance" in text
+    assert "\np036 moved most: The harbour +0.61 to +0.41.\nOne run is one draw; " in text
     assert len(re.findall(r"^(Aisha Noor|Johan Berg|Mara Lindqvist) ", text, re.M)) == 3
     assert len(re.findall(r" (before|after ) ", text)) >= 4
 
@@ -594,9 +594,9 @@ def test_where_room_is_short_reasons_are_cut_and_no_counts() -> None:
 
 
 def test_the_last_line_says_that_one_run_is_one_draw() -> None:
-    for width, said in ((80, "One draw of chance: "), (100, "One run is one draw of chance: ")):
+    for width, said in ((80, "One run is one draw; "), (100, "One run is one draw of chance; ")):
         assert build_tables(write_record(), width).splitlines()[-1] == (
-            f"{said}run other seeds and report them all. Your own: init my-town"
+            f"{said}--replicates 10 gives intervals. Your own: init my-town"
         )
 
 

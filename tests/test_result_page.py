@@ -86,7 +86,7 @@ def test_what_is_said_beside_the_tables(run: SimulationResult) -> None:
         "Choices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. Changes clamped: 3.",
         "Without an answer: 7 acts",
         "p0 moved most: Rents +0.50 to -0.10; debates +0.30, conversations -1.00, feed +0.10.",
-        "One run is one draw of chance: run other seeds and report them all. This one has seed 7.",
+        "One run is one draw of chance; GameEngine.run_replicates gives intervals. This one has seed 7.",
         f"Record: {run.path}",
         "To go on, where result is this run:",
         "result.story('p0')",

@@ -119,7 +119,7 @@ class TestViews:
         assert first["after_conversation"]["beliefs"][0] | {"before": 0.4, "asked_for": -0.3} == (
             first["after_conversation"]["beliefs"][0] | {"after": -0.1, "change": -0.5, "clamped": True}
         )
-        assert [post["id"] for post in first["read"]] == ["e0/post/p1", "e0/post/p2"]
+        assert [post["id"] for post in first["read"]] == ["e0/post/p2", "e0/post/p1"]
         assert story["life"]["ballot"]["candidate"] == "Johan Berg"
         assert story["attributes"]["prior_beliefs.t0"] == -0.482166
 

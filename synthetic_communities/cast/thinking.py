@@ -2,17 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..late import Late
 from ..llm.choice import OFFLINE
 from ..llm.exchange import Observer
 from ..llm.keys import find_key
 from ..llm.limiter_changes import LimitObserver
 from ..llm.naming import parse_model_name
-from ..llm.stack import MAX_CONNECTIONS, build_model
+from ..llm.over_aiohttp import MAX_CONNECTIONS
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
 from ..minds.offline.mind import OfflineMind
+
+if TYPE_CHECKING:
+    from ..llm import stack
+else:  # a community without a language model needs nothing of it
+    stack = Late("synthetic_communities.llm.stack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMin
         ConfigurationError: no such provider, no such default, a key that is none, or no address.
     """
     model_name = parse_model_name(name)
-    model = build_model(
+    model = stack.build_model(
         model_name,
         api_key=key,
         base_url=settings.base_url,

@@ -1,19 +1,24 @@
 """Running replicates from the command line, and showing what they say together."""
 
+from __future__ import annotations
+
 import json
 import shlex
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import ConfigurationError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
-from ..report.replicates import Replicates
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
 from .program import INTERRUPTED, print_text, say, say_errors
 from .running import DONE, FAILED, measure_columns, tell
+
+if TYPE_CHECKING:
+    from ..report.replicates import Replicates
 
 
 def run_replicates(

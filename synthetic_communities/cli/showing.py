@@ -12,7 +12,6 @@ import click
 
 from ..errors import RecordError
 from ..late import Late
-from ..report.replicates import Replicates
 from ..report.result import SimulationResult, load_run
 from ..runs.directory import REPLICATES
 from .program import WRONG_USAGE, print_text, say, say_errors, stdout_encoding
@@ -20,10 +19,11 @@ from .repeating import show_replicates
 from .running import DONE, measure_columns, show_result
 
 if TYPE_CHECKING:
-    from ..report import plots, telling_json
+    from ..report import plots, replicates, telling_json
     from ..report.outline import Told
 else:  # not every command shows a run
     plots = Late("synthetic_communities.report.plots")
+    replicates = Late("synthetic_communities.report.replicates")
     telling_json = Late("synthetic_communities.report.telling_json")
 
 VIEWS: Mapping[str, Callable[[SimulationResult, Any], Told]] = {
@@ -64,7 +64,9 @@ def show_run(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command
         SyntheticCommunitiesError: there is no run, nothing of it can be read, or what was asked for is not in it.
         click.BadParameter: pictures cannot be written.
     """
-    if (path / REPLICATES).is_file():
+    with _reading(path):
+        are_several = (path / REPLICATES).is_file()
+    if are_several:
         return _show_replicates(path, view, as_data=as_data, command=command)
     with _reading(path):
         result = load_run(path, skip_damaged=True)
@@ -82,7 +84,7 @@ def _show_replicates(path: Path, view: tuple[str, Any] | None, *, as_data: bool,
     if view is not None:
         raise click.UsageError(f"--{view[0]} shows something of one run, and {path} holds several; name one of those")
     with _reading(path):
-        runs = Replicates(path)
+        runs = replicates.Replicates(path)
         _ = runs.summary()  # read here: what fails from now on has to do with the terminal
     return show_replicates(runs, command, as_data=as_data)
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
+MAX_CONNECTIONS = 1_000
+"""How many connections there may be at once, where nobody says otherwise."""
+
 _KEEPALIVE_SECONDS = 15.0
 _OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
 

@@ -13,7 +13,7 @@ from .limiter_shared import SharedLimiter
 from .logged import Logged
 from .model import Model
 from .naming import ModelName
-from .over_aiohttp import build_httpx_transport
+from .over_aiohttp import MAX_CONNECTIONS, build_httpx_transport
 from .prompt_cut import PromptCut
 from .providers.anthropic_client import build_client
 from .providers.anthropic_messages import AnthropicMessages
@@ -24,9 +24,6 @@ from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
 from .transport import MAX_REPLY_BYTES, HttpConnections
-
-MAX_CONNECTIONS = 1_000
-"""How many connections there may be at once, where nobody says otherwise."""
 
 
 def build_model(

@@ -25,7 +25,7 @@ MOST_ROWS = 30
 LINE = 1_000
 """Characters that are shown of what is said on one line beside the tables."""
 
-ONE_DRAW = "One run is one draw of chance: run other seeds and report them all."
+ONE_DRAW = "One run is one draw of chance; GameEngine.run_replicates gives intervals."
 
 NOT_CHOSEN = {
     "abstained": "abstained",

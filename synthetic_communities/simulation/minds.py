@@ -13,7 +13,7 @@ from ..llm.call_log import CallLog
 from ..llm.choice import OFFLINE, ModelChoice, choose_model
 from ..llm.exchange import Exchange
 from ..llm.keys import read_environment
-from ..llm.stack import MAX_CONNECTIONS
+from ..llm.over_aiohttp import MAX_CONNECTIONS
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.foresight import Extent, foresee_window
