@@ -301,8 +301,8 @@ def class_section(name: str) -> str:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A run in which some acts are refused, some fail, some cannot be read; and one that asks a model."""
-    behaviour = {"when": {"BALLOT: whom": "malformed-text:0"}, "requests_per_second": 2_000, "bucket": 500, "rate_headers": True}
-    with LoopbackServer(no_auth=True, **behaviour) as server:
+    unreadable, rates = {"BALLOT: whom": "malformed-text:0"}, {"requests_per_second": 2_000, "bucket": 500}
+    with LoopbackServer(no_auth=True, when=unreadable, rate_headers=True, **rates) as server:
         model = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
         return [run_troubled(tmp_path_factory.mktemp("troubled")), run_small(tmp_path_factory.mktemp("small"), **model)]
 
