@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from synthetic_communities.cast.community import Community
+from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
 from synthetic_communities.domain.chance import Chance
 from synthetic_communities.domain.outcome import Failed
@@ -19,6 +21,7 @@ from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import ChatTurnView, View
 from synthetic_communities.report.replicates import Replicates
+from synthetic_communities.runs.directory import METADATA
 from synthetic_communities.simulation.watching import Moment
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind
@@ -217,6 +220,77 @@ class TestReplicates:
         (tmp_path / "replicates.jsonl").write_text('{"format_version": 9}\n', encoding="utf-8")
         with pytest.raises(RecordError, match=r"replicates.jsonl:1 is of format version 9"):
             Replicates(tmp_path)
+
+
+SMALL = ("--population", "4", "--epochs", "1", "--output", "out")
+
+
+def call(*arguments: str) -> Result:
+    """Run the command in this process, with a terminal of 80 columns."""
+    runner = CliRunner(env={"COLUMNS": "80"})
+    return runner.invoke(program, arguments, prog_name="synthetic-communities", catch_exceptions=False)
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+    def run_three(self) -> tuple[Path, Result]:
+        result = call("run", "--replicates", "3", *SMALL)
+        assert result.exit_code == 0, result.output
+        (folder,) = Path("out").iterdir()
+        return folder, result
+
+    def test_run_shows_what_the_runs_say_and_where_they_are(self) -> None:
+        folder, result = self.run_three()
+        first, *_ = runs = Replicates(folder)
+        lines = result.stdout.splitlines()
+        assert lines[0] == "Norrhaven: 3 replicates of 4 people, 1 epoch, seed 42; 3 of 3 runs complete."
+        assert lines[-2:] == [
+            f"The runs: {folder}",
+            f"  one of them: synthetic-communities show {first.path}",
+        ]
+        assert result.stdout.startswith(runs.summary(80))
+
+    def test_show_prints_the_same_again_and_list_names_each_run(self) -> None:
+        folder, result = self.run_three()
+        assert call("show", str(folder)).stdout == result.stdout
+        listed = call("list", "out").stdout
+        assert all(str(run.path.relative_to("out")) in listed for run in Replicates(folder))
+
+    def test_as_json(self) -> None:
+        folder, _ = self.run_three()
+        told = json.loads(call("show", str(folder), "--json").stdout)
+        assert told == {"path": str(folder), "runs": Replicates(folder).rows, "spreads": Replicates(folder).spreads}
+        assert json.loads(call("run", "--replicates", "2", "--json", *SMALL).stdout)["runs"][1]["replicate"] == 1
+
+    def test_resample_draws_other_people_for_each(self) -> None:
+        assert call("run", "--replicates", "2", "--resample", *SMALL).exit_code == 0
+        (folder,) = Path("out").iterdir()
+        first, second = (
+            {person["id"] for person in read_json(run.path / METADATA)["population"]} for run in Replicates(folder)
+        )
+        assert first != second
+
+    @pytest.mark.parametrize(
+        ("typed", "said"),
+        [
+            (("run", "--replicates", "0"), "0 is not in the range x>=1"),
+            (("run", "--resample"), "--resample goes with --replicates"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, typed: tuple[str, ...], said: str) -> None:
+        result = call(*typed, *SMALL)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in result.stderr
+        assert not Path("out").exists()
+
+    def test_one_run_has_to_be_named_for_its_story(self) -> None:
+        folder, _ = self.run_three()
+        result = call("show", str(folder), "--person", "p001")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{folder} holds several; name one of those" in result.stderr
 
 
 def test_a_provider_is_sent_another_seed_for_each_replicate_but_at_the_opening() -> None:
