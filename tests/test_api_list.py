@@ -116,6 +116,8 @@ NEW_SETTINGS = {
     "replicate": 0,
     "resample_people": False,
     "schedule": "dependencies",
+    "feed_candidates": 200,
+    "max_reply_bytes": None,
 }
 
 VERBS = {
