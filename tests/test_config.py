@@ -384,7 +384,7 @@ class TestValues:
         assert found_in(made(model="ollama:m", **{name: 0.5})) == []
 
     def test_that_is_room_for_what_servers_tell_of_themselves(self) -> None:
-        told = "max_reply_bytes: 99999 is out of range; write a whole number, at least 100000"
+        told = "max_reply_bytes: 99999 is out of range; write a whole number, 100000 or more"
         assert found_in(made(model="ollama:m", max_reply_bytes=99_999)) == [told]
         assert found_in(made(model="ollama:m", max_reply_bytes=100_000)) == []
 
@@ -683,6 +683,7 @@ class TestAssumptions:
             "replicate is not stated: 0 (any)",
             "resample_people is not stated: false",
             "schedule is not stated: dependencies",
+            "feed_candidates is not stated: 200 (posts)",
         ]
 
     def test_gaps_of_topics_and_candidates(self, town: Path) -> None:
