@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import threading
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -54,7 +56,7 @@ class Peer:
 
 
 Behave: TypeAlias = Callable[[Peer], Awaitable[None]]
-"""Answers one call; the connection is closed after it unless it returns in peace."""
+"""Answers one call; the connection is kept unless it raises `ConnectionResetError`."""
 
 
 def head(*headers: str, status: str = "200 OK", kind: str = "application/json") -> bytes:
@@ -151,10 +153,8 @@ class BadServer:
         if is_call:
             self.asks.append(peer.ask)
         try:
-            if is_call:
-                await self._watched(self.behave(peer), reader)
-            else:
-                await (self.lookups(peer) if self.lookups else peer.answer(b"{}"))
+            behave = self.behave if is_call else self.lookups
+            await self._watched(behave(peer) if behave else peer.answer(b"{}"), reader)
         finally:
             self.written += peer.written if is_call else 0
 
@@ -177,3 +177,88 @@ def spaces(size: int, step: int = 65_536) -> Iterator[bytes]:
     """Yield so many bytes bit by bit."""
     for begin in range(0, size, step):
         yield b" " * min(step, size - begin)
+
+
+def pack(times: int = 1) -> bytes:
+    """Return 64 MB of spaces, packed so many times over."""
+    packing = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    packed = b"".join([*map(packing.compress, spaces(64_000_000, 1_000_000)), packing.flush()])
+    for _ in range(times - 1):
+        packed = gzip.compress(packed)
+    return packed
+
+
+BOMB = pack()
+
+# What a server may do with a call. `HUGE_BYTES` are those of a body that nobody may want to read.
+
+HUGE_BYTES = 3_000_000_000
+
+
+async def say_nothing(peer: Peer) -> None:
+    """Never answer."""
+    await asyncio.Event().wait()
+
+
+async def say_hardly_anything(peer: Peer) -> None:
+    """Send a byte now and then, for ever."""
+    await peer.send(head("content-length: 100000"))
+    while True:
+        await peer.send(b" ")
+        await asyncio.sleep(0.02)
+
+
+async def go_on_announcing(peer: Peer) -> None:
+    """Say that an answer will come, for ever."""
+    while True:
+        await peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await asyncio.sleep(0.01)
+
+
+async def close(peer: Peer) -> None:
+    """Close without a word."""
+    raise ConnectionResetError
+
+
+async def close_in_the_middle(peer: Peer) -> None:
+    """Close after half a reply, of which a length was told."""
+    await peer.send(head("content-length: 1000"), b'{"choices": [')
+    raise ConnectionResetError
+
+
+async def close_in_a_chunk(peer: Peer) -> None:
+    """The same, the length not told."""
+    await peer.send(head("transfer-encoding: chunked"), b"100\r\n{")
+    raise ConnectionResetError
+
+
+async def send_huge(peer: Peer) -> None:
+    """Send 3 GB and tell so."""
+    await peer.send(head(f"content-length: {HUGE_BYTES}"))
+    for part in spaces(HUGE_BYTES):
+        await peer.send(part)
+
+
+async def send_huge_in_chunks(peer: Peer) -> None:
+    """Send 3 GB piece by piece."""
+    await peer.send(head("transfer-encoding: chunked"))
+    for part in spaces(HUGE_BYTES):
+        await peer.send(b"%x\r\n" % len(part), part, b"\r\n")
+
+
+async def send_huge_untold(peer: Peer) -> None:
+    """Send 3 GB up to the end of the connection."""
+    await peer.send(head("connection: close"))
+    for part in spaces(HUGE_BYTES):
+        await peer.send(part)
+
+
+async def send_bomb(peer: Peer) -> None:
+    """Send what is a thousand times as large when unpacked."""
+    await peer.answer(BOMB, "content-encoding: gzip")
+
+
+async def send_page(peer: Peer) -> None:
+    """Send a page of HTML."""
+    body = b"<html>Welcome</html>"
+    await peer.send(head(f"content-length: {len(body)}", kind="text/html"), body)
