@@ -73,6 +73,7 @@ class Config(_Remembering):
     resample_people: bool = False
     schedule: str = "dependencies"
     feed_candidates: int = 200
+    max_reply_bytes: int | None = None
 
     def __post_init__(self) -> None:
         self._origin = Origin()

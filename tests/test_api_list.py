@@ -117,6 +117,7 @@ NEW_SETTINGS = {
     "resample_people": False,
     "schedule": "dependencies",
     "feed_candidates": 200,
+    "max_reply_bytes": None,
 }
 
 VERBS = {

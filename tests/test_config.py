@@ -105,6 +105,7 @@ class TestShape:
             ("resample_people", False),
             ("schedule", "dependencies"),
             ("feed_candidates", 200),
+            ("max_reply_bytes", None),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
             (name, inspect.Parameter.empty)
@@ -382,6 +383,11 @@ class TestValues:
         ]
         assert found_in(made(model="ollama:m", **{name: 0.5})) == []
 
+    def test_that_is_room_for_what_servers_tell_of_themselves(self) -> None:
+        told = "max_reply_bytes: 99999 is out of range; write a whole number, 100000 or more"
+        assert found_in(made(model="ollama:m", max_reply_bytes=99_999)) == [told]
+        assert found_in(made(model="ollama:m", max_reply_bytes=100_000)) == []
+
     @pytest.mark.parametrize(
         "changes",
         [
@@ -474,7 +480,7 @@ class TestModels:
     @pytest.mark.parametrize("model", [None, "offline"])
     def test_it_takes_no_settings_of_language_models(self, model: str | None) -> None:
         given = {"base_url": "http://localhost", "api_key_env": "KEY", "temperature": 0.5, "effort": "low"}
-        given |= {"requests_per_minute": 60, "tokens_per_minute": 10_000}
+        given |= {"requests_per_minute": 60, "tokens_per_minute": 10_000, "max_reply_bytes": 10**6}
         assert found_in(made(model=model, **given)) == [
             f"{name}: the offline mind takes no {name}; remove it, or name a model that takes it" for name in given
         ]

@@ -11,6 +11,7 @@ from ..llm.keys import find_key
 from ..llm.limiter_changes import LimitObserver
 from ..llm.naming import parse_model_name
 from ..llm.over_aiohttp import MAX_CONNECTIONS
+from ..llm.transport import MAX_REPLY_BYTES
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
 from ..minds.offline.mind import OfflineMind
@@ -36,6 +37,7 @@ class MindSettings:
         max_connections: how many connections there may be at once.
         requests_per_minute: how many calls the account may make of a model; None: what the server turns out to take.
         tokens_per_minute: the same for tokens of prompts and replies together.
+        max_reply_bytes: how much of a reply is read, in bytes; None: as by default.
         observe: is told of every try of every call.
         observe_limits: is told of every change of what the account may ask, while the mind is open.
         transport: carries requests instead of one over aiohttp, say a fake.
@@ -51,6 +53,7 @@ class MindSettings:
     max_connections: int = field(default=MAX_CONNECTIONS, kw_only=True)
     requests_per_minute: float | None = field(default=None, kw_only=True)
     tokens_per_minute: float | None = field(default=None, kw_only=True)
+    max_reply_bytes: int | None = field(default=None, kw_only=True)
     observe: Observer | None = field(default=None, kw_only=True)
     observe_limits: LimitObserver | None = field(default=None, kw_only=True)
     transport: Any = field(default=None, kw_only=True)
@@ -93,6 +96,7 @@ def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMin
         observe=settings.observe,
         requests_per_minute=settings.requests_per_minute,
         tokens_per_minute=settings.tokens_per_minute,
+        max_reply_bytes=settings.max_reply_bytes or MAX_REPLY_BYTES,
         observe_limits=settings.observe_limits,
     )
     return LLMMind(

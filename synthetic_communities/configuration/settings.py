@@ -198,6 +198,15 @@ SETTINGS = (
         unit="posts",
         meaning="posts scored for one feed at most, `feed_size` if that is more",
     ),
+    Setting(
+        "max_reply_bytes",
+        "whole number",
+        low=100_000,
+        unit="bytes",
+        absent="1,000,000",
+        models_only=True,
+        meaning="how much of one reply is read; a longer one has failed",
+    ),
 )
 """Every setting, in the order of `config.Config`."""
 

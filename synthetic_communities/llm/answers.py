@@ -7,6 +7,9 @@ from typing import Any
 from .failures import CallError
 from .json_shapes import parse_json
 
+SHOWN_TYPE_CHARACTERS = 80
+"""How much of a content type is shown in a message."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
@@ -36,7 +39,7 @@ class HttpAnswer:
         try:
             return parse_json(self.content)
         except ValueError as error:
-            kind = self.headers.get("content-type", "no content type")
+            kind = self.headers.get("content-type", "no content type")[:SHOWN_TYPE_CHARACTERS]
             raise CallError("malformed reply", f"no JSON ({kind})", status=self.status) from error
 
     def parse_error(self) -> Any:

@@ -3,6 +3,12 @@
 import json
 from typing import Any
 
+MOST_TOKENS = 10**15
+"""What is more than that is no count of tokens: numbers may have thousands of digits, and nothing could add them up."""
+
+SHOWN_NAME_CHARACTERS = 200
+"""How much of the name of a model is kept: it is kept for every call."""
+
 
 def parse_json(content: bytes) -> Any:
     """Return the value of a JSON text.
@@ -29,7 +35,13 @@ def dig(value: Any, *path: str | int) -> Any:
 def count(value: Any, *path: str | int) -> int | None:
     """Return the number of tokens at `path`; None where there is none."""
     found = dig(value, *path)
-    return found if type(found) is int and found >= 0 else None
+    return found if type(found) is int and 0 <= found < MOST_TOKENS else None
+
+
+def name_of(value: Any, otherwise: str) -> str:
+    """Return the model that a parsed body names, shortened; `otherwise` where it names none."""
+    name = dig(value, "model")
+    return well_formed(name[:SHOWN_NAME_CHARACTERS]) if isinstance(name, str) and name else otherwise
 
 
 def well_formed(text: str) -> str:

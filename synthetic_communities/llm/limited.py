@@ -7,6 +7,7 @@ from typing import Self
 from ..waiting import urgency
 from .failures import CallError, ModelUnavailableError
 from .limiter_changes import LimitObserver
+from .limiter_refused import LONGEST_REFUSED_SECONDS
 from .limiter_shared import SharedLimiter
 from .limiter_ticket import Ending, Ticket
 from .model import Call, Model, ModelReply, ModelRequest
@@ -50,7 +51,8 @@ class Limited(Wrapper):
 
         Raises:
             CallError: there is none.
-            ModelUnavailableError: no call can succeed, or the server keeps asking for pauses that nobody waits for.
+            ModelUnavailableError: no call can succeed, or the server keeps asking for pauses that nobody waits for, or
+                has refused everything for long.
         """
         ticket = Ticket(request.length, request.max_output_tokens)
         waited = await self.limiter.take(ticket, (-urgency.get(), call.key))
@@ -61,8 +63,8 @@ class Limited(Wrapper):
         except CallError as error:
             ending = read_ending(error)
             self.limiter.end(ticket, ending)
-            if ending.is_refusal and self.limiter.limiter.too_long >= MOST_TOO_LONG:
-                raise self._used_up(error) from error
+            if ending.is_refusal:
+                self._check_hope(error)
             raise
         except BaseException:
             self.limiter.end(ticket)
@@ -70,13 +72,21 @@ class Limited(Wrapper):
         self.limiter.end(ticket, Ending("served", rates=reply.rates, usage=reply.usage))
         return reply
 
-    def _used_up(self, error: CallError) -> ModelUnavailableError:
-        asked = f"asked {MOST_TOO_LONG} times in a row for a wait that is too long"
-        last = "" if error.retry_after_seconds is None else f", last {error.retry_after_seconds:,.0f} s"
-        return ModelUnavailableError(
-            f"{self.name}: the server {asked}{last} ({error}); its limit seems to be used up: run again later, or have "
-            "the limit raised"
+    def _check_hope(self, error: CallError) -> None:
+        limiter = self.limiter.limiter
+        if limiter.too_long >= MOST_TOO_LONG:
+            last = "" if error.retry_after_seconds is None else f", last {error.retry_after_seconds:,.0f} s"
+            raise self._used_up(f"asked {MOST_TOO_LONG} times in a row for a wait that is too long{last}", error)
+        if limiter.refused.seconds >= LONGEST_REFUSED_SECONDS:
+            raise self._used_up(f"refused every call for {limiter.refused.seconds / 60:.0f} minutes", error)
+
+    def _used_up(self, what: str, error: CallError) -> ModelUnavailableError:
+        seems = "it is overloaded" if error.kind == "overloaded" else "its limit seems to be used up"
+        unavailable = ModelUnavailableError(
+            f"{self.name}: the server {what} ({error}); {seems}: run again later, or have the limit raised"
         )
+        unavailable.__cause__ = error
+        return unavailable
 
 
 def read_ending(error: CallError) -> Ending:

@@ -9,6 +9,7 @@ from collections import deque
 from .limiter_changes import LimitChange
 from .limiter_counts import Counts, is_explained
 from .limiter_crowd import Crowd
+from .limiter_refused import Refused
 from .limiter_ticket import Ending, Ticket
 from .rate_headers import Counted
 from .rate_pace import Pace
@@ -34,6 +35,7 @@ class Limiter:
         pace: calls a second, as learnt from refusals.
         crowd: calls at once.
         too_long: how many times in a row the server asked for a pause that nobody waits for, nothing served between.
+        refused: how long everything was refused.
         changes: the last changes, the newest last.
     """
 
@@ -48,6 +50,7 @@ class Limiter:
         self.pace = Pace()
         self.crowd = Crowd(most)
         self.too_long = 0
+        self.refused = Refused()
         self.changes: deque[LimitChange] = deque(maxlen=REMEMBERED_CHANGES)
         self._untold: list[LimitChange] = []
         self._counts = Counts()
@@ -83,11 +86,13 @@ class Limiter:
         if ending.usage is not None:
             self._counts.settle(ticket, ending.usage, now)
         for fact in ending.rates:
-            if self._counts.hear(ticket, fact, self._position, now, is_refused=ending.is_refusal):
-                self._note(now, f"the server tells of a limit of {fact.limit:,} {fact.counted}")
+            if news := self._counts.hear(ticket, fact, self._position, now, is_refused=ending.is_refusal):
+                self._note(now, news)
         if ending.kind == "served":
+            self.refused.serve()
             self._serve(ticket, now)
         elif ending.is_refusal:
+            self.refused.refuse(now)
             self._refuse(ticket, ending, now)
 
     def pop_untold(self) -> list[LimitChange]:

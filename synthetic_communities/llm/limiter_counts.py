@@ -9,6 +9,10 @@ from .rate_headers import Counted, RateFact
 CHARACTERS_PER_TOKEN = 4.0
 """What a token is taken for until replies tell."""
 
+MOST_TOKENS_PER_CHARACTER, UNSEEN_TOKENS = 4, 40_000
+"""What is believed of a count at most, so that a wrong one stops nothing for long: a token is a byte at least, and what
+is not in the texts (a schema, a template, thinking) has so many tokens at most."""
+
 SMOOTHING = 0.1
 """What one reply counts for in what tokens are expected of the next request."""
 
@@ -63,9 +67,10 @@ class Counts:
 
     def settle(self, ticket: Ticket, usage: Usage, now: float) -> None:
         """Put right what was expected of a call, and learn from it what to expect."""
-        read, written = usage.prompt_tokens, usage.output_tokens
-        if read is None or written is None:
+        if usage.prompt_tokens is None or usage.output_tokens is None:
             return
+        read = min(usage.prompt_tokens, ticket.characters * MOST_TOKENS_PER_CHARACTER + UNSEEN_TOKENS)
+        written = min(usage.output_tokens, ticket.room_tokens + UNSEEN_TOKENS)
         if "tokens" in self._given:
             self._given["tokens"][1].take(read + written - ticket.cost("tokens"), now)
         if ticket.characters:
@@ -74,8 +79,8 @@ class Counts:
         if ticket.room_tokens:
             self._output_ratio += SMOOTHING * (written / ticket.room_tokens - self._output_ratio)
 
-    def hear(self, ticket: Ticket, fact: RateFact, position: int, now: float, *, is_refused: bool) -> bool:
-        """Take in what an answer told, and return whether the limit is another than before.
+    def hear(self, ticket: Ticket, fact: RateFact, position: int, now: float, *, is_refused: bool) -> str:
+        """Take in what an answer told, and return what is new with that, in words; else nothing.
 
         Args:
             ticket: the call it answered.
@@ -88,7 +93,9 @@ class Counts:
             reserve = RESERVED_REQUESTS if fact.counted == "requests" else 0.0
             self._told[fact.counted] = Allowance(reserve=reserve)
             self._first_position[fact.counted] = position
-        return self._told[fact.counted].tell(
+        told = self._told[fact.counted]
+        was_disproved = told.is_disproved
+        is_new = told.tell(
             fact,
             self._reckoning(ticket, fact.counted),
             position=ticket.position,
@@ -96,6 +103,9 @@ class Counts:
             now=now,
             is_refused=is_refused,
         )
+        if told.is_disproved and not was_disproved:
+            return f"calls are served although the server tells that no {fact.counted} are left"
+        return f"the server tells of a limit of {fact.limit:,} {fact.counted}" if is_new else ""
 
     def _reckoning(self, ticket: Ticket, counted: Counted) -> Reckoning:
         """Return what was reckoned when a call went; of one that went before anything was told, what was used since."""

@@ -14,6 +14,9 @@ UNTOLD_RESET_SECONDS = 1.0
 KEPT_OF_RATE = 0.98
 """What is kept, from one stretch to the next, of the fastest rate seen: a limit may have been lowered."""
 
+BLIND_UNTIL_DISPROVED = 3
+"""After how many such calls in a row that are served what is told holds no more, until a call is refused."""
+
 STRETCH_SECONDS = 1.0
 """How far apart two answers lie from which a rate is reckoned: what is left is told in whole numbers."""
 
@@ -46,6 +49,7 @@ class Allowance:
         rate: what flows in, a second, at least.
         level: what is left, at `at`; infinite: nothing was told yet.
         at: when that was, in seconds on the caller's clock.
+        is_disproved: whether what is told is not held to: calls were served again and again with nothing left for them.
     """
 
     def __init__(self, *, reserve: float = 0.0) -> None:
@@ -58,6 +62,8 @@ class Allowance:
         self.rate = 0.0
         self.level = math.inf
         self.at = -math.inf
+        self.is_disproved = False
+        self._blind = 0
         self._reserve = reserve
         self._used = 0.0
         self._corrected = 0.0
@@ -86,6 +92,7 @@ class Allowance:
         if position <= self._position:
             return False
         self._position = position
+        self._see_blind(is_refused=is_refused)
         is_new = fact.limit is not None and fact.limit != self.limit
         if is_new:
             self.limit, self.rate, self._stretch = fact.limit, 0.0, None
@@ -100,11 +107,10 @@ class Allowance:
 
     def wait_for(self, cost: float, now: float) -> float:
         """Return how long until `cost` may be sent, in seconds; 0: at once. It is at most `LONGEST_BLIND_SECONDS`."""
-        if self.level == math.inf:
+        if self.level == math.inf or self.is_disproved:
             return 0.0
         self._fill(now)
-        needed = cost + self._reserve
-        missing = (needed if self.limit is None else min(needed, self.limit)) - self.level
+        missing = self._missing(cost)
         if missing <= 1e-9:
             return 0.0
         by_rate = missing / self.rate if self.rate > 0 else math.inf
@@ -116,10 +122,21 @@ class Allowance:
         if self.level == math.inf:
             return Reckoning(self._used, None, 0.0)
         self._fill(now)
+        self._blind = self._blind + 1 if self._missing(cost) > 1e-9 and now >= self._asks_at else 0
         self.level -= cost
         if now >= self._asks_at:
             self._asks_at = now + LONGEST_BLIND_SECONDS
         return Reckoning(self._used, self.level, self._corrected)
+
+    def _missing(self, cost: float) -> float:
+        needed = cost + self._reserve
+        return (needed if self.limit is None else min(needed, self.limit)) - self.level
+
+    def _see_blind(self, *, is_refused: bool) -> None:
+        if is_refused:
+            self._blind, self.is_disproved = 0, False
+        elif self._blind >= BLIND_UNTIL_DISPROVED:
+            self.is_disproved = True
 
     def _fill(self, now: float) -> None:
         whole = math.inf if self.limit is None else self.limit

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
+LONGEST_TOLD_SECONDS = 1e9
+"""The longest that is told of, some thirty years: whoever asks for more asks for no more than that."""
+
 
 def parse_retry_after(headers: Mapping[str, str], body: Any, *, now: float) -> float | None:
     """Return how long the other side asks to wait, in seconds, at least 0; None if it does not say, or not readably.
@@ -20,7 +23,7 @@ def parse_retry_after(headers: Mapping[str, str], body: Any, *, now: float) -> f
         _until(headers.get("retry-after"), now),
         *(_number(delay.removesuffix("s"), 1.0) for delay in _delays_in(body)),
     )
-    return next((max(0.0, seconds) for seconds in readings if seconds is not None), None)
+    return next((min(max(0.0, seconds), LONGEST_TOLD_SECONDS) for seconds in readings if seconds is not None), None)
 
 
 def _number(text: str | None, unit: float) -> float | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigurationError, Problem
+from .json_shapes import well_formed
 
 SHOWN_CHARACTERS = 300
 """How much of what a server said is shown in a message."""
@@ -36,7 +37,7 @@ class Server:
         """Return what it said as it may be shown: shortened, and without the key."""
         if self.key:
             said = said.replace(self.key, "[key]")
-        said = " ".join(said.split())
+        said = " ".join(well_formed(said).split())
         return said if len(said) <= SHOWN_CHARACTERS else said[: SHOWN_CHARACTERS - 3] + "..."
 
 

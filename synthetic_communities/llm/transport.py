@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import HttpAnswer
 from .failures import CallError
+from .server import SHOWN_CHARACTERS
+from .unpacking import CannotUnpackError, find_unpacking
 
 if TYPE_CHECKING:
     import httpx
@@ -107,19 +109,29 @@ async def read_body(response: Any, limit: int) -> bytes:
     """Return the body of an httpx or httpx2 response and close it, read to its end or not.
 
     Raises:
-        CallError: it is larger than `limit` bytes, `reply too large`; what is beyond is not read.
+        CallError: it is larger than `limit` bytes, `reply too large`; what is beyond is neither read nor unpacked. Or
+            it is a success and cannot be unpacked, `malformed reply`.
     """
-    parts, size = [], 0
-    is_packed = "content-encoding" in response.headers
     try:
-        # What is not packed need not pass through the unpacking.
-        async for part in response.aiter_bytes() if is_packed else response.stream:
-            size += len(part)
-            if size > limit:
-                raise CallError("reply too large", f"more than {limit} bytes", status=response.status_code)
-            parts.append(part)
+        return await _read_unpacked(response, limit)
+    except CannotUnpackError as error:
+        if response.is_success:
+            raise CallError("malformed reply", str(error), status=response.status_code) from error
+        return b""  # the status says what failed
     finally:
         await response.aclose()
+
+
+async def _read_unpacked(response: Any, limit: int) -> bytes:
+    unpack = find_unpacking(response.headers)
+    parts, size = [], 0
+    async for part in response.stream:
+        if unpack is not None:
+            part = unpack(part, limit - size + 1)
+        size += len(part)
+        if size > limit:
+            raise CallError("reply too large", f"more than {limit} bytes", status=response.status_code)
+        parts.append(part)
     return b"".join(parts)
 
 
@@ -138,11 +150,15 @@ def name_failure(error: BaseException, library: Any) -> CallError | None:
 
     if isinstance(error, CallError):
         return error
-    detail = f"{type(error).__name__}: {error}"
-    if isinstance(error, library.DecodingError):
-        return CallError("malformed reply", detail)
+    detail = f"{type(error).__name__}: {_told_by(error)}"
     if isinstance(error, library.TimeoutException) and not isinstance(error, library.ConnectTimeout):
         return CallError("timeout", detail, is_transient=True)
     if isinstance(error, (library.TransportError, aiohttp.ClientError, RuntimeError, OSError)):
         return CallError("connection", detail, is_transient=True)
     return None
+
+
+def _told_by(error: BaseException) -> str:
+    """Return what an exception says, without the bytes that some repeat in further lines: they may be anything."""
+    said = str(getattr(error, "message", "") or error)
+    return next(iter(said.splitlines()), "")[:SHOWN_CHARACTERS]

@@ -132,6 +132,7 @@ class Minds:
             max_connections=max(MAX_CONNECTIONS, config.max_concurrent),
             requests_per_minute=config.requests_per_minute,
             tokens_per_minute=config.tokens_per_minute,
+            max_reply_bytes=config.max_reply_bytes,
             observe=self._observe,
             observe_limits=self.calls.note_limit,
         )

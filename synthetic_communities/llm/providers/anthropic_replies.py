@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..failures import CallError
-from ..json_shapes import count, dig, well_formed
+from ..json_shapes import count, dig, name_of, well_formed
 from ..model import ModelReply, Stop, Usage
 
 _STOPS: dict[Any, Stop] = {
@@ -36,11 +36,10 @@ def parse_reply(body: Any, asked_for: str) -> ModelReply:
     texts = [dig(block, "text") for block in blocks if dig(block, "type") == "text"]
     if not all(isinstance(text, str) for text in texts):
         raise CallError("malformed reply", "a text block without text", usage=usage)
-    model = dig(body, "model")
     return ModelReply(
         well_formed("".join(texts)),
         stop=_STOPS[reason],
-        model=model if isinstance(model, str) and model else asked_for,
+        model=name_of(body, asked_for),
         usage=usage,
     )
 

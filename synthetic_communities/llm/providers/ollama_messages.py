@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from ..failures import CallError
-from ..json_shapes import count, dig, well_formed
+from ..json_shapes import count, dig, name_of, well_formed
 from ..model import ModelReply, ModelRequest, ReplyFormat, Usage
 from ..thinking import room_for_thinking, strip_thinking
 from .chat_messages import encode, write_messages
@@ -77,11 +77,10 @@ def parse_reply(body: Any, asked_for: str) -> ModelReply:
     text = dig(body, "message", "content")
     if not isinstance(text, str):
         raise CallError("malformed reply", "no message.content", usage=usage)
-    model = dig(body, "model")
     return ModelReply(
         strip_thinking(well_formed(text)),
         stop="cut" if dig(body, "done_reason") == "length" else "end",
-        model=model if isinstance(model, str) and model else asked_for,
+        model=name_of(body, asked_for),
         usage=usage,
     )
 

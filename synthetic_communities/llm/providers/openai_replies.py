@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..failures import CallError
-from ..json_shapes import count, dig, well_formed
+from ..json_shapes import count, dig, name_of, well_formed
 from ..model import ModelReply, Stop, Usage
 from ..thinking import strip_thinking
 
@@ -27,8 +27,7 @@ def parse_reply(body: Any, asked_for: str, *, thinks_in_text: bool) -> ModelRepl
     stop, text = _stop_of(choice, message, usage), _text_of(message, usage)
     if thinks_in_text:
         text = strip_thinking(text)
-    model = dig(body, "model")
-    return ModelReply(text, stop=stop, model=model if isinstance(model, str) and model else asked_for, usage=usage)
+    return ModelReply(text, stop=stop, model=name_of(body, asked_for), usage=usage)
 
 
 def read_usage(body: Any) -> Usage:
