@@ -15,6 +15,9 @@ REACHED, MISSED, NOISY = 0, 1, 3
 ROOM_NEEDED = 0.85
 """What share of two processors has to be free, one for the client and one for the server."""
 
+EXCUSED = 0.1
+"""How much worse than the bare client, as a share of it, a figure may be that the bare client misses too."""
+
 SPREAD_ALLOWED = 0.1
 """How far repetitions may lie apart, as a share of their median, before they contradict each other."""
 
@@ -57,8 +60,11 @@ def find_noise(measured: Measured, figure: Figure, bound: float) -> str:
     if room < ROOM_NEEDED:
         return f"only {room:.0%} of two processors were free"
     control = measured.median(figure.control) if figure.control else None
-    if control is not None and figure.is_worse(control, bound):
-        return f"{figure.control} misses it too"
+    value = measured.median(figure.name)
+    if control is not None and value is not None and figure.is_worse(control, bound):
+        worst = control * (1 - EXCUSED if figure.better == "more" else 1 + EXCUSED)
+        if not figure.is_worse(value, worst):
+            return f"{figure.control} misses it too"
     values = measured.values(figure.name)
     if measure_spread(values) > SPREAD_ALLOWED and not all(figure.is_worse(value, bound) for value in values):
         return f"repetitions lie {measure_spread(values):.0%} apart, and not all of them miss it"
@@ -85,6 +91,6 @@ def choose_status(results: Iterable[Measured], worse: Iterable[str] = ()) -> int
     """
     results, doubts = tuple(results), tuple(worse)
     verdicts = [judged.verdict for measured in results for judged in judge_all(measured)]
-    if "missed" in verdicts or "" in doubts or any(measured.faults or measured.obstacle for measured in results):
+    if {"missed", "not measured"} & set(verdicts) or "" in doubts or any(measured.faults or measured.obstacle for measured in results):
         return MISSED
     return NOISY if "too noisy to tell" in verdicts or doubts else REACHED

@@ -110,8 +110,9 @@ class Measured:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What must not be, each once."""
-        return tuple(dict.fromkeys(fault for sample in self.samples for fault in sample.faults))
+        """What must not be, each once, in either try."""
+        found = [fault for sample in self.samples for fault in sample.faults]
+        return tuple(dict.fromkeys([*found, *(self.other_try.faults if self.other_try else ())]))
 
     def values(self, name: str) -> list[float]:
         """Return the values of a figure, repetition by repetition."""

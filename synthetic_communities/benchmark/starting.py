@@ -51,5 +51,6 @@ def take_starts(plan: StartPlan, tell: Tell) -> Iterator[Sample]:
 
 def _time_process(arguments: Sequence[str]) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=build_environment())
+    environment = {name: value for name, value in build_environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - began

@@ -152,6 +152,7 @@ class _Run:
             self._error = self._error or error
             self._places.close_to(self)
             self._came_to_rest.set()
+        self._note_rest()  # what was started may have been its last, and ended at once: nobody else would note that
 
     def _start(self, *, acts_allowed: bool) -> None:
         task = self.ledger.take(acts_allowed=acts_allowed)
