@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +119,20 @@ class TestJudging:
         assert (measure_spread([]), measure_spread([5.0]), measure_spread([0.0, 0.0])) == (0.0, 0.0, 0.0)
 
 
+def make_only(value: float, **more: Any) -> Measured:
+    """Return a measure with one figure, and that was taken."""
+    return replace(make_measured(value, **more), measure=make_measure(MORE))
+
+
 class TestStatus:
-    reached, missed, noisy = make_measured(10.0), make_measured(9.0), make_measured(9.0, room=(0.5,))
+    reached, missed, noisy = make_only(10.0), make_only(9.0), make_only(9.0, room=(0.5,))
     wrong = Measured(make_measure(BARE), samples=(Sample({"bare": 1.0}, ("somebody was counted twice",)),))
 
     def test_zero_where_all_is_reached(self) -> None:
         assert choose_status([self.reached]) == 0
 
     def test_one_where_something_is_missed_or_wrong_or_could_not_be_taken(self) -> None:
-        for bad in (self.missed, self.wrong, make_measured(obstacle="no network")):
+        for bad in (self.missed, self.wrong, make_measured(obstacle="no network"), make_measured(10.0)):
             assert choose_status([self.reached, bad, self.noisy]) == 1
 
     def test_three_where_it_may_be_noise(self) -> None:
@@ -468,6 +474,38 @@ class TestMeasuring:
         measured = run_measure(make_measure(MORE, take=take), str, tries=2, look=lambda: 1.0)
         assert (measured.faults, measured.other_try) == (("wrong",), None)
 
+    def test_what_is_wrong_in_the_worse_try_is_told_too(self) -> None:
+        tries = iter([Sample({"speed-up": 9.5}), Sample({"speed-up": 9.0}, ("records differ",))])
+        take = lambda tell: iter([next(tries)])  # noqa: E731
+        measured = run_measure(make_measure(MORE, take=take), str, tries=2, look=lambda: 0.5)
+        assert (measured.values("speed-up"), measured.faults) == ([9.5], ("records differ",))
+        assert choose_status([measured]) == 1
+
+    def test_a_try_that_could_not_be_taken_is_not_the_better_one(self) -> None:
+        numbers = count()
+
+        def take(tell: Tell) -> Iterator[Sample]:
+            if next(numbers):
+                raise CannotMeasureError("gone")
+            yield Sample({"speed-up": 9.5})
+
+        measured = run_measure(make_measure(MORE, take=take), str, tries=2, look=lambda: 1.0)
+        assert (measured.values("speed-up"), measured.other_try and measured.other_try.obstacle) == ([9.5], "gone")
+
+    def test_the_try_that_misses_fewer_figures_is_the_better_one(self) -> None:
+        take = take_these({"speed-up": 9.9, "cost": 1.0}, {"speed-up": 9.95, "cost": 5.0})
+        measured = run_measure(make_measure(MORE, LESS, take=take), str, tries=2, look=lambda: 1.0)
+        assert measured.values("speed-up") == [9.9]
+
+    def test_whatever_breaks_a_measure_the_next_is_taken_and_what_it_yielded_is_kept(self) -> None:
+        def take(tell: Tell) -> Iterator[Sample]:
+            yield Sample({"speed-up": 11.0})
+            raise ExceptionGroup("several", [ConnectionResetError("reset by peer")])
+
+        measured = run_measure(make_measure(MORE, take=take), str, tries=2, look=lambda: 1.0)
+        assert measured.values("speed-up") == [11.0]
+        assert measured.obstacle.startswith("ExceptionGroup: several")
+
     def test_why_a_measure_cannot_be_taken_is_kept(self) -> None:
         def take(tell: Tell) -> Iterator[Sample]:
             raise CannotMeasureError("there is no such thing here")
@@ -502,11 +540,12 @@ class TestReport:
         worse = find_worse([missed, noisy], {("some", "speed-up"): 20.0}, 0.15)
         table = build_table([missed, noisy, make_measured(obstacle="no server")], MACHINE, worse).splitlines()
         free = "only 20% of two processors were free"
-        assert table[-7:] == [
+        assert table[-8:] == [
             "WRONG: some: Ann was asked twice",
             "MISSED: some: speed-up",
             "MISSED: some: cost",
             f"TOO NOISY TO TELL: some: speed-up was missed, and {free}",
+            "NOT MEASURED: some: cost",
             "NOT MEASURED: some: no server",
             "WORSE: some: speed-up is 1.00x, and was 20.00x",
             f"TOO NOISY TO TELL: some: speed-up is 9.00x, and was 20.00x; {free}",
@@ -566,7 +605,20 @@ class TestCommand:
         with pytest.raises(KeyboardInterrupt):
             run([self.good, broken], Wanted(json_file=tmp_path / "told.json"))
         assert list(load_baseline(tmp_path / "told.json")) == [("good", "speed-up")]
-        assert "Broken off: 1 of 2 measures were taken." in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "Broken off: 1 of 2 measures were taken." in told
+        assert "NOT MEASURED: broken: broken off before it" in told
+
+    def test_a_file_that_cannot_be_written_at_the_end_costs_no_other(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        wanted = Wanted(json_file=tmp_path / "gone" / "told.json", markdown_file=tmp_path / "told.md")
+        assert run([self.good], wanted) == 1
+        assert (tmp_path / "told.md").exists()
+        assert "told.json cannot be written: No such file or directory" in capsys.readouterr().err
+
+    def test_a_baseline_of_other_measures_is_no_success(self) -> None:
+        assert run([self.good], Wanted(baseline={("another", "speed-up"): 1.0})) == 1
 
     def test_names_are_listed(self) -> None:
         listed = CliRunner().invoke(benchmark, ["--list"])
@@ -581,6 +633,9 @@ class TestCommand:
             ("{}", ["--baseline", "given"], "given does not hold what --json writes"),
             ("colour: red", ["--config", "given"], "colour"),
             (None, ["--tolerance", "2"], "--tolerance"),
+            ('{"format_version": 1, "measures": []}', ["--baseline", "given"], "given is of format version 1"),
+            (None, ["--quick", "--only", "start"], "choose different measures"),
+            (None, ["--only", "start", "--json", "none/told.json"], "none/told.json cannot be written"),
         ],
     )
     def test_wrong_usage_is_2_and_measures_nothing(

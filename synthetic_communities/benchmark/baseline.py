@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .judging import find_noise
-from .measures import Figure, Measured
+from .measures import FORMAT_VERSION, Figure, Measured
 
 Baseline = Mapping[tuple[str, str], float]
 """Name of a measure and of a figure to the median of an earlier run."""
@@ -40,7 +40,8 @@ def load_baseline(path: Path) -> Baseline:
         OSError: it cannot be read.
     """
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["measures"]
+        told = json.loads(path.read_text(encoding="utf-8"))
+        rows, version = told["measures"], told["format_version"]
         found = {
             (row["name"], figure["name"]): float(figure["median"])
             for row in rows
@@ -49,6 +50,8 @@ def load_baseline(path: Path) -> Baseline:
         }
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} does not hold what --json writes: {error!r}") from error
+    if version != FORMAT_VERSION:
+        raise ValueError(f"{path} is of format version {version!r}, and {FORMAT_VERSION} is read here; measure anew")
     if not all(map(math.isfinite, found.values())):
         raise ValueError(f"{path} holds a ratio that is no number")
     return found

@@ -1,5 +1,6 @@
 """The command line of the benchmark."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import click
 from ..errors import ConfigurationError
 from ..simulation.gathering import load_config
 from .baseline import Baseline, Worse, count_shared, find_worse, load_baseline
-from .judging import choose_status
+from .judging import MISSED, choose_status
 from .machine import describe_machine, measure_room
 from .measures import Measure, Measured, build_measure
 from .measuring import run_measure
@@ -79,6 +80,8 @@ def benchmark(
     if lists:
         click.echo("".join(f"{measure.name:20}{measure.title}\n" for measure in EVERYTHING.values()), nl=False)
         return
+    _check_writable(json_file, "--json")
+    _check_writable(markdown_file, "--markdown")
     measures = [*choose_measures(names, quick=quick), *_read_own(config_file)]
     wanted = Wanted(
         json_file=json_file,
@@ -94,14 +97,25 @@ def choose_measures(names: Sequence[str], *, quick: bool) -> tuple[Measure, ...]
     """Return what is to be measured.
 
     Raises:
-        click.BadParameter: there is no measure of that name.
+        click.UsageError: there is no measure of that name, or two choices contradict each other.
     """
     unknown = [name for name in names if name not in EVERYTHING]
     if unknown:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(EVERYTHING)}", param_hint="--only")
+    if names and quick:
+        raise click.UsageError("--quick and --only choose different measures; give one of them")
     if names:
-        return tuple(EVERYTHING[name] for name in names)
+        return tuple(EVERYTHING[name] for name in dict.fromkeys(names))
     return QUICK if quick else FULL
+
+
+def _check_writable(file: Path | None, option: str) -> None:
+    """Find out now, and not after an hour."""
+    try:
+        if file is not None:
+            file.open("a").close()
+    except OSError as error:
+        raise click.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint=option) from error
 
 
 def _read_own(file: Path | None) -> list[Measure]:
@@ -111,7 +125,8 @@ def _read_own(file: Path | None) -> list[Measure]:
         plan = OwnPlan(load_config(file))
     except ConfigurationError as error:
         raise click.BadParameter(str(error), param_hint="--config") from error
-    return [build_measure("own", f"the run of {file.name}, replies of 1 s", plan, list_own_figures, take_own)]
+    digest = hashlib.blake2b(repr(plan.config).encode(), digest_size=4).hexdigest()
+    return [build_measure(f"own-{digest}", f"the run of {file.name}, replies of 1 s", plan, list_own_figures, take_own)]
 
 
 def _read_baseline(file: Path | None) -> Baseline | None:
@@ -134,9 +149,12 @@ def run_benchmark(measures: Sequence[Measure], wanted: Wanted, *, look: Callable
     finally:
         if len(results) < len(measures):
             click.echo(f"Broken off: {len(results)} of {len(measures)} measures were taken.")
+        results += [Measured(each, samples=(), obstacle="broken off before it") for each in measures[len(results) :]]
         worse = find_worse(results, wanted.baseline or {}, wanted.tolerance)
-        show_results(results, worse, machine, when, wanted)
-    return choose_status(results, (each.noise for each in worse))
+        is_kept = show_results(results, worse, machine, when, wanted)
+    compared = wanted.baseline is None or count_shared(results, wanted.baseline) > 0
+    status = choose_status(results, (each.noise for each in worse))
+    return status if is_kept and compared else MISSED
 
 
 def _tell(line: str) -> None:
@@ -145,16 +163,24 @@ def _tell(line: str) -> None:
 
 def show_results(
     results: Sequence[Measured], worse: Sequence[Worse], machine: Mapping[str, Any], when: str, wanted: Wanted
-) -> None:
-    """Print the table, and write the files that are wanted."""
+) -> bool:
+    """Print the table, write the files that are wanted, and say whether all of them could be."""
     click.echo(build_table(results, machine, worse), nl=False)
     if wanted.baseline is not None:
         click.echo(f"{count_shared(results, wanted.baseline)} ratios were held against the baseline.")
-    if wanted.json_file is not None:
-        told = json.dumps(build_json(results, machine, when, worse), indent=2)
-        wanted.json_file.write_text(told + "\n", encoding="utf-8")
-    if wanted.markdown_file is not None:
-        wanted.markdown_file.write_text(build_markdown(results, machine, worse), encoding="utf-8")
+    told = json.dumps(build_json(results, machine, when, worse), indent=2) + "\n"
+    files = {wanted.json_file: told, wanted.markdown_file: build_markdown(results, machine, worse)}
+    kept = [_write(path, text) for path, text in files.items() if path is not None]
+    return all(kept)
+
+
+def _write(path: Path, text: str) -> bool:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        _tell(f"{path} cannot be written: {error.strerror}")
+        return False
+    return True
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from ..game_engine import GameEngine
 from ..mediator import CandidateStatement, DebateTranscript, Question
 from ..minds.base import Mind
 from ..population import Population
+from .towns import without_model
 
 TURNS = 2
 
@@ -20,7 +21,7 @@ _STATEMENT = (
 
 def build_population(config: Config, mind: Mind, asked: int | None = None) -> Population:
     """Return the first `asked` people of a configuration, all by default, who have heard a debate on every topic."""
-    population = GameEngine.from_config(config.changed(model=None, candidate_model=None), model=mind).population
+    population = GameEngine.from_config(without_model(config), model=mind).population
     del population.personas[asked if asked is not None else config.population_size :]
     cards = build_candidate_cards(config)
     for index, topic in enumerate(build_topics(config)):

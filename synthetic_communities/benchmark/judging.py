@@ -91,6 +91,10 @@ def choose_status(results: Iterable[Measured], worse: Iterable[str] = ()) -> int
     """
     results, doubts = tuple(results), tuple(worse)
     verdicts = [judged.verdict for measured in results for judged in judge_all(measured)]
-    if {"missed", "not measured"} & set(verdicts) or "" in doubts or any(measured.faults or measured.obstacle for measured in results):
+    if (
+        {"missed", "not measured"} & set(verdicts)
+        or "" in doubts
+        or any(measured.faults or measured.obstacle for measured in results)
+    ):
         return MISSED
     return NOISY if "too noisy to tell" in verdicts or doubts else REACHED

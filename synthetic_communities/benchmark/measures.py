@@ -54,6 +54,9 @@ class Sample:
     faults: tuple[str, ...] = ()
 
 
+FORMAT_VERSION = 2
+"""Version of the JSON that holds what was measured."""
+
 P = TypeVar("P")
 Take = Callable[[Tell], Iterable[Sample]]
 

@@ -5,9 +5,7 @@ from typing import Any
 
 from .baseline import Worse
 from .judging import Judged, judge_all
-from .measures import Figure, Measured
-
-FORMAT_VERSION = 2
+from .measures import FORMAT_VERSION, Figure, Measured
 
 HEADER = ("measure", "figure", "median", "lowest - highest", "n", "compared to", "has to reach", "")
 _RIGHT = {HEADER.index("median"), HEADER.index("lowest - highest"), HEADER.index("n")}
@@ -110,6 +108,8 @@ def _list_faults(measured: Measured) -> Iterator[str]:
     for judged in judge_all(measured):
         if judged.verdict == "missed":
             yield f"MISSED: {name}: {judged.figure.name}"
+        elif judged.verdict == "not measured" and not measured.obstacle:
+            yield f"NOT MEASURED: {name}: {judged.figure.name}"
         elif judged.verdict == "too noisy to tell":
             yield f"TOO NOISY TO TELL: {name}: {judged.figure.name} was missed, and {judged.why}"
 

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
+from ..configuration.settings import SETTINGS
 from ..scenario.people import build_people, format_person
+
+NO_MODEL = {"model": None, "candidate_model": None}
 
 PEOPLE_SEED = 1
 """The bundled people are the first of these."""
@@ -70,6 +73,11 @@ def build_config(town: Town, folder: Path, *, seed: int, **changes: Any) -> Conf
         max_concurrent=town.limit,
         **changes,
     )
+
+
+def without_model(config: Config) -> Config:
+    """Return settings that name no model, nor anything only a model takes: the mind is put there beside them."""
+    return config.changed(**{setting.name: None for setting in SETTINGS if setting.models_only}, **NO_MODEL)
 
 
 def _with_positions_on(debated: set[str], candidate: dict[str, Any]) -> dict[str, Any]:

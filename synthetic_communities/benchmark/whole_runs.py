@@ -23,6 +23,7 @@ from ..testing.server.wire import SLEPT
 from .bare import KEY
 from .bounds import measure_bound, measure_critical_path
 from .timing import Timed, time_action
+from .towns import without_model
 
 OPENAI = "openai:gpt-5-mini"
 
@@ -101,7 +102,7 @@ def build_loopback_mind(name: str, server: LoopbackServer, config: Config, *, tr
 
 def build_engine(config: Config, mind: Mind, folder: Path) -> GameEngine:
     """Return an engine that is ready to run in a folder, in which everybody thinks with this mind."""
-    engine = GameEngine.from_config(config.changed(model=None, candidate_model=None), model=mind)
+    engine = GameEngine.from_config(without_model(config), model=mind)
     engine.initialize_simulation_output(folder)
     return engine
 

@@ -1,7 +1,9 @@
 """Lines that wait to be written: put away as they come, taken out in the order they belong."""
 
+import errno
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 from itertools import islice
 from operator import le
@@ -56,9 +58,10 @@ class Spool:
             yield from _read(self._file, self._ends[first], self._ends[last + 1])
 
     def close(self) -> None:
-        """Drop everything."""
+        """Drop everything; what the system could not take of it is of no use to anybody."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
     def _open_file(self) -> IO[bytes]:
         self._file = TemporaryFile(dir=self._directory)  # noqa: SIM115
@@ -73,6 +76,8 @@ def _read(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
     file.seek(start)
     while start < end:
         piece = file.read(min(CHUNK_BYTES, end - start))
+        if not piece:
+            raise OSError(errno.EIO, "what was put away on the disk is not there any more")
         start += len(piece)
         yield piece
 

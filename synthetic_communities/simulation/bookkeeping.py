@@ -92,7 +92,7 @@ class Bookkeeping:
             self._add(CONVERSATIONS, task, rows.turn_row(task, place.conversation, place.number, outcome))
 
     def _note_post(self, task: Task, outcome: Outcome[Any]) -> None:
-        feed = self._events.shown_to_posters[task.epoch, task.about]
+        feed = self._events.shown_to_posters.pop((task.epoch, task.about))
         if feed:
             self._add(EXPOSURES, task, rows.exposure_row(task, "post", [post.id for post in feed], []))
 
@@ -147,6 +147,7 @@ class Bookkeeping:
             for post_id, reaction in reactions[who].by_post.items()
         )
         self._events.feed_at_end[task.epoch] = build_pool(map(as_feed_post, platform.posts))
+        del self._events.feed_to_react_to[task.epoch]
         self._events.affinities_at_end.pop(task.epoch - 1)  # whoever sees those has seen them: this gate waited for all
         if task.epoch + 1 < self._stage.config.num_epochs:
             self._events.affinities_at_end[task.epoch] = platform.measure_affinities()
@@ -166,6 +167,7 @@ class Bookkeeping:
             "failures": [row for _, row in sorted(self._failures.pop(epoch, []), key=lambda item: item[0])],
         }
         self._recorder.write_epoch(epoch, before, after)
+        del self._events.feed_at_end[epoch - 1]  # who read it has read it: this waited for all of the epoch
 
     def _write_ballots(self, task: Task, outcome: Outcome[Any]) -> None:
         for who in self._events.ballots and self._people:
