@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import json
 import time
 import tracemalloc
@@ -200,6 +201,15 @@ class TestCalls:
         assert told in failures[0].detail
         assert len(failures[0].detail) < 400
 
+    def test_what_a_server_says_is_shown_shortened_and_without_halves_of_characters(self, name: str) -> None:
+        async def answer(peer: Peer) -> None:
+            said = "\ud800" + "x" * 10_000
+            await peer.answer(json.dumps({"error": {"message": said}}).encode(), status="500 Out of order")
+
+        with BadServer(answer) as server:
+            failures = fail_twice(connect(server, name))
+        assert [each.detail for each in failures] == ["\ufffd" + "x" * 296 + "..."] * 2
+
     def test_what_is_no_http_is_not_repeated(self, name: str) -> None:
         async def answer(peer: Peer) -> None:
             await peer.send(f"SSH-2.0 {KEY}\r\n".encode())
@@ -292,8 +302,9 @@ class TestCalls:
 
     def test_others_do_not_wait_for_one_that_is_not_answered(self, name: str) -> None:
         async def answer(peer: Peer) -> None:
-            await (say_hardly_anything(peer) if len(server.asks) == 1 else peer.answer())
+            await (say_hardly_anything(peer) if next(turns) == 0 else peer.answer())
 
+        turns = itertools.count()
         ended: list[str] = []
 
         async def ask_one(model: Model, number: int) -> None:
