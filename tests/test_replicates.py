@@ -21,11 +21,12 @@ from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
 from synthetic_communities.domain.chance import Chance
 from synthetic_communities.domain.outcome import Failed
-from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
+from synthetic_communities.errors import ConfigurationError, Problem, RecordError, UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.offline.mind import OfflineMind
 from synthetic_communities.minds.views import ChatTurnView, View
+from synthetic_communities.report.replicate_lines import has_no_count
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.runs.directory import METADATA
 from synthetic_communities.simulation.watching import Moment
@@ -482,6 +483,15 @@ class TestCommand:
             f"What is recorded stands in {folder}: nothing that can be shown yet.",
         ]
 
+    def test_a_configuration_refused_late_leaves_no_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any) -> None:
+            raise ConfigurationError([Problem("topics", "something is wrong with them")])
+
+        monkeypatch.setattr(game_engine, "refuse_problems", refuse)
+        result = call("run", "--replicates", "2", *SMALL)
+        assert (result.exit_code, result.stderr) == (2, "Error: topics: something is wrong with them\n")
+        assert list(Path("out").iterdir()) == []
+
     def test_a_folder_that_cannot_be_made_is_wrong_usage(self) -> None:
         Path("taken").write_text("", encoding="utf-8")
         result = call("run", "--replicates", "2", "--output", "taken/inside")
@@ -509,6 +519,12 @@ class TestCommand:
             said = "Nothing could be counted in any run: nobody answered when asked to vote." in told.stderr
             assert said == (status == 1)
             assert told.stdout
+
+    @pytest.mark.parametrize(("kind", "nothing"), [("not_asked", False), ("unrecorded", False), ("refused", True)])
+    def test_who_was_not_asked_gave_no_wrong_answer(self, kind: str, nothing: bool) -> None:
+        lines = [{"ballots": {"noor": 0}, "not_chosen": {"abstained": 0, kind: 4}}, {"ballots": None}]
+        assert has_no_count(lines) == nothing
+        assert not has_no_count([*lines, {"ballots": {"noor": 0}, "not_chosen": {"abstained": 1}}])
 
     def test_where_nobody_can_vote_nothing_is_amiss(self, tmp_path: Path) -> None:
         runs = GameEngine.run_replicates(bundled(population_size=0), 2, base_dir=tmp_path)
