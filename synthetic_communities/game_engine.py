@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .candidate import Candidate
+from .cast.arguments import check_count
 from .config import Config, build_topics
 from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .engine.runner import Places
 from .engine.together import run_together
-from .errors import UsageError
+from .errors import RecordError, UsageError
 from .late import Late
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
@@ -28,7 +29,7 @@ from .notebook.showing import at_home_in_notebook
 from .persona import Persona
 from .population import Population
 from .report.result import SimulationResult
-from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
+from .runs.directory import EPOCHS, FINAL_VOTE, REPLICATES, make_run_directory, write_json
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
 from .simulation.failed_calls import FailedCalls
 from .simulation.files import write_config, write_metadata, write_usage
@@ -37,7 +38,7 @@ from .simulation.forecasting import forecast_run
 from .simulation.gathering import build_candidates, gather_people, load_config
 from .simulation.many import Together, make_replicates_folder, plan_replicates
 from .simulation.minds import Minds, foresee_run
-from .simulation.progress import describe_interruption
+from .simulation.progress import describe_interrupted_replicates, describe_interruption
 from .simulation.recorder import Recorder
 from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
@@ -241,6 +242,7 @@ class GameEngine:
 
         Raises:
             ConfigurationError: everything wrong with the first configuration in which something is; nothing has run.
+            UsageError: `max_concurrent` is no whole number from 1 up.
             OSError: a run directory cannot be made.
         """
         return run_sync(
@@ -260,6 +262,7 @@ class GameEngine:
         observer: Callable[[Moment], None] | None = None,
     ) -> list[SimulationResult]:
         """As `run_many`; when one run fails or this is cancelled, all are, and the epochs that had ended stand."""
+        _check_limit(max_concurrent)
         engines = [cls.from_config(config, model) for config in configs]
         return await cls._run_together(engines, max_concurrent, Path(base_dir), observer)
 
@@ -273,11 +276,13 @@ class GameEngine:
         max_concurrent: int | None = None,
         model: str | Mind | None = None,
         base_dir: str | Path = "data/simulation",
+        folder: str | Path | None = None,
         observer: Callable[[Moment], None] | None = None,
     ) -> "Replicates":
         """Run one configuration `n` times side by side, and return what came of it.
 
         Every replicate has chance of its own, over the same people and opening opinions; the first is what `run` does.
+        Where one fails or Ctrl-C ends them, all end, and their folder can be read as far as they came.
 
         Args:
             config: a YAML file, or a configuration.
@@ -286,20 +291,78 @@ class GameEngine:
             max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
             model: what everybody thinks with; None: what the configuration names.
             base_dir: where the folder is made that holds the run directories.
+            folder: an empty folder that is there to hold them; None: it is made in `base_dir`.
             observer: called with every step forward, all runs taken together; None: as for a single run.
 
         Raises:
             ConfigurationError: everything wrong with the configuration; nothing has run.
-            UsageError: `n` is below 1.
+            UsageError: `n` or `max_concurrent` is no whole number from 1 up.
             OSError: a directory cannot be made.
+            KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
         """
-        engines = [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
-        folder = make_replicates_folder(base_dir)
+        engines = cls._build_replicates(config, n, resample, max_concurrent, model)
+        running = cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
         try:
-            results = run_sync(cls._run_together(engines, max_concurrent, folder, observer))
+            return run_sync(running, twin="GameEngine.run_replicates_async")
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"what is recorded of the runs so far stands in {folder}") from None
-        return replicates.write_replicates(folder, results)
+            if engines[0].simulation_dir is None:
+                raise
+            raise KeyboardInterrupt(describe_interrupted_replicates(engines[0].simulation_dir.parent)) from None
+
+    @classmethod
+    async def run_replicates_async(
+        cls,
+        config: str | Path | Config,
+        n: int,
+        *,
+        resample: bool = False,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        folder: str | Path | None = None,
+        observer: Callable[[Moment], None] | None = None,
+    ) -> "Replicates":
+        """As `run_replicates`; when cancelled, all runs are, and their folder can be read as far as they came."""
+        engines = cls._build_replicates(config, n, resample, max_concurrent, model)
+        return await cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
+
+    @classmethod
+    def _build_replicates(
+        cls,
+        config: str | Path | Config,
+        n: int,
+        resample: bool,
+        max_concurrent: int | None,
+        model: str | Mind | None,
+    ) -> list[Self]:
+        _check_limit(max_concurrent)
+        return [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
+
+    @classmethod
+    async def _run_replicates(
+        cls,
+        engines: Sequence["GameEngine"],
+        max_concurrent: int | None,
+        base_dir: Path,
+        folder: str | Path | None,
+        observer: Callable[[Moment], None] | None,
+    ) -> "Replicates":
+        place = Path(folder) if folder is not None else make_replicates_folder(base_dir)
+
+        def write() -> None:
+            made = [(each.config.replicate, each.simulation_dir) for each in engines if each.simulation_dir]
+            replicates.write_replicates(place, made)
+
+        try:
+            await cls._run_together(engines, max_concurrent, place, observer)
+        except BaseException as error:
+            try:
+                write()
+            except (OSError, RecordError) as another:  # why the runs ended is what is told
+                error.add_note(f"not all of them stand in {place / REPLICATES}: {another}")
+            raise
+        write()
+        return replicates.Replicates(place)
 
     @staticmethod
     async def _run_together(
@@ -456,3 +519,8 @@ class GameEngine:
         for c in self.candidates:
             digest.update(f"{id(c)} {c.id} {c.name} {c.character}\x1f".encode("utf-8", "backslashreplace"))
         return digest.digest()
+
+
+def _check_limit(max_concurrent: int | None) -> None:
+    if max_concurrent is not None:
+        check_count("max_concurrent", max_concurrent, 1)

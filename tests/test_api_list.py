@@ -121,7 +121,7 @@ NEW_SETTINGS = {
 }
 
 VERBS = {
-    GameEngine: ("run", "run_many", "conduct_final_vote"),
+    GameEngine: ("run", "run_many", "run_replicates", "conduct_final_vote"),
     Population: (
         "update_beliefs_from_debate",
         "update_beliefs_from_chat",

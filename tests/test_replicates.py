@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import re
+import signal
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from synthetic_communities import game_engine
 from synthetic_communities.cast.community import Community
 from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
 from synthetic_communities.domain.chance import Chance
 from synthetic_communities.domain.outcome import Failed
-from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
+from synthetic_communities.errors import ConfigurationError, Problem, RecordError, UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.minds.llm.mind import LLMMind
+from synthetic_communities.minds.offline.mind import OfflineMind
 from synthetic_communities.minds.views import ChatTurnView, View
+from synthetic_communities.report.replicate_lines import has_no_count
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.runs.directory import METADATA
 from synthetic_communities.simulation.watching import Moment
+from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
@@ -125,6 +133,12 @@ class TestMany:
         GameEngine.run_many([bundled()], base_dir=tmp_path, observer=alone.append)
         assert moments[-1].total > alone[-1].total
 
+    @pytest.mark.parametrize("wrong", [0, -1, 1.5, "3", True])
+    def test_a_limit_that_is_none_is_refused(self, wrong: Any, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=rf"^max_concurrent is {wrong!r}; give a whole number, at least 1$"):
+            GameEngine.run_many([bundled()], max_concurrent=wrong, base_dir=tmp_path / "runs")
+        assert not (tmp_path / "runs").exists()
+
 
 class TestReplicates:
     def test_people_and_opening_opinions_are_the_same_and_the_rest_is_not(self, tmp_path: Path) -> None:
@@ -202,10 +216,32 @@ class TestReplicates:
         failed = next(row for row in runs.spreads if (row["group"], row["of"]) == ("not_chosen", "failed"))
         assert (failed["mean"], failed["lowest"], failed["highest"]) == (PEOPLE, PEOPLE, PEOPLE)
 
-    @pytest.mark.parametrize("n", [0, -1])
-    def test_none_is_no_number_of_runs(self, n: int, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="replicates are none"):
-            GameEngine.run_replicates(bundled(), n, base_dir=tmp_path)
+    @pytest.mark.parametrize("wrong", [0, -1, 1.5, "3", True])
+    @pytest.mark.parametrize("name", ["n", "max_concurrent"])
+    def test_what_is_no_number_is_refused(self, name: str, wrong: Any, tmp_path: Path) -> None:
+        given = {"n": 2, "base_dir": tmp_path / "runs", name: wrong}
+        with pytest.raises(UsageError, match=rf"^{name} is {wrong!r}; give a whole number, at least 1$"):
+            GameEngine.run_replicates(bundled(), **given)
+        assert not (tmp_path / "runs").exists()
+
+    def test_their_numbers_are_those_of_their_configurations(self, tmp_path: Path) -> None:
+        runs = GameEngine.run_replicates(bundled(replicate=5), 2, base_dir=tmp_path)
+        assert [row["replicate"] for row in runs.rows] == [5, 6]
+        assert ["replicate: 5" in (run.path / "config.yaml").read_text("utf-8") for run in runs] == [True, False]
+
+    def test_they_can_be_awaited_and_go_to_a_folder_there_is(self, tmp_path: Path) -> None:
+        running = GameEngine.run_replicates_async(bundled(), 2, model=ScriptedMind(), folder=tmp_path)
+        runs = run_in_virtual_time(running)
+        assert (runs.path, len(runs), {run.path.parent for run in runs}) == (tmp_path, 2, {tmp_path})
+
+    def test_inside_a_running_community_the_twin_is_named_and_nothing_is_made(self, tmp_path: Path) -> None:
+        class Repeating(ScriptedMind):
+            async def answer(self, view: View) -> Any:
+                GameEngine.run_replicates(bundled(), 2, base_dir=tmp_path / "inner")
+
+        with pytest.raises(UsageError, match=r"await GameEngine\.run_replicates_async\(\) instead"):
+            GameEngine.run_replicates(bundled(), 1, model=Repeating(), base_dir=tmp_path / "outer")
+        assert not (tmp_path / "inner").exists()
 
     def test_nothing_is_made_where_the_configuration_is_wrong(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError):
@@ -220,6 +256,118 @@ class TestReplicates:
         (tmp_path / "replicates.jsonl").write_text('{"format_version": 9}\n', encoding="utf-8")
         with pytest.raises(RecordError, match=r"replicates.jsonl:1 is of format version 9"):
             Replicates(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (None, "something lacks its run"),
+            ({"run": 5}, "run cannot be 5"),
+            ({"run": ".."}, r"run cannot be '\.\.'"),
+            ({"run": "../elsewhere"}, "run cannot be '../elsewhere'"),
+            ({"run": ""}, "run cannot be ''"),
+            ({"run": "a\0"}, "run cannot be 'a"),
+            ({"format_version": True}, "format_version cannot be True"),
+            ({"replicate": "0"}, "replicate cannot be '0'"),
+            ({"status": 1}, "status cannot be 1"),
+            ({"people": None}, "people cannot be None"),
+            ({"ballots": []}, "ballots cannot be"),
+            ({"ballots": {"noor": "many"}}, "noor cannot be 'many'"),
+            ({"not_chosen": {"failed": 0.5}}, "failed cannot be 0.5"),
+            ({"topics": {"rents": 1}}, "rents cannot be 1"),
+            ({"topics": {"rents": {"before": {"mean": 0, "deviation": 0}}}}, "something lacks its after"),
+            ({"topics": {"rents": {"before": {"mean": 2, "deviation": 0}, "after": {}}}}, "mean cannot be 2"),
+        ],
+    )
+    def test_a_garbled_line_is_told_with_its_place(
+        self, change: dict[str, Any] | None, said: str, tmp_path: Path
+    ) -> None:
+        runs = GameEngine.run_replicates(bundled(population_size=2, num_epochs=1), 2, base_dir=tmp_path)
+        garbled = {"format_version": 1} if change is None else {**runs.rows[1], **change}
+        file = runs.path / "replicates.jsonl"
+        file.write_text(f"{json.dumps(runs.rows[0])}\n{json.dumps(garbled)}\n", encoding="utf-8")
+        with pytest.raises(RecordError, match=rf"replicates\.jsonl:2: {said}"):
+            Replicates(runs.path)
+
+
+class Ending(ScriptedMind):
+    """Breaks off the second replicate at its ballot, long after the others have come to their end."""
+
+    def __init__(self, stop: Callable[[], None], *, slow_seconds: float = 1000.0) -> None:
+        super().__init__(delay_seconds=lambda view: slow_seconds if view.chance.replicate == 1 else 0.0)
+        self.stop = stop
+
+    async def answer(self, view: View) -> Any:
+        answer = await super().answer(view)
+        if view.chance.replicate == 1 and view.key.startswith("ballot/"):
+            self.stop()
+        return answer
+
+
+def break_off() -> None:
+    """Stop a run as a mistake does."""
+    raise UsageError("the mind is used wrongly")
+
+
+class TestBrokenOff:
+    def break_the_second(self, folder: Path) -> Replicates:
+        running = GameEngine.run_replicates_async(
+            bundled(), 3, model=Ending(break_off), max_concurrent=100, folder=folder
+        )
+        with pytest.raises(UsageError, match="used wrongly"):
+            run_in_virtual_time(running)
+        return Replicates(folder)
+
+    def test_every_run_has_its_line(self, tmp_path: Path) -> None:
+        runs = self.break_the_second(tmp_path)
+        assert [(row["replicate"], row["status"]) for row in runs.rows] == [
+            (0, "complete"),
+            (1, "failed"),
+            (2, "complete"),
+        ]
+        assert [row["status"] for row in runs.rows] == [run.measured["status"] for run in runs]
+
+    def test_the_table_is_of_the_complete_and_says_so(self, tmp_path: Path) -> None:
+        runs = self.break_the_second(tmp_path)
+        lines = runs.summary().splitlines()
+        assert lines[0].endswith("2 of 3 runs complete.")
+        assert lines[-2:] == ["The numbers are of the complete runs alone.", "Fewer than 3 runs give no interval."]
+        assert {row["runs"] for row in runs.spreads} == {2}
+
+    def test_when_cancelled_likewise(self, tmp_path: Path) -> None:
+        async def run_and_cancel() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            mind = Ending(lambda: bool(task.cancel()) and None)
+            await GameEngine.run_replicates_async(bundled(), 3, model=mind, max_concurrent=100, folder=tmp_path)
+
+        with pytest.raises(asyncio.CancelledError):
+            run_in_virtual_time(run_and_cancel())
+        assert [row["status"] for row in Replicates(tmp_path).rows] == ["complete", "interrupted", "complete"]
+
+    def test_what_cannot_be_read_is_left_out_and_the_reason_stays_the_first(self, tmp_path: Path) -> None:
+        def spoil_and_break_off() -> None:
+            (spoilt,) = (path for path in tmp_path.iterdir() if not (path / "usage.json").exists())
+            (spoilt / METADATA).write_text("{", encoding="utf-8")
+            break_off()
+
+        with pytest.raises(UsageError, match="used wrongly") as caught:
+            run_in_virtual_time(
+                GameEngine.run_replicates_async(
+                    bundled(), 3, model=Ending(spoil_and_break_off), max_concurrent=100, folder=tmp_path
+                )
+            )
+        assert [row["replicate"] for row in Replicates(tmp_path).rows] == [0, 2]
+        assert "not all of them stand in" in caught.value.__notes__[0]
+
+    def test_ctrl_c_says_where_they_are_and_how_to_read_them(self, tmp_path: Path) -> None:
+        mind = Ending(lambda: signal.raise_signal(signal.SIGINT), slow_seconds=0.0)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            GameEngine.run_replicates(bundled(), 2, model=mind, base_dir=tmp_path)
+        (folder,) = tmp_path.iterdir()
+        assert f"stands in {folder}; to read it: from " in str(caught.value)
+        assert str(caught.value).endswith(f"import Replicates; runs = Replicates('{folder}')")
+        assert [row["replicate"] for row in Replicates(folder).rows] == [0, 1]
+        assert Replicates(folder).rows[1]["status"] == "interrupted"
 
 
 SMALL = ("--population", "4", "--epochs", "1", "--output", "out")
@@ -285,6 +433,116 @@ class TestCommand:
         assert (result.exit_code, result.stdout) == (2, "")
         assert said in result.stderr
         assert not Path("out").exists()
+
+    def stop_in_the_second(
+        self, monkeypatch: pytest.MonkeyPatch, stop: Callable[[], None]
+    ) -> tuple[Result, Path, list[str]]:
+        """Return what the command says, the folder, and what it says of that, where the second run is stopped."""
+        answer = OfflineMind.answer
+
+        async def answer_or_stop(mind: OfflineMind, view: View) -> Any:
+            if view.chance.replicate == 1 and view.key.startswith("ballot/"):
+                stop()
+            return await answer(mind, view)
+
+        monkeypatch.setattr(OfflineMind, "answer", answer_or_stop)
+        result = call("run", "--replicates", "3", *SMALL)
+        (folder,) = Path("out").iterdir()
+        complete = sum(row["status"] == "complete" for row in Replicates(folder).rows)
+        shown = call("show", str(folder))
+        assert (shown.exit_code, f"; {complete} of 3 runs complete." in shown.stdout) == (0, True)
+        left = [
+            f"What is recorded stands in {folder}",
+            f"{complete} of 3 runs complete.",
+            f"To see it: synthetic-communities show {folder}",
+        ]
+        return result, folder, left
+
+    def test_a_failure_says_where_the_runs_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        result, folder, left = self.stop_in_the_second(monkeypatch, break_off)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.splitlines()[-4:] == ["Error: the runs failed: the mind is used wrongly", *left]
+        assert Replicates(folder).rows[1]["status"] == "failed"
+
+    def test_ctrl_c_says_where_the_runs_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        result, folder, left = self.stop_in_the_second(monkeypatch, lambda: signal.raise_signal(signal.SIGINT))
+        assert (result.exit_code, result.stdout) == (130, "")
+        assert result.stderr.splitlines()[-3:] == [f"Interrupted. {left[0]}", *left[1:]]
+        assert Replicates(folder).rows[1]["status"] == "interrupted"
+
+    def test_a_full_disk_is_no_wrong_usage(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(game_engine, "write_metadata", refuse)
+        result = call("run", "--replicates", "3", *SMALL)
+        (folder,) = Path("out").iterdir()
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.splitlines()[-2:] == [
+            f"Error: the runs failed: [Errno {errno.ENOSPC}] No space left on device",
+            f"What is recorded stands in {folder}: nothing that can be shown yet.",
+        ]
+
+    def test_a_configuration_refused_late_leaves_no_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any) -> None:
+            raise ConfigurationError([Problem("topics", "something is wrong with them")])
+
+        monkeypatch.setattr(game_engine, "refuse_problems", refuse)
+        result = call("run", "--replicates", "2", *SMALL)
+        assert (result.exit_code, result.stderr) == (2, "Error: topics: something is wrong with them\n")
+        assert list(Path("out").iterdir()) == []
+
+    def test_a_folder_that_cannot_be_made_is_wrong_usage(self) -> None:
+        Path("taken").write_text("", encoding="utf-8")
+        result = call("run", "--replicates", "2", "--output", "taken/inside")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.splitlines()[-1] == (
+            "Error: Invalid value for --output: no folder can be made in taken/inside: Not a directory"
+        )
+
+    @pytest.mark.parametrize(("failing", "status"), [((0, 1), 1), ((1,), 0)])
+    def test_where_nothing_could_be_counted_in_any_run_the_status_is_1(
+        self, failing: tuple[int, ...], status: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = OfflineMind.answer
+
+        async def answer_or_fail(mind: OfflineMind, view: View) -> Any:
+            if view.key.startswith("ballot/") and view.chance.replicate in failing:
+                return Failed("timeout")
+            return await answer(mind, view)
+
+        monkeypatch.setattr(OfflineMind, "answer", answer_or_fail)
+        result = call("run", "--replicates", "2", *SMALL)
+        (folder,) = Path("out").iterdir()
+        for told in (result, call("show", str(folder)), call("show", str(folder), "--json")):
+            assert told.exit_code == status
+            said = "Nothing could be counted in any run: nobody answered when asked to vote." in told.stderr
+            assert said == (status == 1)
+            assert told.stdout
+
+    @pytest.mark.parametrize(("kind", "nothing"), [("not_asked", False), ("unrecorded", False), ("refused", True)])
+    def test_who_was_not_asked_gave_no_wrong_answer(self, kind: str, nothing: bool) -> None:
+        lines = [{"ballots": {"noor": 0}, "not_chosen": {"abstained": 0, kind: 4}}, {"ballots": None}]
+        assert has_no_count(lines) == nothing
+        assert not has_no_count([*lines, {"ballots": {"noor": 0}, "not_chosen": {"abstained": 1}}])
+
+    def test_where_nobody_can_vote_nothing_is_amiss(self, tmp_path: Path) -> None:
+        runs = GameEngine.run_replicates(bundled(population_size=0), 2, base_dir=tmp_path)
+        assert call("show", str(runs.path)).exit_code == 0
+
+    def test_a_model_that_was_typed_is_the_reason_and_told_once(self) -> None:
+        call("init", "town")
+        (file,) = Path("town").glob("*.yaml")
+        with LoopbackServer(no_auth=True) as server:
+            settings = f"{file.read_text('utf-8')}\nbase_url: {server.url}/v1\n"
+            file.write_text(settings, encoding="utf-8")
+            result = call("run", str(file), "--model", "vllm:typed", "--replicates", "2", *SMALL)
+        assert result.exit_code == 0, result.output
+        (folder,) = Path("out").iterdir()
+        assert {run.record.mind_because for run in Replicates(folder)} == {"it was named"}
+        assert [line for line in result.stderr.splitlines() if "because" in line] == [
+            "synthetic_communities: vllm:typed, because it was named"
+        ]
 
     def test_one_run_has_to_be_named_for_its_story(self) -> None:
         folder, _ = self.run_three()

@@ -97,7 +97,8 @@ def run(
         context.exit(run_community(engine, output, **telling))
     if log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
-    context.exit(run_replicates(engine, replicates, output, resample=resample, **telling))
+    model = engine.config.model if "model" in stated else None
+    context.exit(run_replicates(engine, replicates, output, model=model, resample=resample, **telling))
 
 
 @program.command()

@@ -5,24 +5,41 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ConfigurationError, SyntheticCommunitiesError
+from ..errors import ConfigurationError, RecordError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
+from ..late import Late
+from ..report.text import count_of
+from ..runs.directory import REPLICATES
+from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
 from .program import INTERRUPTED, print_text, say, say_errors
 from .running import DONE, FAILED, measure_columns, tell
 
 if TYPE_CHECKING:
+    from ..report import replicate_lines, replicates
     from ..report.replicates import Replicates
+else:  # not every command shows several runs
+    replicate_lines = Late("synthetic_communities.report.replicate_lines")
+    replicates = Late("synthetic_communities.report.replicates")
 
 
 def run_replicates(
-    engine: GameEngine, number: int, output: Path, *, resample: bool, verbosity: int, command: str, as_data: bool
+    engine: GameEngine,
+    number: int,
+    output: Path,
+    *,
+    model: str | None,
+    resample: bool,
+    verbosity: int,
+    command: str,
+    as_data: bool,
 ) -> int:
     """Run a community several times side by side, show what the runs say together, and return the exit status.
 
@@ -30,35 +47,65 @@ def run_replicates(
         engine: ready to run; its configuration is run.
         number: how many times.
         output: the folder that a folder for all runs is made in.
+        model: what was typed as `--model`; None: nothing was.
         resample: whether each run draws its own people.
         verbosity: 0, 1 or 2, for no log, a line for every act, or more of each.
         command: what was typed to start this program, for advice on what to type next.
         as_data: whether to print JSON, and nothing else on stdout.
 
     Raises:
-        click.BadParameter: no directory can be made in `output`.
+        click.BadParameter: no folder can be made in `output`.
     """
+    folder = make_folder(output)
     progress = Progress(time.monotonic)
     try:
         with logs_on_stderr(verbosity), tell(progress):
             runs = GameEngine.run_replicates(
-                engine.config, number, resample=resample, base_dir=output, observer=progress
+                engine.config, number, resample=resample, model=model, folder=folder, observer=progress
             )
-    except KeyboardInterrupt as interrupt:
-        say(f"Interrupted. {interrupt}")
+    except KeyboardInterrupt:
+        say(f"Interrupted. {describe_left(folder, command)}")
         return INTERRUPTED
     except ConfigurationError:
+        with suppress(OSError):  # it is empty unless a run has begun
+            folder.rmdir()
         raise
-    except OSError as error:
-        raise click.BadParameter(f"{error.filename or output}: {error.strerror}", param_hint="--output") from error
-    except SyntheticCommunitiesError as error:
+    except (OSError, SyntheticCommunitiesError) as error:
         say_errors([f"the runs failed: {error}"])
+        say(describe_left(folder, command))
         return FAILED
     return show_replicates(runs, command, as_data=as_data)
 
 
+def make_folder(output: Path) -> Path:
+    """Make the folder that holds the runs, and return it.
+
+    Raises:
+        click.BadParameter: it cannot be made.
+    """
+    try:
+        return make_replicates_folder(output)
+    except OSError as error:
+        why = f"no folder can be made in {output}: {error.strerror}"
+        raise click.BadParameter(why, param_hint="--output") from error
+
+
+def describe_left(folder: Path, command: str) -> str:
+    """Return where runs that did not end left their records, how many came to an end, and how to look at them."""
+    where = f"What is recorded stands in {folder}"
+    if not (folder / REPLICATES).is_file():
+        return f"{where}: nothing that can be shown yet."
+    try:
+        rows = replicates.Replicates(folder).rows
+    except RecordError as error:
+        return f"{where}, and cannot be read as it is: {error}"
+    complete = sum(map(replicate_lines.is_complete, rows))
+    extent = f"{complete:,} of {count_of(len(rows), 'runs')} complete."
+    return f"{where}\n{extent}\nTo see it: {command} show {shlex.quote(str(folder))}"
+
+
 def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:
-    """Show what runs say together, and return the exit status.
+    """Show what runs say together, and return the exit status: 1 if nobody's answer counts in any of them.
 
     Args:
         runs: the runs.
@@ -67,9 +114,12 @@ def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:
     """
     if as_data:
         told = {"path": str(runs.path), "runs": runs.rows, "spreads": runs.spreads}
-        click.echo(json.dumps(told, indent=2, allow_nan=False))
-        return DONE
-    one = shlex.quote(str(runs[0].path))
-    advice = f"The runs: {runs.path}\n  one of them: {command} show {one}\n"
-    print_text(runs.summary(measure_columns()) + advice)
+        print_text(f"{json.dumps(told, indent=2, allow_nan=False)}\n")
+    else:
+        one = shlex.quote(str(runs[0].path))
+        advice = f"The runs: {runs.path}\n  one of them: {command} show {one}\n"
+        print_text(runs.summary(measure_columns()) + advice)
+    if replicate_lines.has_no_count(runs.rows):
+        say("Nothing could be counted in any run: nobody answered when asked to vote.")
+        return FAILED
     return DONE

@@ -6,6 +6,7 @@ from typing import Any
 from .heading import name_minds
 from .intervals import FEWEST
 from .record import OFFLINE, Record
+from .replicate_lines import is_complete
 from .text import align_row, clean_text, count_of, fit_text, measure_width
 
 COLUMNS = (9, 18, 10, 10)
@@ -41,7 +42,7 @@ def build_replicate_table(
 
 
 def _heading(record: Record, rows: Sequence[Mapping[str, Any]], width: int) -> list[str]:
-    complete = sum(row["status"] == "complete" for row in rows)
+    complete = sum(map(is_complete, rows))
     name = f"{clean_text(record.name)}: " if record.name else ""
     made_of = f"{count_of(len(record.people), 'people')}, {count_of(record.epochs, 'epochs')}, seed {record.seed}"
     which = f"{complete:,} of {count_of(len(rows), 'runs')} complete"
@@ -75,4 +76,6 @@ def _cells(spread: Mapping[str, Any]) -> list[str]:
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [] if len(rows) >= FEWEST else [f"Fewer than {FEWEST} runs give no interval."]
+    complete = sum(map(is_complete, rows))
+    partial = [] if complete == len(rows) else ["The numbers are of the complete runs alone."]
+    return partial if complete >= FEWEST else [*partial, f"Fewer than {FEWEST} runs give no interval."]

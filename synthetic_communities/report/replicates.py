@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import RecordError
-from ..runs.directory import FORMAT_VERSION, REPLICATES, append_lines, encode
+from ..runs.directory import REPLICATES, encode, write_text
 from ..runs.reading import iterate_lines
-from .replicate_lines import build_line, measure_spreads
+from .replicate_lines import build_line, check_line, measure_spreads
 from .replicate_table import build_replicate_table
 from .result import SimulationResult, load_run
 
@@ -25,16 +25,15 @@ class Replicates(Sequence[SimulationResult]):
         """Take the folder.
 
         Raises:
-            RecordError: it holds no replicates, or those of a version this package does not know.
+            RecordError: it holds no replicates, or a line that is damaged or of a version this package does not know.
         """
         self.path = Path(path)
-        self.rows: list[dict[str, Any]] = [dict(line.take().values) for line in iterate_lines(self.path / REPLICATES)]
-        if not self.rows:
+        lines = [line.take() for line in iterate_lines(self.path / REPLICATES)]
+        if not lines:
             raise RecordError(f"{self.path} holds no replicates: there is no {REPLICATES}, or nothing in it")
-        for number, row in enumerate(self.rows, start=1):
-            if row.get("format_version") != FORMAT_VERSION:
-                version = f"format version {row.get('format_version')!r}; this package reads version {FORMAT_VERSION}"
-                raise RecordError(f"{self.path / REPLICATES}:{number} is of {version}")
+        for line in lines:
+            check_line(line)
+        self.rows: list[dict[str, Any]] = [dict(line.values) for line in lines]
 
     @overload
     def __getitem__(self, place: int) -> SimulationResult: ...
@@ -56,8 +55,7 @@ class Replicates(Sequence[SimulationResult]):
 
     @cached_property
     def _results(self) -> list[SimulationResult]:
-        # Names of directories are a file's word: what would lead out of the folder is no run of it.
-        return [load_run(self.path / Path(row["run"]).name) for row in self.rows]
+        return [load_run(self.path / row["run"]) for row in self.rows]
 
     @cached_property
     def spreads(self) -> list[dict[str, Any]]:
@@ -69,12 +67,24 @@ class Replicates(Sequence[SimulationResult]):
         return build_replicate_table(self._results[0].record, self.rows, self.spreads, width)
 
 
-def write_replicates(folder: Path, results: Sequence[SimulationResult]) -> Replicates:
-    """Write `replicates.jsonl` into the folder that holds these runs, and return them together.
+def write_replicates(folder: Path, runs: Sequence[tuple[int, Path]]) -> None:
+    """Write `replicates.jsonl` into the folder that holds these runs: a line for every one whose record can be read.
+
+    Args:
+        folder: that holds them.
+        runs: number of the replicate and run directory of each.
 
     Raises:
         OSError: it cannot be written.
+        RecordError: the record of one cannot be read; the lines of the others are written.
     """
-    lines = [build_line(number, result.path.name, result.record) for number, result in enumerate(results)]
-    append_lines(folder / REPLICATES, map(encode, lines))
-    return Replicates(folder)
+    lines, unreadable = [], []
+    for number, path in runs:
+        try:
+            lines.append(encode(build_line(number, path.name, load_run(path).record)))
+        except RecordError as error:
+            unreadable.append(error)
+    if lines:
+        write_text(folder / REPLICATES, "".join(f"{line}\n" for line in lines))
+    if unreadable:
+        raise unreadable[0]

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..cast.arguments import check_count
 from ..config import Config
-from ..errors import UsageError
 from ..runs.directory import make_run_directory
 from .gathering import load_config
 from .watching import Moment
@@ -37,10 +37,9 @@ def plan_replicates(config: str | Path | Config, n: int, *, resample: bool) -> l
 
     Raises:
         ConfigurationError: everything wrong with the file.
-        UsageError: `n` is below 1.
+        UsageError: `n` is no whole number from 1 up.
     """
-    if n < 1:
-        raise UsageError(f"{n} replicates are none; give 1 or more")
+    check_count("n", n, 1)
     base = config if isinstance(config, Config) else load_config(config)
     changes = {"resample_people": True} if resample else {}
     return [base.changed(replicate=base.replicate + number, **changes) for number in range(n)]

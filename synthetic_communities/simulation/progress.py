@@ -99,6 +99,15 @@ def describe_interruption(directory: Path) -> str:
     )
 
 
+def describe_interrupted_replicates(folder: Path) -> str:
+    """Return where interrupted replicates are, and how to read them, on one line."""
+    reading = f"from synthetic_communities.report.replicates import Replicates; runs = Replicates({str(folder)!r})"
+    return (
+        "the runs were interrupted and cannot be continued; "
+        f"what is recorded of each, up to the last epoch that ended, stands in {folder}; to read it: {reading}"
+    )
+
+
 def spell_loading(directory: Path) -> str:
     """Return the Python that reads a run directory."""
     return f"from synthetic_communities import load_run; result = load_run({str(directory)!r})"
