@@ -388,9 +388,9 @@ class TestOthers:
             "many": {"seconds": 21.0, "peak_bytes": 500_000_000},
         }
         values = {"an epoch": 21.0, "beside fewer people": 10.5, "an epoch of 1,000 people": 2.0}
-        assert read_growth(plan, told) == pytest.approx({**values, "memory at most": 0.5})
+        assert read_growth(plan, told["many"], told["fewer"]) == pytest.approx({**values, "memory at most": 0.5})
         told["many"]["peak_bytes"] = None
-        assert read_growth(plan, told) == pytest.approx(values)
+        assert read_growth(plan, told["many"], told["fewer"]) == pytest.approx(values)
 
 
 class TestTable:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from synthetic_communities.benchmark import memory, scale
-from synthetic_communities.benchmark.engine_only import EngineResult, SleepLeg, measure_engine
+from synthetic_communities.benchmark.engine_cost import EnginePlan, list_engine_figures, take_engine
+from synthetic_communities.benchmark.engine_only import measure_engine
+from synthetic_communities.benchmark.large_town import LargePlan, list_large_figures, take_large
+from synthetic_communities.benchmark.measures import CannotMeasureError
 from synthetic_communities.benchmark.memory import read_peak_bytes
-from synthetic_communities.benchmark.scale import ScaleLeg, ScaleResult, measure_scale, run_community, write_people
+from synthetic_communities.benchmark.scale import measure_scale, run_community, write_people
 from synthetic_communities.configuration.people_file import load_people
 
 
@@ -23,11 +25,22 @@ def test_every_sleep_is_counted_and_timed() -> None:
     assert result.peak_bytes is None or result.peak_bytes > 10_000_000
 
 
-def test_figures_of_the_engine_follow_from_what_was_measured() -> None:
-    bare = SleepLeg(1_000, 10, seconds=2.0, cpu_seconds=0.025)
-    result = EngineResult(bare, SleepLeg(1_000, 10, seconds=2.0, cpu_seconds=0.05), None)
-    assert result.cpu_ratio == 2.0
-    assert bare.cpu_microseconds_an_act == pytest.approx(25.0)
+def test_the_engine_is_taken_in_a_process_of_its_own() -> None:
+    plan = EnginePlan(200, 100, repetitions=1)
+    (sample,) = take_engine(plan, lambda line: None)
+    assert set(sample.values) >= {figure.name for figure in list_engine_figures(plan)} - {"memory at most"}
+    assert sample.values["beside asyncio"] == pytest.approx(
+        sample.values["an act"] / sample.values["a sleep of asyncio"]
+    )
+
+
+def test_growth_is_taken_in_processes_of_their_own() -> None:
+    plan = LargePlan(12, 4)
+    (sample,) = take_large(plan, lambda line: None)
+    assert set(sample.values) >= {figure.name for figure in list_large_figures(plan)} - {"memory at most"}
+    assert sample.values["beside fewer people"] == pytest.approx(
+        sample.values["an epoch"] / sample.values["an epoch of 4 people"]
+    )
 
 
 def test_people_are_as_many_as_asked_for_each_with_an_id_of_its_own(
@@ -42,7 +55,7 @@ def test_people_are_as_many_as_asked_for_each_with_an_id_of_its_own(
     assert len({data["name"] for _, data in people}) == 20
 
 
-def test_a_community_is_run_whole_in_a_process_of_its_own() -> None:
+def test_a_community_is_run_whole() -> None:
     leg = measure_scale(12)
     assert leg.people == 12
     assert 0 < leg.seconds < 60
@@ -59,13 +72,8 @@ def test_what_is_measured_is_a_run_of_one_epoch(tmp_path: Path) -> None:
 
 
 def test_a_run_that_fails_is_no_measurement() -> None:
-    with pytest.raises(subprocess.CalledProcessError):
-        measure_scale(-1)
-
-
-def test_growth_is_how_many_times_as_long_it_takes() -> None:
-    fewer, many = (ScaleLeg(n, seconds=n / 10, cpu_seconds=1.0, peak_bytes=None) for n in (10, 105))
-    assert ScaleResult(fewer, many).growth == pytest.approx(10.5)
+    with pytest.raises(CannotMeasureError, match="population_size"):
+        list(take_large(LargePlan(12, -1), lambda line: None))
 
 
 def test_the_peak_is_known_without_the_status_of_linux_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

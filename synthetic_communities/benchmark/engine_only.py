@@ -12,8 +12,6 @@ from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
 from .memory import read_peak_bytes
 
-ACTS = 1_000_000
-LIMIT = 100_000
 ACT_SECONDS = 1.0
 
 
@@ -33,11 +31,6 @@ class SleepLeg:
     seconds: float = field(kw_only=True)
     cpu_seconds: float = field(kw_only=True)
 
-    @property
-    def cpu_microseconds_an_act(self) -> float:
-        """Processor time an act, in microseconds."""
-        return 1e6 * self.cpu_seconds / self.acts
-
 
 @dataclass(frozen=True, slots=True)
 class EngineResult:
@@ -53,13 +46,8 @@ class EngineResult:
     engine: SleepLeg
     peak_bytes: int | None
 
-    @property
-    def cpu_ratio(self) -> float:
-        """The engine's processor time over that of asyncio alone."""
-        return self.engine.cpu_seconds / self.bare.cpu_seconds
 
-
-def measure_engine(acts: int = ACTS, limit: int = LIMIT, act_seconds: float = ACT_SECONDS) -> EngineResult:
+def measure_engine(acts: int, limit: int, act_seconds: float = ACT_SECONDS) -> EngineResult:
     """Return what so many acts that only sleep take, with asyncio alone and with the engine, in this process.
 
     Args:

@@ -7,8 +7,8 @@ from typing import Any
 from .children import call_in_child
 from .measures import Figure, Sample, Tell
 
-MODULE, FUNCTION = "synthetic_communities.benchmark.scale", "measure_growth"
-"""Called with two numbers of people; returns for `many` and for `fewer` the `seconds` and the `peak_bytes`."""
+MODULE, FUNCTION = "synthetic_communities.benchmark.scale", "measure_scale"
+"""Called with a number of people; returns the `seconds` and the `peak_bytes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ def list_large_figures(plan: LargePlan) -> tuple[Figure, ...]:
 def take_large(plan: LargePlan, tell: Tell) -> Iterator[Sample]:
     """Measure the smaller community and the large one, each in a process of its own."""
     tell(f"{plan.fewer:,} and {plan.people:,} people, offline, one epoch")
-    yield Sample(read_growth(plan, call_in_child(MODULE, FUNCTION, plan.people, plan.fewer)))
+    fewer, many = (call_in_child(MODULE, FUNCTION, people) for people in (plan.fewer, plan.people))
+    yield Sample(read_growth(plan, many, fewer))
 
 
-def read_growth(plan: LargePlan, told: dict[str, Any]) -> dict[str, float]:
+def read_growth(plan: LargePlan, many: dict[str, Any], fewer: dict[str, Any]) -> dict[str, float]:
     """Return the values of the figures; none for memory where the system does not tell."""
-    many, fewer = told["many"], told["fewer"]
     memory = {} if many["peak_bytes"] is None else {"memory at most": many["peak_bytes"] / 1e9}
     return {
         "an epoch": many["seconds"],

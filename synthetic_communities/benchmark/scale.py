@@ -1,11 +1,8 @@
 """A community of very many people that think offline: how long one epoch takes, and how much memory."""
 
-import json
 import random
-import subprocess
-import sys
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,9 +10,6 @@ from ..config import Config
 from ..game_engine import GameEngine
 from ..scenario.people import build_people, format_person
 from .memory import read_peak_bytes
-
-PEOPLE = 100_000
-FEWER_PEOPLE = 10_000
 
 DRAWN_PEOPLE = 5_000
 """So many different people are drawn; then names run out, and the same come again under other ids."""
@@ -38,40 +32,14 @@ class ScaleLeg:
     peak_bytes: int | None = field(kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleResult:
-    """Many people beside fewer.
+def measure_scale(people: int) -> ScaleLeg:
+    """Return what an epoch takes with so many people. Nothing of the run is kept.
 
-    Attributes:
-        fewer: the smaller community.
-        many: the larger one.
-    """
-
-    fewer: ScaleLeg
-    many: ScaleLeg
-
-    @property
-    def growth(self) -> float:
-        """How many times as long the larger community takes."""
-        return self.many.seconds / self.fewer.seconds
-
-
-def measure_growth(people: int = PEOPLE, fewer: int = FEWER_PEOPLE) -> ScaleResult:
-    """Return what an epoch takes with so many people and with fewer of them, each in a process of its own."""
-    return ScaleResult(measure_scale(fewer), measure_scale(people))
-
-
-def measure_scale(people: int = PEOPLE) -> ScaleLeg:
-    """Return what an epoch takes with so many people, in a process of its own. Nothing of the run is kept.
-
-    Raises:
-        subprocess.CalledProcessError: that process came to no good end.
+    Call it in a new process: the memory it tells is the most that the process ever held.
     """
     with TemporaryDirectory() as folder:
         write_people(Path(folder) / "people.jsonl", people)
-        command = [sys.executable, "-m", __spec__.name, str(people), folder]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return ScaleLeg(**json.loads(done.stdout))
+        return run_community(people, Path(folder))
 
 
 def write_people(file: Path, count: int) -> None:
@@ -95,7 +63,3 @@ def run_community(people: int, folder: Path) -> ScaleLeg:
         cpu_seconds=time.process_time() - cpu,
         peak_bytes=read_peak_bytes(),
     )
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asdict(run_community(int(sys.argv[1]), Path(sys.argv[2])))))
