@@ -1,6 +1,8 @@
 """Requests and calls for tests of models, and a way to make one."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -64,3 +66,17 @@ def ask(model: Model, *requests: ModelRequest) -> ModelReply:
 def note_in(log: CallLog) -> Observer:
     """Return an observer that takes down in a log what was measured."""
     return lambda exchange: log.note(exchange.entry)
+
+
+def giving_back(places: asyncio.Semaphore) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Return how an act gives its place back while it waits, as in a run whose places these are."""
+
+    @asynccontextmanager
+    async def give_back() -> AsyncIterator[None]:
+        places.release()
+        try:
+            yield
+        finally:
+            await places.acquire()
+
+    return give_back

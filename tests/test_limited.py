@@ -30,7 +30,7 @@ from synthetic_communities.testing.server.rate import (
 )
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
 from synthetic_communities.waiting import place_given_back, urgency
-from tests.model_calls import ask, make_model, make_request
+from tests.model_calls import ask, giving_back, make_model, make_request
 
 WALL = 1_795_000_000.25
 FACT = RateFact("requests", 7, limit=10, reset_seconds=1.0)
@@ -329,17 +329,9 @@ def serve(
         limited.limiter.give(requests_per_minute=given)
         model, places = Retrying(limited), asyncio.Semaphore(100)
 
-        @asynccontextmanager
-        async def give_back() -> AsyncIterator[None]:
-            places.release()
-            try:
-                yield
-            finally:
-                await places.acquire()
-
         async def call(number: int) -> None:
             async with places:
-                place_given_back.set(give_back)
+                place_given_back.set(giving_back(places))
                 try:
                     await model.reply(make_request(), Call(f"{number:05d}"))
                 except CallError:

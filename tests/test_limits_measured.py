@@ -5,8 +5,6 @@ By hand, at full scale, in about nine minutes: python -m tests.test_limits_measu
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 from synthetic_communities.llm.model import Call, Model
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.waiting import place_given_back
-from tests.model_calls import make_model, make_request
+from tests.model_calls import giving_back, make_model, make_request
 
 AT_ONCE = 100
 BUCKET = 20
@@ -70,17 +68,9 @@ def measure_use(
 async def _make_calls(model: Model, calls: int, server: LoopbackServer) -> tuple[float, int]:
     places = asyncio.Semaphore(AT_ONCE)
 
-    @asynccontextmanager
-    async def give_back() -> AsyncIterator[None]:
-        places.release()
-        try:
-            yield
-        finally:
-            await places.acquire()
-
     async def call(number: int) -> None:
         async with places:
-            place_given_back.set(give_back)
+            place_given_back.set(giving_back(places))
             request = make_request("x" * PROMPT_CHARACTERS, f"{number}")
             await model.reply(request, Call(f"e0/belief/debate/p{number:05d}"))
 
