@@ -272,7 +272,7 @@ class TestSignatures:
 
     @pytest.mark.parametrize("owner", VERBS, ids=lambda owner: owner.__name__)
     def test_no_twin_stands_alone(self, owner: type) -> None:
-        twins = {name.removesuffix("_async") for name in vars(owner) if name.endswith("_async")}
+        twins = {name.removesuffix("_async") for name in dir(owner) if name.endswith("_async")}
         assert twins - {"update_beliefs"} == set(VERBS[owner]) - {"update_beliefs"}
 
     def test_the_shared_helper_of_the_belief_verbs_is_a_coroutine(self) -> None:

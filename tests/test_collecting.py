@@ -78,3 +78,29 @@ def test_what_somebody_sets_meanwhile_stays() -> None:
     with collecting_rarely():
         gc.set_threshold(900, 1, 1)
     assert gc.get_threshold() == (900, 1, 1)
+
+
+def test_what_was_there_before_is_passed_over_meanwhile() -> None:
+    assert gc.get_freeze_count() == 0
+    with collecting_rarely(), collecting_rarely():
+        assert gc.get_freeze_count() > 1_000
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_somebody_has_set_aside_stays_aside() -> None:
+    gc.freeze()
+    try:
+        with collecting_rarely():
+            pass
+        assert gc.get_freeze_count() > 1_000
+    finally:
+        gc.unfreeze()
+
+
+def test_who_has_turned_it_off_finds_nothing_set_aside() -> None:
+    gc.disable()
+    try:
+        with collecting_rarely():
+            assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()

@@ -19,7 +19,10 @@ FLOORS: Mapping[int, tuple[str, ...]] = {
     1: ("llm", "runs", "voting"),
     2: ("minds", "report"),
     3: ("persona", "candidate", "mediator", "social_media", "conversation", "cast", "engine", "llm_client"),
-    4: ("game_engine", "notebook", "population", "simulation", "config", "configuration", "scenario", "__init__"),
+    4: (
+        *("game_engine", "several_runs", "simulation", "notebook", "population"),
+        *("config", "configuration", "scenario", "__init__"),
+    ),
     5: ("experiments", "testing", "benchmark"),
     6: ("cli", "__main__"),
 }

@@ -6,7 +6,7 @@ import io
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ import pytest
 from synthetic_communities.config import Config
 from synthetic_communities.domain.debate import Topic
 from synthetic_communities.engine.ledger import Ledger, Task
-from synthetic_communities.engine.plan import plan_run
 from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import choice
@@ -29,7 +28,7 @@ from synthetic_communities.report.steps import ACTS, STEP_OF_ACT
 from synthetic_communities.simulation.expectation import find_actor
 from synthetic_communities.simulation.forecast import Forecast, StepForecast
 from synthetic_communities.simulation.forecasting import AT_MOST, measure_levels
-from synthetic_communities.simulation.stage import build_course
+from synthetic_communities.simulation.stage import build_course, build_plan
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind
@@ -132,8 +131,9 @@ def test_levels_of_a_small_community_as_worked_out_by_hand() -> None:
     assert make_engine(make_config(3)).forecast().levels == SMALL_LEVELS == 43
 
 
-def test_a_run_takes_as_long_as_its_levels_where_every_act_takes_a_second(tmp_path: Path) -> None:
-    engine = make_engine(make_config(3, max_concurrent=1_000), ScriptedMind(delay_seconds=1.0))
+@pytest.mark.parametrize("schedule", ["dependencies", "phases"])
+def test_a_run_takes_as_long_as_its_levels_where_every_act_takes_a_second(schedule: str, tmp_path: Path) -> None:
+    engine = make_engine(make_config(3, max_concurrent=1_000, schedule=schedule), ScriptedMind(delay_seconds=1.0))
     engine.initialize_simulation_output(tmp_path)
 
     async def run() -> float:
@@ -168,6 +168,7 @@ def count_rounds(tasks: Iterable[Task]) -> int:
         {"candidates": None},
         {"topics": None},
         {"opening_opinions": False, "post_probability": 0.0, "num_epochs": 3},
+        {"schedule": "phases"},
         {"num_rounds_mean": 4, "num_rounds_variance": 3, "turns_per_question": 1, "questions_per_topic": 3},
     ],
 )
@@ -176,11 +177,17 @@ def test_levels_are_the_rounds_that_acts_side_by_side_take(people: int, changes:
     assert engine.forecast().levels == count_rounds(plan_of(engine))
 
 
-def plan_of(engine: GameEngine) -> tuple[Task, ...]:
+def test_a_barrier_between_steps_makes_the_longest_chain_longer() -> None:
+    freely, in_phases = (make_engine(make_config(3, schedule=name)).forecast() for name in ("dependencies", "phases"))
+    assert (freely.acts, freely.levels) == (in_phases.acts, 43)
+    assert in_phases.levels > 43
+
+
+def plan_of(engine: GameEngine) -> Sequence[Task]:
     people = [persona.id for persona in engine.population.personas]
     candidates = [candidate.id for candidate in engine.candidates]
     topics = [topic["id"] for topic in engine.config.topics or ()]
-    return plan_run(build_course(engine.config, people, candidates, topics))
+    return build_plan(build_course(engine.config, people, candidates, topics), engine.config)
 
 
 def test_what_is_no_act_takes_no_level_and_hands_on_those_before_it() -> None:

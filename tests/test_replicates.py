@@ -407,6 +407,16 @@ class TestCommand:
         listed = call("list", "out").stdout
         assert all(str(run.path.relative_to("out")) in listed for run in Replicates(folder))
 
+    def test_show_and_list_tell_replicates_apart(self) -> None:
+        folder, _ = self.run_three()
+        second = Replicates(folder)[2].path
+        assert ", seed 42, replicate 2." in call("show", str(second)).stdout
+        assert "seed 42." in call("show", str(Replicates(folder)[0].path)).stdout
+        listed = call("list", "out").stdout.splitlines()
+        assert [line.rpartition(", ")[2] for line in listed if line.startswith("  ") and second.name in line] == [
+            "replicate 2"
+        ]
+
     def test_as_json(self) -> None:
         folder, _ = self.run_three()
         told = json.loads(call("show", str(folder), "--json").stdout)

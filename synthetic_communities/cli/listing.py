@@ -122,7 +122,8 @@ def _table_lines(runs: Sequence[ListedRun], folder: Path, width: int) -> Iterato
     yield _line(rows[0], widths)
     for run, row in zip(runs, rows[1:], strict=True):
         yield _line(row, widths)
-        yield f"  {fit_text(str(run.path.relative_to(folder)), width - 2)}"
+        replicate = f", replicate {run.replicate}" if run.replicate else ""
+        yield f"  {fit_text(str(run.path.relative_to(folder)), width - 2 - len(replicate))}{replicate}"
 
 
 def _cells(run: ListedRun) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def _spell_sizes(record: Record) -> str:
     }
     name = f"{fit_text(record.name, NAME_WIDTH)}: " if record.name and clean_text(record.name) else ""
     made_of = ", ".join(count_of(number, noun) for noun, number in sizes.items())
-    return f"{name}{made_of}, seed {record.seed}."
+    replicate = f", replicate {record.replicate}" if record.replicate else ""
+    return f"{name}{made_of}, seed {record.seed}{replicate}."
 
 
 def _spell_acts(record: Record, acts: Mapping[str, int] | None) -> str:

@@ -32,6 +32,7 @@ class ListedRun:
         when_from: what says so: `usage`, its `usage.json`; `name`, the name it was given then; `file`, the time of its
             `metadata.json`.
         name: what the configuration calls the scenario; None: nothing.
+        replicate: number of the repetition, 0 for the first.
         mind: name of the mind people think with.
         candidate_mind: name of the mind candidates and mediator think with.
         people: number of people.
@@ -44,6 +45,7 @@ class ListedRun:
     when: datetime
     when_from: Source = field(kw_only=True)
     name: str | None = field(kw_only=True)
+    replicate: int = field(default=0, kw_only=True)
     mind: str = field(kw_only=True)
     candidate_mind: str = field(kw_only=True)
     people: int = field(kw_only=True)
@@ -139,6 +141,7 @@ def read_listed_run(path: Path) -> ListedRun:
         when,
         when_from=when_from,
         name=settings.text_or_none("name") if "name" in settings.values else None,
+        replicate=settings.whole_number("replicate") if "replicate" in settings.values else 0,
         mind=roster.mind,
         candidate_mind=roster.candidate_mind,
         people=len(roster.people),

@@ -38,6 +38,7 @@ def read_record(files: RunFiles) -> Record:
         mind_because=provenance.text("mind_because"),
         candidate_mind_because=_text_if_any(provenance, "candidate_mind_because"),
         seed=provenance.whole_number("seed"),
+        replicate=settings.whole_number("replicate") if "replicate" in settings.values else 0,
         epochs=settings.whole_number("num_epochs"),
         epochs_ended=len(epochs),
         people=people,

@@ -84,6 +84,7 @@ class Record:
         mind_because: why people think with theirs, in words that follow "because".
         candidate_mind_because: why candidates and mediator think with theirs, likewise.
         seed: what all chance was drawn from.
+        replicate: number of the repetition, 0 for the first.
         epochs: number of epochs asked for.
         epochs_ended: number of epochs in the record.
         people: id to name of everybody, in order.
@@ -121,4 +122,5 @@ class Record:
     acts: Mapping[str, Counter[str]] | None = field(kw_only=True)
     model_calls: int | None = field(kw_only=True)
     seconds: float | None = field(kw_only=True)
+    replicate: int = field(default=0, kw_only=True)
     damages: tuple[str, ...] = field(default=(), kw_only=True)

@@ -1,18 +1,18 @@
 """Counting what a run will do, from its plan. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..config import Config
 from ..domain.debate import Topic
 from ..domain.person import Person
-from ..engine.ledger import Task
-from ..engine.plan import Course, plan_run
+from ..engine.ledger import Ledger, Task
+from ..engine.plan import Course
 from ..minds.offline.priors import find_prior
 from ..report.steps import ACTS
 from .expectation import OPINION_STEPS, CastExpectation
 from .forecast import Forecast, StepForecast
-from .stage import limit_acts
+from .stage import build_plan, limit_acts
 
 AT_MOST = ("opening_position", "reading", "reaction", "social_update")
 """Steps whose agents are asked only if there is something to ask: a position missing, a post to read or react to."""
@@ -24,9 +24,9 @@ def forecast_run(course: Course, minds: CastExpectation, config: Config) -> Fore
     Args:
         course: what there is to plan for.
         minds: what is known of who is asked.
-        config: the settings, for the limit to acts under way at once.
+        config: the settings, for the schedule and the limit to acts under way at once.
     """
-    tasks = plan_run(course)
+    tasks = build_plan(course, config)
     return Forecast(
         forecast_steps((task for task in tasks if task.is_act), minds, has_topics=bool(course.topic_ids)),
         levels=measure_levels(tasks),
@@ -53,17 +53,10 @@ def forecast_steps(acts: Iterable[Task], minds: CastExpectation, *, has_topics: 
     )
 
 
-def measure_levels(tasks: Iterable[Task]) -> int:
-    """Return the length of the longest chain of acts that wait for one another; what is no act counts nothing.
-
-    Args:
-        tasks: a plan, in which every task stands after those it waits for.
-    """
-    levels: dict[str, int] = {}
-    for task in tasks:
-        awaited = (*task.waits_for, *task.needs, *task.needs_any)
-        levels[task.key] = task.is_act + max((levels[key] for key in awaited), default=0)
-    return max(levels.values(), default=0)
+def measure_levels(tasks: Sequence[Task]) -> int:
+    """Return the length of the longest chain of acts that wait for one another; what is no act counts nothing."""
+    ledger = Ledger(tasks)
+    return max((ledger.path_ahead(task.key) for task in tasks), default=0)
 
 
 def count_drawn_priors(people: Iterable[Person], topic: Topic) -> int:

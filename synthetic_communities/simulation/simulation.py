@@ -9,8 +9,6 @@ from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
-from ..engine.phases import lay_out_in_phases
-from ..engine.plan import plan_run
 from ..engine.runner import Places, run_tasks
 from ..social_media import as_feed_post
 from .acts import Acts
@@ -18,7 +16,7 @@ from .bookkeeping import Bookkeeping
 from .events import Events
 from .failed_calls import FailedCalls
 from .recorder import Recorder
-from .stage import Stage
+from .stage import Stage, build_plan
 from .watching import Watcher
 
 
@@ -60,8 +58,7 @@ class Simulation:
         )
         self._stage = stage
         self._places = places
-        tasks = plan_run(course)
-        self._ledger = Ledger(lay_out_in_phases(tasks) if stage.config.schedule == "phases" else tasks)
+        self._ledger = Ledger(build_plan(course, stage.config))
         self._acts = Acts(stage, self.events)
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
         self._watcher = watcher

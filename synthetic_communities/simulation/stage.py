@@ -14,7 +14,9 @@ from ..domain.debate import Topic
 from ..domain.pairing import draw_conversations, draw_posters
 from ..domain.remark import Remark
 from ..domain.scene import CandidateCard, Scene
-from ..engine.plan import Course
+from ..engine.ledger import Task
+from ..engine.phases import lay_out_in_phases
+from ..engine.plan import Course, plan_run
 from ..errors import ConfigurationError, Problem
 from ..llm.choice import ModelChoice
 from ..mediator import Mediator
@@ -97,6 +99,12 @@ def build_course(
         poster_ids=[draw_posters(persona_ids, chance, config.post_probability) for chance in chances],
         opening_opinions=config.opening_opinions,
     )
+
+
+def build_plan(course: Course, config: Config) -> Sequence[Task]:
+    """Return every task of a run, each waiting for what its schedule makes it wait for."""
+    tasks = plan_run(course)
+    return lay_out_in_phases(tasks) if config.schedule == "phases" else tasks
 
 
 def set_stage(stage: Stage) -> None:

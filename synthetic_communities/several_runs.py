@@ -1,0 +1,229 @@
+"""Several runs side by side under one limit: any configurations, or replicates of one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from .cast.arguments import check_count
+from .config import Config
+from .engine.bridge import run_sync
+from .engine.runner import Places
+from .engine.together import run_together
+from .errors import RecordError
+from .late import Late
+from .minds.base import Mind
+from .notebook.showing import at_home_in_notebook
+from .report.result import SimulationResult
+from .runs.directory import REPLICATES
+from .simulation.many import Together, make_replicates_folder, plan_replicates
+from .simulation.progress import describe_interrupted_replicates
+from .simulation.stage import Stage
+from .simulation.watching import Moment
+
+if TYPE_CHECKING:
+    from .report import replicates
+    from .report.replicates import Replicates
+else:  # a run needs nothing of it
+    replicates = Late(f"{__package__}.report.replicates")
+
+
+class SeveralRuns(ABC):
+    """What an engine can do with several of its kind.
+
+    Attributes:
+        config: the settings.
+        simulation_dir: the run directory; None before there is one.
+        observer: called with every step forward of a run; None: nobody watches.
+    """
+
+    config: Config
+    simulation_dir: Path | None
+    observer: Callable[[Moment], None] | None
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, path_or_config: str | Path | Config, model: str | Mind | None = None) -> Self:
+        """Return an engine, ready to run."""
+
+    @abstractmethod
+    def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
+        """Make the run directory."""
+
+    @abstractmethod
+    def _set_stage(self) -> Stage:
+        """Return what a run is made of, checked."""
+
+    @abstractmethod
+    async def _run(self, stage: Stage, places: Places) -> SimulationResult:
+        """Run once, taking places that others take too."""
+
+    @classmethod
+    def run_many(
+        cls,
+        configs: Iterable[str | Path | Config],
+        *,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        observer: Callable[[Moment], None] | None = None,
+    ) -> list[SimulationResult]:
+        """Run several communities side by side under one limit, and return what came of each, in order.
+
+        A debate is one long chain of acts; while one run waits for it, the others fill the places. Their records are
+        those they would have one after the other.
+
+        Args:
+            configs: YAML files or configurations.
+            max_concurrent: how many acts may be under way at once in all; None: the most that one of them allows.
+            model: what everybody thinks with; None: what each configuration names.
+            base_dir: the folder the run directories are made in.
+            observer: called with every step forward, all runs taken together; None: as for a single run.
+
+        Raises:
+            ConfigurationError: everything wrong with the first configuration in which something is; nothing has run.
+            UsageError: `max_concurrent` is no whole number from 1 up.
+            OSError: a run directory cannot be made.
+        """
+        return run_sync(
+            cls.run_many_async(
+                configs, max_concurrent=max_concurrent, model=model, base_dir=base_dir, observer=observer
+            )
+        )
+
+    @classmethod
+    async def run_many_async(
+        cls,
+        configs: Iterable[str | Path | Config],
+        *,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        observer: Callable[[Moment], None] | None = None,
+    ) -> list[SimulationResult]:
+        """As `run_many`; when one run fails or this is cancelled, all are, and the epochs that had ended stand."""
+        _check_limit(max_concurrent)
+        engines = [cls.from_config(config, model) for config in configs]
+        return await cls._run_together(engines, max_concurrent, Path(base_dir), observer)
+
+    @classmethod
+    def run_replicates(
+        cls,
+        config: str | Path | Config,
+        n: int,
+        *,
+        resample: bool = False,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        folder: str | Path | None = None,
+        observer: Callable[[Moment], None] | None = None,
+    ) -> "Replicates":
+        """Run one configuration `n` times side by side, and return what came of it.
+
+        Every replicate has chance of its own, over the same people and opening opinions; the first is what `run` does.
+        Where one fails or Ctrl-C ends them, all end, and their folder can be read as far as they came.
+
+        Args:
+            config: a YAML file, or a configuration.
+            n: how many runs, at least 1.
+            resample: whether each draws its own people from the file.
+            max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
+            model: what everybody thinks with; None: what the configuration names.
+            base_dir: where the folder is made that holds the run directories.
+            folder: an empty folder that is there to hold them; None: it is made in `base_dir`.
+            observer: called with every step forward, all runs taken together; None: as for a single run.
+
+        Raises:
+            ConfigurationError: everything wrong with the configuration; nothing has run.
+            UsageError: `n` or `max_concurrent` is no whole number from 1 up.
+            OSError: a directory cannot be made.
+            KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
+        """
+        engines = cls._build_replicates(config, n, resample, max_concurrent, model)
+        running = cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
+        try:
+            return run_sync(running, twin="GameEngine.run_replicates_async")
+        except KeyboardInterrupt:
+            if engines[0].simulation_dir is None:
+                raise
+            raise KeyboardInterrupt(describe_interrupted_replicates(engines[0].simulation_dir.parent)) from None
+
+    @classmethod
+    async def run_replicates_async(
+        cls,
+        config: str | Path | Config,
+        n: int,
+        *,
+        resample: bool = False,
+        max_concurrent: int | None = None,
+        model: str | Mind | None = None,
+        base_dir: str | Path = "data/simulation",
+        folder: str | Path | None = None,
+        observer: Callable[[Moment], None] | None = None,
+    ) -> "Replicates":
+        """As `run_replicates`; when cancelled, all runs are, and their folder can be read as far as they came."""
+        engines = cls._build_replicates(config, n, resample, max_concurrent, model)
+        return await cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
+
+    @classmethod
+    def _build_replicates(
+        cls,
+        config: str | Path | Config,
+        n: int,
+        resample: bool,
+        max_concurrent: int | None,
+        model: str | Mind | None,
+    ) -> list[Self]:
+        _check_limit(max_concurrent)
+        return [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
+
+    @classmethod
+    async def _run_replicates(
+        cls,
+        engines: Sequence["SeveralRuns"],
+        max_concurrent: int | None,
+        base_dir: Path,
+        folder: str | Path | None,
+        observer: Callable[[Moment], None] | None,
+    ) -> "Replicates":
+        place = Path(folder) if folder is not None else make_replicates_folder(base_dir)
+
+        def write() -> None:
+            made = [(each.config.replicate, each.simulation_dir) for each in engines if each.simulation_dir]
+            replicates.write_replicates(place, made)
+
+        try:
+            await cls._run_together(engines, max_concurrent, place, observer)
+        except BaseException as error:
+            try:
+                write()
+            except (OSError, RecordError) as another:  # why the runs ended is what is told
+                error.add_note(f"not all of them stand in {place / REPLICATES}: {another}")
+            raise
+        write()
+        return replicates.Replicates(place)
+
+    @staticmethod
+    async def _run_together(
+        engines: Sequence["SeveralRuns"],
+        max_concurrent: int | None,
+        base_dir: Path,
+        observer: Callable[[Moment], None] | None,
+    ) -> list[SimulationResult]:
+        stages = [engine._set_stage() for engine in engines]
+        places = Places(max_concurrent or max((stage.limit() for stage in stages), default=1))
+        for engine in engines:
+            engine.initialize_simulation_output(base_dir)
+        with at_home_in_notebook(base_dir, is_watched=observer is not None) as display:
+            watching = observer or display
+            if watching is not None:
+                together = Together(len(engines), watching)
+                for number, engine in enumerate(engines):
+                    engine.observer = together.observer_of(number)
+            return await run_together(engine._run(stage, places) for engine, stage in zip(engines, stages, strict=True))
+
+
+def _check_limit(max_concurrent: int | None) -> None:
+    if max_concurrent is not None:
+        check_count("max_concurrent", max_concurrent, 1)
