@@ -16,6 +16,7 @@ from .config import Config, build_topics
 from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
+from .engine.collecting import not_collecting
 from .engine.runner import Places
 from .errors import UsageError
 from .llm.bodies import Bodies
@@ -98,10 +99,11 @@ class GameEngine(SeveralRuns):
         engine = cls(config, path)
         engine._minds = Minds(config, argument=argument, looks_for_keys=False)
         engine.llm_client = None if isinstance(model, str) else model
-        people, story = gather_people(config, engine.expected_model()), config.load_world_story() or None
+        story = config.load_world_story() or None
         engine.population.world_story = story
-        for persona_id, data in people:
-            engine.population.add_persona(Persona(persona_id, data, story))
+        with not_collecting():
+            for persona_id, data in gather_people(config, engine.expected_model()):
+                engine.population.add_persona(Persona(persona_id, data, story))
         engine.candidates = build_candidates(config, story)
         engine.mediator = Mediator("mediator", build_topics(config), None, story)
         engine._choose_minds()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from synthetic_communities.domain.outcome import Done, Outcome
-from synthetic_communities.engine.collecting import NEW_OBJECTS, collecting_rarely
+from synthetic_communities.engine.collecting import NEW_OBJECTS, collecting_rarely, not_collecting
 from synthetic_communities.engine.ledger import Ledger, Task
 from synthetic_communities.engine.runner import Places, run_tasks
 
@@ -102,5 +102,24 @@ def test_who_has_turned_it_off_finds_nothing_set_aside() -> None:
     try:
         with collecting_rarely():
             assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()
+
+
+def test_while_much_is_built_it_does_not_look_and_afterwards_it_does() -> None:
+    with pytest.raises(LookupError), not_collecting():
+        with not_collecting():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        raise LookupError
+    assert gc.isenabled()
+
+
+def test_who_has_turned_it_off_keeps_that_after_building() -> None:
+    gc.disable()
+    try:
+        with not_collecting():
+            pass
+        assert not gc.isenabled()
     finally:
         gc.enable()

@@ -9,6 +9,44 @@ NEW_OBJECTS = 10_000
 """After so many new objects, less those that are gone, it is looked whether some are kept by each other only."""
 
 
+class _Apart:
+    """Who builds what is kept, from any thread, and whether Python was looking for rubbish before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._builders = 0
+        self._was_enabled = False
+
+    def begin(self) -> None:
+        with self._lock:
+            self._builders += 1
+            if self._builders == 1:
+                self._was_enabled = gc.isenabled()
+                gc.disable()
+
+    def end(self) -> None:
+        with self._lock:
+            self._builders -= 1
+            if not self._builders and self._was_enabled:
+                gc.enable()
+
+
+_apart = _Apart()
+
+
+@contextmanager
+def not_collecting() -> Iterator[None]:
+    """Have Python not look for rubbish in here, where much is built and all of it is kept, such as people or a plan.
+
+    Each time it would look through everything there is by then, which grows faster than what is built.
+    """
+    _apart.begin()
+    try:
+        yield
+    finally:
+        _apart.end()
+
+
 class _Rarely:
     """Who wants it to be looked rarely, from any thread, and how often it was before."""
 

@@ -8,6 +8,7 @@ from ..domain.debate import DebateTranscript
 from ..domain.feed_ranking import build_pool
 from ..domain.outcome import Outcome
 from ..engine.bridge import inside
+from ..engine.collecting import not_collecting
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
 from ..social_media import as_feed_post
@@ -58,7 +59,8 @@ class Simulation:
         )
         self._stage = stage
         self._places = places
-        self._ledger = Ledger(build_plan(course, stage.config))
+        with not_collecting():
+            self._ledger = Ledger(build_plan(course, stage.config))
         self._acts = Acts(stage, self.events)
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
         self._watcher = watcher
