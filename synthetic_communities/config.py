@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
@@ -104,6 +104,11 @@ class Config(_Remembering):
         """
         read = load_settings(BUNDLED_FILE, (BUNDLED_FILE.parent,), _defaults())
         return cls._from_values(read.values, read.origin).changed(**changes)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], *, stated: Iterable[str]) -> Self:
+        """Return the configuration with these values, of which these count as stated. Nothing is checked."""
+        return cls._from_values(values, Origin(stated=frozenset(stated)))
 
     @classmethod
     def _from_values(cls, values: Mapping[str, Any], origin: Origin) -> Self:

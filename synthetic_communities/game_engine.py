@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from .engine.runner import Places
 from .errors import UsageError
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
+from .llm.journal.journal import Journal
 from .mediator import Mediator
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
@@ -28,6 +29,7 @@ from .persona import Persona
 from .population import Population
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
+from .runs.reading import read_metadata
 from .several_runs import SeveralRuns
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
 from .simulation.failed_calls import FailedCalls
@@ -35,9 +37,12 @@ from .simulation.files import write_config, write_metadata, write_usage
 from .simulation.forecast import Forecast
 from .simulation.forecasting import forecast_run
 from .simulation.gathering import build_candidates, gather_people, load_config
+from .simulation.inputs import load_inputs, read_choices, refuse_other_changes, write_inputs
+from .simulation.journals import CACHE, Answers, open_journal, tell_mode
 from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
 from .simulation.recorder import Recorder
+from .simulation.sameness import check_stage, clear_end
 from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
 from .simulation.watching import Moment, Watcher
@@ -76,6 +81,8 @@ class GameEngine(SeveralRuns):
         self.simulation_dir: Path | None = None
         self.simulation_file: Path | None = None
         self.observer: Callable[[Moment], None] | None = None
+        self._answers = Answers()
+        self._goes_on = False
         self._display: Callable[[Moment], None] | None = None
         self._simulation: Simulation | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
@@ -96,18 +103,97 @@ class GameEngine(SeveralRuns):
         config = path_or_config if isinstance(path_or_config, Config) else load_config(path_or_config)
         argument = model if isinstance(model, str) else None
         config = config.changed(model=argument) if argument is not None else config
-        engine = cls(config, path)
-        engine._minds = Minds(config, argument=argument, looks_for_keys=False)
-        engine.llm_client = None if isinstance(model, str) else model
-        story = config.load_world_story() or None
+        minds = Minds(config, argument=argument, looks_for_keys=False)
+        return cls._assemble(config, path, minds, None if isinstance(model, str) else model)
+
+    @classmethod
+    def from_run(
+        cls,
+        path: str | Path,
+        config: str | Path | Config | None = None,
+        *,
+        model: Mind | None = None,
+        may_call: bool = True,
+        **limits: Any,
+    ) -> Self:
+        """Return an engine with everything a run was made from, ready to make that run again.
+
+        Args:
+            path: the run directory.
+            config: another configuration in place of that of the run; its people come from the file it names.
+            model: the mind everybody thought with, where it was one of a script's own; None: it is found by its name.
+            may_call: whether models may be asked; False: nothing is opened, and no key is needed.
+            **limits: settings that no result depends on, in place of those of then.
+
+        Raises:
+            RecordError: what the run was made from is not there, or damaged.
+            UsageError: a setting that a result may depend on.
+            ConfigurationError: everything wrong with the other configuration; or the model cannot be asked.
+        """
+        refuse_other_changes(limits)
+        inputs = load_inputs(Path(path))
+        chosen = load_config(config) if isinstance(config, (str, Path)) else config
+        settings = (chosen or inputs.config).changed(**limits)
+        minds = Minds(settings, looks_for_keys=False)
+        minds.recorded = {} if model is not None else read_choices(Path(path), inputs.config)
+        minds.may_call = may_call
+        return cls._assemble(settings, None, minds, model, inputs.people if chosen is None else None)
+
+    @classmethod
+    def _assemble(
+        cls,
+        config: Config,
+        path: str | Path | None,
+        minds: Minds,
+        given: Mind | None,
+        people: Iterable[tuple[str, Mapping[str, Any]]] | None = None,
+    ) -> Self:
+        """Return an engine with these people, by default those the configuration asks for, and whom it names."""
+        engine, story = cls(config, path), config.load_world_story() or None
+        engine._minds = minds
+        engine.llm_client = given
         engine.population.world_story = story
         with not_collecting():
-            for persona_id, data in gather_people(config, engine.expected_model()):
+            found = people if people is not None else gather_people(config, engine.expected_model())
+            for persona_id, data in found:
                 engine.population.add_persona(Persona(persona_id, data, story))
         engine.candidates = build_candidates(config, story)
         engine.mediator = Mediator("mediator", build_topics(config), None, story)
         engine._choose_minds()
         return engine
+
+    def go_on(self, path: str | Path) -> None:
+        """Have `run` go on with the run in this directory, which was made of what this engine is made of.
+
+        Raises:
+            RecordError: this is no run directory.
+        """
+        self.simulation_dir = Path(path)
+        self.simulation_id = str(read_metadata(self.simulation_dir)["simulation_id"])
+        self.simulation_file = self.simulation_dir / EPOCHS
+        self._goes_on = True
+
+    def use_cache(self, folder: str | Path | None) -> None:
+        """Answer the next run's calls from what other runs with this folder have asked before, and add to it.
+
+        An answer is taken where the request and the number of the replicate are the same, once a run; so replicates
+        stay independent of one another, and the same run costs nothing the second time.
+
+        Args:
+            folder: made where there is none; None: no cache.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        file = None
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = Path(folder) / CACHE
+        self._answers = replace(self._answers, cache=file)
+
+    def answer_from(self, answers: Answers) -> None:
+        """Have the next run take answers from journals before it asks a model."""
+        self._answers = answers
 
     @property
     def population(self) -> Population:
@@ -218,9 +304,15 @@ class GameEngine(SeveralRuns):
         directory = self.simulation_dir
 
         def note_stage() -> None:
-            write_metadata(directory, directory.name, stage)
+            write_metadata(directory, self.simulation_id or directory.name, stage)
 
-        note_stage()
+        if self._goes_on:
+            check_stage(directory, stage)
+            clear_end(directory)
+        else:
+            write_inputs(directory, self.config, self.population.personas)
+            note_stage()
+        journal = open_journal(directory, self._answers, self.config.replicate, self._minds.calls.note)
         watcher = Watcher(self.config.num_epochs, self._follow)
         self._simulation = Simulation(
             stage,
@@ -230,13 +322,20 @@ class GameEngine(SeveralRuns):
             failed_calls=FailedCalls(directory),
             at_opening_end=note_stage,
             published=self.debate_transcripts,
+            journal=journal,
         )
         with at_home_in_notebook(directory, is_watched=self.observer is not None) as self._display:
-            await self._run_measured(self._simulation, directory, stage, watcher, places.limit)
+            await self._run_measured(self._simulation, directory, stage, watcher, journal, places.limit)
         return SimulationResult(directory)
 
     async def _run_measured(
-        self, simulation: Simulation, directory: Path, stage: Stage, watcher: Watcher, limit: int
+        self,
+        simulation: Simulation,
+        directory: Path,
+        stage: Stage,
+        watcher: Watcher,
+        journal: Journal,
+        limit: int,
     ) -> None:
         began, began_at = datetime.now(UTC), time.monotonic()
         status = "failed"
@@ -249,9 +348,17 @@ class GameEngine(SeveralRuns):
             raise
         finally:
             simulation.keep_ballots()
+            journal.close()
+            tell_mode(journal)
             times = {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at}
             calls = self._minds.measured(stage.minds())
-            write_usage(directory, status, times, stage, watcher, limit=limit, calls=calls, began_at=began_at)
+            write_usage(
+                *(directory, status, times, stage, watcher),
+                limit=limit,
+                calls=calls,
+                journal=journal,
+                began_at=began_at,
+            )
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch

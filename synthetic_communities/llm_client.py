@@ -17,6 +17,7 @@ from .engine.bridge import run_sync
 from .errors import ConfigurationError, NoAnswerError, Problem
 from .llm.choice import OFFLINE, ModelChoice, choose_model
 from .llm.failures import CallError
+from .llm.journal.journaled import Journaled
 from .llm.keys import read_environment
 from .llm.logged import Logged
 from .llm.model import Call, Model, ModelReply, ModelRequest
@@ -185,7 +186,7 @@ class _LookedUpLate:
     def __init__(self, client: object, name: str, inner: Model | None, settings: MindSettings) -> None:
         self.name = name
         self.inner = inner
-        self._replacement = Logged(_Replacement(client, name), settings.observe)
+        self._replacement = Journaled(Logged(_Replacement(client, name), settings.observe))
 
     async def __aenter__(self) -> Self:
         if self.inner is not None:

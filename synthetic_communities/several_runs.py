@@ -51,6 +51,10 @@ class SeveralRuns(ABC):
         """Make the run directory."""
 
     @abstractmethod
+    def use_cache(self, folder: str | Path | None) -> None:
+        """Take answers from what runs share, and add to it."""
+
+    @abstractmethod
     def _set_stage(self) -> Stage:
         """Return what a run is made of, checked."""
 
@@ -65,6 +69,7 @@ class SeveralRuns(ABC):
         *,
         max_concurrent: int | None = None,
         model: str | Mind | None = None,
+        cache: str | Path | None = None,
         base_dir: str | Path = "data/simulation",
         observer: Callable[[Moment], None] | None = None,
     ) -> list[SimulationResult]:
@@ -77,6 +82,7 @@ class SeveralRuns(ABC):
             configs: YAML files or configurations.
             max_concurrent: how many acts may be under way at once in all; None: the most that one of them allows.
             model: what everybody thinks with; None: what each configuration names.
+            cache: a folder of answers that runs share; None: none.
             base_dir: the folder the run directories are made in.
             observer: called with every step forward, all runs taken together; None: as for a single run.
 
@@ -87,7 +93,12 @@ class SeveralRuns(ABC):
         """
         return run_sync(
             cls.run_many_async(
-                configs, max_concurrent=max_concurrent, model=model, base_dir=base_dir, observer=observer
+                configs,
+                max_concurrent=max_concurrent,
+                model=model,
+                cache=cache,
+                base_dir=base_dir,
+                observer=observer,
             )
         )
 
@@ -98,12 +109,14 @@ class SeveralRuns(ABC):
         *,
         max_concurrent: int | None = None,
         model: str | Mind | None = None,
+        cache: str | Path | None = None,
         base_dir: str | Path = "data/simulation",
         observer: Callable[[Moment], None] | None = None,
     ) -> list[SimulationResult]:
         """As `run_many`; when one run fails or this is cancelled, all are, and the epochs that had ended stand."""
         _check_limit(max_concurrent)
         engines = [cls.from_config(config, model) for config in configs]
+        _share_cache(engines, cache)
         return await cls._run_together(engines, max_concurrent, Path(base_dir), observer)
 
     @classmethod
@@ -115,6 +128,7 @@ class SeveralRuns(ABC):
         resample: bool = False,
         max_concurrent: int | None = None,
         model: str | Mind | None = None,
+        cache: str | Path | None = None,
         base_dir: str | Path = "data/simulation",
         folder: str | Path | None = None,
         observer: Callable[[Moment], None] | None = None,
@@ -130,6 +144,7 @@ class SeveralRuns(ABC):
             resample: whether each draws its own people from the file.
             max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
             model: what everybody thinks with; None: what the configuration names.
+            cache: a folder of answers that runs share; None: none.
             base_dir: where the folder is made that holds the run directories.
             folder: an empty folder that is there to hold them; None: it is made in `base_dir`.
             observer: called with every step forward, all runs taken together; None: as for a single run.
@@ -140,7 +155,7 @@ class SeveralRuns(ABC):
             OSError: a directory cannot be made.
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
         """
-        engines = cls._build_replicates(config, n, resample, max_concurrent, model)
+        engines = cls._build_replicates(config, n, resample, max_concurrent, model, cache)
         running = cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
         try:
             return run_sync(running, twin="GameEngine.run_replicates_async")
@@ -158,12 +173,13 @@ class SeveralRuns(ABC):
         resample: bool = False,
         max_concurrent: int | None = None,
         model: str | Mind | None = None,
+        cache: str | Path | None = None,
         base_dir: str | Path = "data/simulation",
         folder: str | Path | None = None,
         observer: Callable[[Moment], None] | None = None,
     ) -> "Replicates":
         """As `run_replicates`; when cancelled, all runs are, and their folder can be read as far as they came."""
-        engines = cls._build_replicates(config, n, resample, max_concurrent, model)
+        engines = cls._build_replicates(config, n, resample, max_concurrent, model, cache)
         return await cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
 
     @classmethod
@@ -174,9 +190,12 @@ class SeveralRuns(ABC):
         resample: bool,
         max_concurrent: int | None,
         model: str | Mind | None,
+        cache: str | Path | None,
     ) -> list[Self]:
         _check_limit(max_concurrent)
-        return [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
+        engines = [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
+        _share_cache(engines, cache)
+        return engines
 
     @classmethod
     async def _run_replicates(
@@ -188,10 +207,22 @@ class SeveralRuns(ABC):
         observer: Callable[[Moment], None] | None,
     ) -> "Replicates":
         place = Path(folder) if folder is not None else make_replicates_folder(base_dir)
+        return await cls._run_in_folder(engines, max_concurrent, place, observer)
+
+    @classmethod
+    async def _run_in_folder(
+        cls,
+        engines: Sequence["SeveralRuns"],
+        max_concurrent: int | None,
+        place: Path,
+        observer: Callable[[Moment], None] | None,
+        complete: Sequence[tuple[int, Path]] = (),
+    ) -> "Replicates":
+        """Run replicates in a folder, beside those that are complete already, and write what they say together."""
 
         def write() -> None:
             made = [(each.config.replicate, each.simulation_dir) for each in engines if each.simulation_dir]
-            replicates.write_replicates(place, made)
+            replicates.write_replicates(place, sorted([*complete, *made]))
 
         try:
             await cls._run_together(engines, max_concurrent, place, observer)
@@ -214,7 +245,8 @@ class SeveralRuns(ABC):
         stages = [engine._set_stage() for engine in engines]
         places = Places(max_concurrent or max((stage.limit() for stage in stages), default=1))
         for engine in engines:
-            engine.initialize_simulation_output(base_dir)
+            if engine.simulation_dir is None:
+                engine.initialize_simulation_output(base_dir)
         with at_home_in_notebook(base_dir, is_watched=observer is not None) as display:
             watching = observer or display
             if watching is not None:
@@ -222,6 +254,11 @@ class SeveralRuns(ABC):
                 for number, engine in enumerate(engines):
                     engine.observer = together.observer_of(number)
             return await run_together(engine._run(stage, places) for engine, stage in zip(engines, stages, strict=True))
+
+
+def _share_cache(engines: Iterable[SeveralRuns], folder: str | Path | None) -> None:
+    for engine in engines if folder is not None else ():
+        engine.use_cache(folder)
 
 
 def _check_limit(max_concurrent: int | None) -> None:

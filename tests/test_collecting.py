@@ -107,11 +107,15 @@ def test_who_has_turned_it_off_finds_nothing_set_aside() -> None:
 
 
 def test_while_much_is_built_it_does_not_look_and_afterwards_it_does() -> None:
-    with pytest.raises(LookupError), not_collecting():
+    def build() -> None:
         with not_collecting():
+            with not_collecting():
+                assert not gc.isenabled()
             assert not gc.isenabled()
-        assert not gc.isenabled()
-        raise LookupError
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        build()
     assert gc.isenabled()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..late import Late
 from ..llm.choice import OFFLINE
 from ..llm.exchange import Observer
+from ..llm.journal.journaled import Journaled, NoCalls
 from ..llm.keys import find_key
 from ..llm.limiter_changes import LimitObserver
 from ..llm.naming import parse_model_name
@@ -75,6 +76,18 @@ def build_mind(name: str, settings: MindSettings, environment: Mapping[str, str]
     model = parse_model_name(name)
     key = find_key(model.provider, environment, api_key_env=settings.api_key_env)
     return build_llm_mind(name, key, settings)
+
+
+def build_silent_mind(name: str, settings: MindSettings) -> Mind:
+    """Return the mind that thinks with what a journal holds of this model, and asks nobody.
+
+    Raises:
+        ConfigurationError: no such provider, or no such default.
+    """
+    if name == OFFLINE:
+        return OfflineMind()
+    silent = Journaled(NoCalls(str(parse_model_name(name))))
+    return LLMMind(silent, temperature=settings.temperature, effort=settings.effort, seed=settings.seed)
 
 
 def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMind:

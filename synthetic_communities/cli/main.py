@@ -14,6 +14,7 @@ from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .program import Program, print_text, stdout_encoding
 from .repeating import run_replicates
+from .rerunning import replay, resume, verify
 from .running import run_community
 from .showing import choose_view, show_run
 from .starting import describe_next_steps, write_scenario
@@ -66,6 +67,12 @@ def program(context: click.Context) -> None:
     type=click.File("w", encoding="utf-8", lazy=True),
     help="Write the whole texts of every call of a model to FILE, a line of JSON each.",
 )
+@click.option(
+    "--cache",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Answer calls from what runs with the same DIR have asked before, and add to it.",
+)
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Run it N times, each with its own chance.")
 @click.option("--resample", is_flag=True, help="With --replicates: draw other people for each.")
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
@@ -77,6 +84,7 @@ def run(
     config: Path | None,
     output: Path,
     log_bodies: TextIO | None,
+    cache: Path | None,
     replicates: int | None,
     resample: bool,
     as_data: bool,
@@ -94,11 +102,76 @@ def run(
         if resample:
             raise click.UsageError("--resample goes with --replicates")
         engine.log_bodies(log_bodies)
+        engine.use_cache(cache)
         context.exit(run_community(engine, output, **telling))
     if log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
     model = engine.config.model if "model" in stated else None
-    context.exit(run_replicates(engine, replicates, output, model=model, resample=resample, **telling))
+    context.exit(run_replicates(engine, replicates, output, model=model, resample=resample, cache=cache, **telling))
+
+
+@program.command("resume")
+@click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once.")
+@click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
+@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.pass_context
+def resume_command(
+    context: click.Context, /, directory: Path, as_data: bool, verbose: int, **limits: int | None
+) -> None:
+    """Go on with a run that was broken off.
+
+    RUN is its directory, or a folder of replicates. Calls that are in its journal are answered from there and cost
+    nothing; the finished record is that of a run that was never interrupted.
+    """
+    stated = {name: value for name, value in limits.items() if value is not None}
+    telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    context.exit(resume(directory, stated, **telling))
+
+
+@program.command("replay")
+@click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Another configuration.")
+@click.option("--allow-calls", is_flag=True, help="Ask a model what the journal does not hold; it costs money.")
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("data/simulation"),
+    show_default=True,
+    help="The folder the new run's directory is made in.",
+)
+@click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
+@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.pass_context
+def replay_command(
+    context: click.Context,
+    /,
+    directory: Path,
+    config: Path | None,
+    output: Path,
+    allow_calls: bool,
+    as_data: bool,
+    verbose: int,
+) -> None:
+    """Run again on the answers of RUN, without a network.
+
+    With another configuration, calls whose requests did not change are answered; the others need --allow-calls.
+    """
+    telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    context.exit(replay(directory, config, output, allow_calls=allow_calls, **telling))
+
+
+@program.command("verify")
+@click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.pass_context
+def verify_command(context: click.Context, directory: Path) -> None:
+    """Make RUN again from its journal, and say whether its record is what comes of that.
+
+    No key and no network are needed. Exit status: 0 identical; 1 it differs; 3 nothing can be said, as this version
+    of the package asks something else than the one that ran.
+    """
+    context.exit(verify(directory))
 
 
 @program.command()

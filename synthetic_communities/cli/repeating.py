@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ def run_replicates(
     *,
     model: str | None,
     resample: bool,
+    cache: Path | None,
     verbosity: int,
     command: str,
     as_data: bool,
@@ -49,6 +51,7 @@ def run_replicates(
         output: the folder that a folder for all runs is made in.
         model: what was typed as `--model`; None: nothing was.
         resample: whether each run draws its own people.
+        cache: the folder of answers that runs share; None: none.
         verbosity: 0, 1 or 2, for no log, a line for every act, or more of each.
         command: what was typed to start this program, for advice on what to type next.
         as_data: whether to print JSON, and nothing else on stdout.
@@ -57,12 +60,23 @@ def run_replicates(
         click.BadParameter: no folder can be made in `output`.
     """
     folder = make_folder(output)
+
+    def run(observer: Progress) -> Replicates:
+        return GameEngine.run_replicates(
+            engine.config, number, resample=resample, model=model, folder=folder, observer=observer, cache=cache
+        )
+
+    return run_in_folder(run, folder, verbosity=verbosity, command=command, as_data=as_data)
+
+
+def run_in_folder(
+    run: Callable[[Progress], Replicates], folder: Path, *, verbosity: int, command: str, as_data: bool
+) -> int:
+    """Run replicates in a folder, telling how far they are, show what they say together, and return the status."""
     progress = Progress(time.monotonic)
     try:
         with logs_on_stderr(verbosity), tell(progress):
-            runs = GameEngine.run_replicates(
-                engine.config, number, resample=resample, model=model, folder=folder, observer=progress
-            )
+            runs = run(progress)
     except KeyboardInterrupt:
         say(f"Interrupted. {describe_left(folder, command)}")
         return INTERRUPTED
@@ -101,7 +115,8 @@ def describe_left(folder: Path, command: str) -> str:
         return f"{where}, and cannot be read as it is: {error}"
     complete = sum(map(replicate_lines.is_complete, rows))
     extent = f"{complete:,} of {count_of(len(rows), 'runs')} complete."
-    return f"{where}\n{extent}\nTo see it: {command} show {shlex.quote(str(folder))}"
+    quoted = shlex.quote(str(folder))
+    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}"
 
 
 def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:

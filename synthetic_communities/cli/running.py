@@ -48,6 +48,11 @@ def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: 
         click.BadParameter: no run directory can be made in `output`.
     """
     directory = make_directory(engine, output)
+    return run_prepared(engine, directory, verbosity=verbosity, command=command, as_data=as_data)
+
+
+def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command: str, as_data: bool) -> int:
+    """As `run_community`, with an engine that has its run directory."""
     if as_data:
         say(f"Run directory: {directory}")
     else:
@@ -126,4 +131,5 @@ def describe_left(directory: Path, command: str) -> str:
         extent = heading.describe_extent(load_run(directory).record)
     except RecordError as error:
         return f"{where}, and cannot be read as it is: {error}"
-    return f"{where}\n{extent}\nTo see it: {command} show {shlex.quote(str(directory))}"
+    quoted = shlex.quote(str(directory))
+    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}"

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import time
 
 from .call_log import CallEntry
 from .exchange import Exchange, Observer
 from .failures import CallError, ModelUnavailableError
+from .journal.entry import FailedTry
+from .journal.journal import current_journal
 from .model import Call, Model, ModelReply, ModelRequest, Usage
 from .wrapper import Wrapper
 
@@ -55,10 +58,18 @@ class Logged(Wrapper):
     ) -> None:
         entry = build_entry(call, result, seconds=seconds, in_flight=in_flight)
         exchange = Exchange(request, entry, result=result)
+        if not isinstance(result, ModelReply):
+            _record_failure(call, entry, result)
         if self._observe is not None:
             self._observe(exchange)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(*_line(exchange))
+
+
+def _record_failure(call: Call, entry: CallEntry, error: BaseException) -> None:
+    journal = current_journal.get()
+    if journal is not None:
+        journal.note(FailedTry(call, entry.outcome, detail=str(error), seconds=entry.seconds, ended=time.time()))
 
 
 def build_entry(call: Call, result: ModelReply | BaseException, *, seconds: float, in_flight: int) -> CallEntry:

@@ -5,6 +5,7 @@ from typing import Any
 from ..errors import ConfigurationError, Problem
 from .exchange import Observer
 from .first_replies import FirstReplies
+from .journal.journaled import Journaled
 from .keys import check_key
 from .limited import Limited
 from .limiter_changes import LimitObserver
@@ -47,7 +48,9 @@ def build_model(
 
     From the outside in, and why in this order:
 
-    * `FirstReplies` is outermost: it tells whether a call has succeeded in the end, after however many tries;
+    * `Journaled` is outermost: what it has recorded is asked of nobody, and what came of a call in the end is on the
+      disk before anything is built on it;
+    * `FirstReplies` tells whether a call has succeeded in the end, after however many tries;
     * `Retrying` comes next: waiting for the next try belongs neither to a try's time nor to the calls in flight;
     * `Limited` takes a place at the provider for each try, and holds none between two of them;
     * `Logged` sees every single try, those that ran out of time too;
@@ -82,7 +85,7 @@ def build_model(
     limiter = _limiter_of(server, transport, max_connections)
     limiter.give(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
     model = Limited(model, limiter, observe=observe_limits)
-    return FirstReplies(Retrying(model, retry))
+    return Journaled(FirstReplies(Retrying(model, retry)))
 
 
 def _limiter_of(server: Server, transport: Any, max_connections: int) -> SharedLimiter:

@@ -3,9 +3,11 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from io import RawIOBase
+from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import Any
+
+from ..errors import RecordError
 
 FORMAT_VERSION = 1
 
@@ -20,6 +22,8 @@ FINAL_VOTE = "final_vote.json"
 USAGE = "usage.json"
 FAILED_CALLS = "failed_calls.jsonl"
 CONFIG = "config.yaml"
+INPUTS = "inputs.json"
+PEOPLE = "people.jsonl"
 REPLICATES = "replicates.jsonl"
 """Not in a run directory, but in the folder that holds those of several replicates."""
 
@@ -87,8 +91,53 @@ def append_bytes(path: Path, pieces: Iterable[bytes]) -> None:
             raise
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def continue_file(path: Path, pieces: Iterable[bytes], start: int) -> int:
+    """Bring a file to hold these bytes from `start` on, and return where they end.
+
+    What stands there already is compared, and what is missing is appended; so a file that was cut off anywhere, in the
+    middle of a line too, is completed. All is on the disk when this returns, and nothing was added if it raises.
+
+    Raises:
+        OSError: it cannot be written.
+        RecordError: something else stands there.
+    """
+    with path.open("a+b", buffering=0) as file:
+        before = size = file.seek(0, os.SEEK_END)
+        position = start
+        try:
+            for chunk in _gather(pieces):
+                there = _read_all(file, position, min(len(chunk), max(0, size - position)))
+                if there != chunk[: len(there)]:
+                    raise RecordError(_describe_other(path, position, there, chunk))
+                _write_all(file, chunk[len(there) :])
+                position += len(chunk)
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(before)
+            raise
+    return position
+
+
+def _read_all(file: FileIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    read = bytearray()
+    while len(read) < size and (piece := file.read(size - len(read))):
+        read += piece
+    return bytes(read)
+
+
+def _describe_other(path: Path, start: int, there: bytes, expected: bytes) -> str:
+    same = next(number for number, (a, b) in enumerate(zip(there, expected, strict=False)) if a != b)
+    return (
+        f"{path}, byte {start + same + 1}: {there[same : same + 40]!r} stands there, and the run, made again, gives "
+        f"{expected[same : same + 40]!r}"
+    )
+
+
+def write_json(path: Path, value: Mapping[str, Any], *, exactly: bool = False) -> None:
     """Write a file of one JSON mapping, indented, its lists an item a line.
+
+    Numbers are rounded as everywhere in the record, unless they are to stand `exactly` as they are.
 
     A list may be an iterator: what it yields is encoded one by one, so that not all of it need be there at once. A
     reader sees the old file or the new one, never a part.
@@ -96,7 +145,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    _write_pieces(path, _indent(value))
+    _write_pieces(path, _indent(value) if not exactly else (json.dumps(value, ensure_ascii=False, indent=2), "\n"))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,10 +13,12 @@ from ..candidate import Candidate
 from ..config import Config
 from ..errors import ConfigurationError
 from ..llm.call_log import CallLog, CallTotals
+from ..llm.journal.journal import Journal
 from ..llm.limiter_changes import LimitChange
 from ..minds.llm.rules import PROMPT_VERSION
 from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
+from .journals import measure_journal
 from .labels import mind_labels
 from .stage import Stage
 from .watching import Watcher
@@ -34,7 +36,12 @@ def write_metadata(path: Path, simulation_id: str, stage: Stage) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    metadata = {
+    write_json(path / METADATA, build_metadata(simulation_id, stage))
+
+
+def build_metadata(simulation_id: str, stage: Stage) -> dict[str, Any]:
+    """Return who and what a run is made of; the people one by one, as they are taken."""
+    return {
         "format_version": FORMAT_VERSION,
         "simulation_id": simulation_id,
         "config": recorded_settings(stage.config),
@@ -47,7 +54,6 @@ def write_metadata(path: Path, simulation_id: str, stage: Stage) -> None:
         "population": map(rows.person_row, stage.population.personas),
         "provenance": _provenance(stage),
     }
-    write_json(path / METADATA, metadata)
 
 
 def write_config(path: Path, config: Config, config_path: str | Path | None) -> None:
@@ -82,6 +88,7 @@ def write_usage(
     *,
     limit: int,
     calls: CallLog | None,
+    journal: Journal,
     began_at: float,
 ) -> None:
     """Write what was measured.
@@ -94,6 +101,7 @@ def write_usage(
         watcher: who counted and timed.
         limit: how many acts could be under way at once, in this run and in others beside it.
         calls: of models; None where it is not known how many a mind made.
+        journal: what was answered from records, and what was recorded.
         began_at: when it began, on the clock of `time.monotonic`.
 
     Raises:
@@ -107,6 +115,7 @@ def write_usage(
         "peak_in_flight": watcher.peak_in_flight,
         **mind_labels(stage),
         **_calls(calls, began_at),
+        "journal": measure_journal(journal),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
         "acts": {
             step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
@@ -149,8 +158,9 @@ def _totals(totals: CallTotals) -> dict[str, Any]:
 
 
 def recorded_settings(config: Config) -> dict[str, Any]:
-    """Return the settings as the record keeps them: without limits, and with names of files for paths."""
+    """Return the settings as the record keeps them: without limits, the world in words, names of files for paths."""
     settings = {name: value for name, value in asdict(config).items() if name not in LIMITS}
+    settings["world_story"] = config.load_world_story() or None
     return {
         name: Path(value).name if name in FILES and value is not None else value for name, value in settings.items()
     }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import synthetic_communities.llm_client as llm_client
 
-from ..cast.thinking import MindSettings, build_mind
+from ..cast.thinking import MindSettings, build_mind, build_silent_mind
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.scene import Scene
 from ..llm.bodies import Bodies, encode_bodies
@@ -31,6 +31,9 @@ class Minds:
         calls: every call of a model, as measured.
         bodies: where the whole texts of calls go; None: nowhere.
         foresee: for Ollama, foresees the room for prompt and reply together, in tokens; None: the server's default.
+        recorded: name of a model as the configuration has it, or None, to the choice that a run made then; where a
+            name stands here, nothing is looked for.
+        may_call: whether models are asked at all; False: every answer comes from a journal.
     """
 
     def __init__(self, config: Config, *, argument: str | None = None, looks_for_keys: bool = True) -> None:
@@ -45,6 +48,8 @@ class Minds:
         self.calls = CallLog()
         self.bodies: Bodies | None = None
         self.foresee: Callable[[], int] | None = None
+        self.recorded: Mapping[str | None, ModelChoice] = {}
+        self.may_call = True
         self._config = config
         self._argument = argument
         self._looks_for_keys = looks_for_keys
@@ -84,6 +89,8 @@ class Minds:
         if self.given is not None:
             return OFFLINE  # a mind somebody put there takes no settings of models, as the offline one
         named = self._argument or self._config.model
+        if named in self.recorded:
+            return self.recorded[named].name
         environment = read_environment(os.environ)
         return choose_model(self._argument, named, environment, looks_for_keys=self._looks_for_keys).name
 
@@ -107,12 +114,17 @@ class Minds:
     def _choose(self, named: str | None) -> tuple[Mind, ModelChoice]:
         if named not in self._chosen:
             environment = read_environment(os.environ)
-            argument = named if named == self._argument else None
-            choice = choose_model(argument, named, environment, looks_for_keys=self._looks_for_keys)
+            choice = self.recorded.get(named) or self._find(named, environment)
             self._chosen[named] = (self._open(choice, environment), choice)
         return self._chosen[named]
 
+    def _find(self, named: str | None, environment: Mapping[str, str]) -> ModelChoice:
+        argument = named if named == self._argument else None
+        return choose_model(argument, named, environment, looks_for_keys=self._looks_for_keys)
+
     def _open(self, choice: ModelChoice, environment: Mapping[str, str]) -> Mind:
+        if not self.may_call:
+            return build_silent_mind(choice.name, self._settings(choice.name))
         if self._looks_for_keys:
             return llm_client.open_door(choice, self._settings(choice.name), environment)
         llm_client.tell_choice(choice)

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..runs.directory import EPOCHS, LINES, append_bytes, append_lines, encode, to_bytes
+from ..runs.directory import EPOCHS, LINES, continue_file, encode, to_bytes
 from ..runs.spool import Spool
 from .epoch_line import join_epoch
 
@@ -19,11 +19,14 @@ class Recorder:
     A line is encoded at once, so that what is recorded is what was, whatever changes later, and written when its
     epoch has ended, in the order of the plan, whatever ended first. Until then it waits in a spool: what a run holds
     in memory hardly grows with what it has to tell.
+
+    Where a run is made again, what its files hold already is compared and not written twice.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._spools: dict[tuple[int, str], Spool] = {}
+        self._ends: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +62,7 @@ class Recorder:
         Raises:
             OSError: they cannot be written.
         """
-        append_lines(self._directory / file, map(encode, rows))
+        self._append(file, (to_bytes(f"{encode(row)}\n") for row in rows))
 
     def write(self, epoch: int) -> None:
         """Append the rows kept to their files.
@@ -69,7 +72,7 @@ class Recorder:
         """
         for file in LINES:
             if (epoch, file) in self._spools:
-                append_bytes(self._directory / file, self._taken_out(epoch, file))
+                self._append(file, self._taken_out(epoch, file))
 
     def write_epoch(self, epoch: int, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Append the rows of an epoch that has ended, and last its line: an epoch that has one is whole in all files.
@@ -84,7 +87,10 @@ class Recorder:
         """
         self.write(epoch)
         votes, stances = self._taken_out(epoch, VOTES), self._taken_out(epoch, STANCES)
-        append_bytes(self._directory / EPOCHS, join_epoch(before, votes, stances, after))
+        self._append(EPOCHS, join_epoch(before, votes, stances, after))
+
+    def _append(self, file: str, pieces: Iterable[bytes]) -> None:
+        self._ends[file] = continue_file(self._directory / file, pieces, self._ends.get(file, 0))
 
     def _keep(self, epoch: int, name: str, place: int, text: str) -> None:
         spool = self._spools.get((epoch, name))

@@ -11,6 +11,7 @@ from ..engine.bridge import inside
 from ..engine.collecting import not_collecting
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
+from ..llm.journal.journal import Journal, current_journal
 from ..social_media import as_feed_post
 from .acts import Acts
 from .bookkeeping import Bookkeeping
@@ -38,6 +39,7 @@ class Simulation:
         failed_calls: FailedCalls,
         published: list[DebateTranscript],
         at_opening_end: Callable[[], None],
+        journal: Journal,
     ) -> None:
         """Plan a run.
 
@@ -49,6 +51,7 @@ class Simulation:
             failed_calls: who keeps the calls of acts that come to nothing.
             published: where transcripts are added as they are published, for those who follow from outside.
             at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
+            journal: answers calls of models that are recorded, and records the others.
         """
         course = stage.course()
         self.events = Events(
@@ -66,6 +69,7 @@ class Simulation:
         self._watcher = watcher
         self._recorder = recorder
         self._failed_calls = failed_calls
+        self._journal = journal
 
     async def run(self) -> None:
         """Do every task, writing the record as epochs end.
@@ -73,6 +77,7 @@ class Simulation:
         Raises:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
+        current_journal.set(self._journal)  # for what is done in this task and those it starts; others have theirs
         with inside(), self._recorder, self._failed_calls.holding():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):

@@ -1,0 +1,73 @@
+"""Going on with runs, running them again from their journals, and holding them against these."""
+
+from pathlib import Path
+from typing import Any
+
+from ..report.result import SimulationResult
+from ..report.text import clean_text, count_of
+from ..rerunning import (
+    Verdict,
+    build_replayed,
+    build_resumed,
+    is_complete,
+    list_replicates,
+    resume_replicates,
+    verify_run,
+)
+from .program import print_text
+from .repeating import run_in_folder
+from .running import run_community, run_prepared, show_result
+
+IDENTICAL, DIFFERS, CANNOT_SAY = 0, 1, 3
+"""Exit statuses of `verify`."""
+
+STATUSES = {"identical": IDENTICAL, "differs": DIFFERS, "cannot say": CANNOT_SAY}
+
+
+def resume(path: Path, limits: dict[str, Any], **telling: Any) -> int:
+    """Go on with a run, or with all of a folder of replicates, show what came of it, and return the exit status.
+
+    Args:
+        path: the run directory, or the folder.
+        limits: settings that no result depends on, in place of those of then.
+        **telling: as `run_prepared` takes it.
+    """
+    if list_replicates(path):
+        return run_in_folder(lambda observer: resume_replicates(path, observer=observer, **limits), path, **telling)
+    if not is_complete(path):
+        return run_prepared(build_resumed(path, **limits), path, **telling)
+    if not telling["as_data"]:
+        print_text(f"{path} is complete; there is nothing to go on with.\n")
+    return show_result(SimulationResult(path), telling["command"], as_data=telling["as_data"])
+
+
+def replay(path: Path, config: Path | None, output: Path, *, allow_calls: bool, **telling: Any) -> int:
+    """Run again on the answers of a run, show what came of it, and return the exit status."""
+    engine = build_replayed(path, config, allow_calls=allow_calls)
+    return run_community(engine, output, **telling)
+
+
+def verify(path: Path) -> int:
+    """Hold a run, or each of a folder of replicates, against its journal, say what came of it, and return the status.
+
+    What is worst of several counts: that one differs, else that of one nothing can be said.
+    """
+    paths = list_replicates(path) or [path]
+    words = []
+    for each in paths:
+        verdict = verify_run(each)
+        print_text(f"{each}: {describe_verdict(verdict)}\n")
+        words.append(verdict.word)
+    return next((STATUSES[word] for word in ("differs", "cannot say") if word in words), IDENTICAL)
+
+
+def describe_verdict(verdict: Verdict) -> str:
+    """Return a verdict in words."""
+    if verdict.word == "identical":
+        calls = f"{count_of(verdict.answered, 'calls')} answered from its journal"
+        extent = "" if verdict.is_complete else ", as far as its epochs had ended"
+        return f"identical{extent}; made again with {calls if verdict.answered else 'no call of a model'}."
+    why = clean_text(verdict.why)
+    if verdict.word == "cannot say":
+        return f"cannot say: this package asks something else than the one that ran: {why}."
+    return f"differs: {why}."

@@ -1,0 +1,1 @@
+"""The journal: every call of a model on the disk before anything is built on its reply."""

@@ -1,0 +1,152 @@
+"""Who answers a call: what is recorded of it, or the model, whose answer is then recorded."""
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from ...errors import SyntheticCommunitiesError
+from ..call_log import CallEntry
+from ..failures import CallError
+from ..model import Call, ModelRequest
+from .digests import Fingerprint
+from .entry import FailedTry, JournalEntry, Source
+from .recorded import Recorded
+from .writer import JournalWriter
+
+NewCalls = Literal["made", "refused", "failed"]
+"""What becomes of a call that is not recorded: it is made, it ends the run, or its act comes to nothing."""
+
+JOURNAL = "journal.sqlite3"
+"""Name of the file in a run directory."""
+
+
+class RequestDiffersError(SyntheticCommunitiesError):
+    """A call asks something else than it did when it was recorded; the message says where that begins."""
+
+
+class CallNotRecordedError(SyntheticCommunitiesError):
+    """A call is not recorded, and none may be made; the message names it."""
+
+
+class Journal:
+    """What is recorded of the calls of one run, and where new ones are recorded.
+
+    Attributes:
+        answered: how many calls were answered from records.
+        made: how many were asked of a model.
+    """
+
+    def __init__(
+        self,
+        writer: JournalWriter | None,
+        own: Recorded | None = None,
+        *,
+        others: Sequence[tuple[Source, Recorded]] = (),
+        cache: JournalWriter | None = None,
+        new_calls: NewCalls = "made",
+        observe: Callable[[CallEntry], None] | None = None,
+    ) -> None:
+        """Take where answers come from, and where they go.
+
+        Args:
+            writer: takes every new answer; None: nobody does.
+            own: what this run has recorded before; a call that it has may ask nothing else now.
+            others: other records, in the order in which they are looked through; any entry of theirs with the same
+                request will do.
+            cache: takes every answer a model gave, for other runs.
+            new_calls: what becomes of a call that is not recorded.
+            observe: is told of every call that is answered from records.
+        """
+        self.answered = 0
+        self.made = 0
+        self._writer = writer
+        self._own = own
+        self._others = others
+        self._cache = cache
+        self._new_calls = new_calls
+        self._observe = observe
+
+    @property
+    def mode(self) -> str:
+        """The journal mode of SQLite; empty where nothing was written."""
+        return self._writer.mode if self._writer is not None else ""
+
+    @property
+    def path(self) -> Path | None:
+        """Where new answers are recorded; None: nowhere."""
+        return self._writer.path if self._writer is not None else None
+
+    async def find(self, request: ModelRequest, call: Call, asked: Fingerprint) -> JournalEntry | None:
+        """Return what is recorded of a call; None: the model is to be asked.
+
+        Raises:
+            RequestDiffersError: this run has recorded this call with another request.
+            CallNotRecordedError: nothing is recorded of it, and that ends the run.
+            CallError: nothing is recorded of it, and that is a failure, `not recorded`.
+            JournalError: what is taken over from another record cannot be written.
+        """
+        entry = self._find_own(request, call, asked)
+        if entry is None:
+            entry = self._find_elsewhere(call, asked)
+            if entry is not None and self._writer is not None:
+                await self._writer.write(entry, request, asked)
+        if entry is None:
+            self._refuse_new(request, call, asked)
+            self.made += 1
+            return None
+        self.answered += 1
+        if self._observe is not None:
+            self._observe(entry.as_measured())
+        return entry
+
+    async def record(self, entry: JournalEntry, request: ModelRequest, asked: Fingerprint) -> None:
+        """Return when an answer of the model is on the disk.
+
+        Raises:
+            JournalError: it cannot be written.
+        """
+        if self._writer is not None:
+            await self._writer.write(entry, request, asked)
+        if self._cache is not None:
+            await self._cache.write(entry, request, asked)
+
+    def note(self, tried: FailedTry) -> None:
+        """Record a try that got no reply."""
+        if self._writer is not None:
+            self._writer.note(tried)
+
+    def close(self) -> None:
+        """Write what is left, and close all files."""
+        for each in (self._writer, self._cache, self._own, *(recorded for _, recorded in self._others)):
+            if each is not None:
+                each.close()
+
+    def _find_own(self, request: ModelRequest, call: Call, asked: Fingerprint) -> JournalEntry | None:
+        if self._own is None:
+            return None
+        entry = self._own.take_same(call, asked.request)
+        if entry is None and self._own.has(call):
+            raise RequestDiffersError(self._own.describe_difference(call, request, asked))
+        return entry
+
+    def _find_elsewhere(self, call: Call, asked: Fingerprint) -> JournalEntry | None:
+        for source, recorded in self._others:
+            entry = recorded.take_same(call, asked.request) or recorded.take_alike(call, asked.request)
+            if entry is not None:
+                return replace(entry, call=call, source=source)
+        return None
+
+    def _refuse_new(self, request: ModelRequest, call: Call, asked: Fingerprint) -> None:
+        if self._new_calls == "made":
+            return
+        if self._new_calls == "failed":
+            raise CallError("not recorded")
+        compared = [recorded for _, recorded in self._others if recorded.has(call)]
+        why = compared[0].describe_difference(call, request, asked) if compared else f"{call.key} was not asked then"
+        raise CallNotRecordedError(why)
+
+
+current_journal: ContextVar[Journal | None] = ContextVar("current_journal", default=None)
+"""The journal of the run that is under way here; None: no run is."""

@@ -1,0 +1,79 @@
+"""A model whose every answer is on the disk before anybody sees it."""
+
+import asyncio
+import time
+
+from ..failures import CallError
+from ..model import Call, Model, ModelReply, ModelRequest
+from ..wrapper import Wrapper
+from .digests import Fingerprint, fingerprint
+from .entry import JournalEntry
+from .journal import Journal, current_journal
+
+
+class Journaled(Wrapper):
+    """Answers calls from the journal of the run, and records what the model answers to the others.
+
+    Outside a run there is no journal, and every call is the model's.
+    """
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Return the reply, recorded or new.
+
+        Raises:
+            CallError: there is none, now or when it was recorded.
+            ModelUnavailableError: no call can succeed; that is not recorded.
+            SyntheticCommunitiesError: the journal says that this call cannot be made, or cannot be written.
+        """
+        journal = current_journal.get()
+        if journal is None:
+            return await self.inner.reply(request, call)
+        asked = fingerprint(self.name, request)
+        recorded = await journal.find(request, call, asked)
+        if recorded is not None:
+            return recorded.give()
+        return await self._ask(journal, request, call, asked)
+
+    async def _ask(self, journal: Journal, request: ModelRequest, call: Call, asked: Fingerprint) -> ModelReply:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        result: ModelReply | CallError
+        try:
+            result = await self.inner.reply(request, call)
+        except CallError as error:
+            result = error
+        entry = JournalEntry(call, asked.request, result=result, seconds=clock() - began, ended=time.time())
+        await journal.record(entry, request, asked)
+        return entry.give()
+
+
+class NoCalls:
+    """A model that nobody may ask: its answers come from records.
+
+    Attributes:
+        name: `provider:model`.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Take the name of the model it stands for."""
+        self.name = name
+
+    async def __aenter__(self) -> "NoCalls":
+        """Open nothing."""
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close nothing."""
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Refuse.
+
+        Raises:
+            AssertionError: always: whoever asks has a journal in front of it that refuses new calls.
+        """
+        raise AssertionError(f"{call.key} would be asked of {self.name}")
+
+
+def as_journaled(model: Model) -> Model:
+    """Return the model with the journal of the run in front of it, once."""
+    return model if isinstance(model, Journaled) else Journaled(model)

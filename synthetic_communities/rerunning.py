@@ -1,0 +1,220 @@
+"""Runs that are there, made again: gone on with, answered from their journal, held against their record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from .config import Config
+from .engine.bridge import run_sync
+from .errors import RecordError, UsageError
+from .game_engine import GameEngine
+from .llm.journal.journal import JOURNAL, CallNotRecordedError, RequestDiffersError
+from .minds.base import Mind
+from .report.result import SimulationResult
+from .runs.directory import EPOCHS, INPUTS
+from .runs.reading import check_run
+from .runs.run_files import RunFiles
+from .simulation.inputs import load_inputs, read_choices
+from .simulation.journals import Answers
+from .simulation.sameness import compare_records
+from .simulation.watching import Moment
+
+if TYPE_CHECKING:
+    from .report.replicates import Replicates
+
+Observer = Callable[[Moment], None]
+VerdictWord = Literal["identical", "differs", "cannot say"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of holding a run against its journal.
+
+    Attributes:
+        word: `identical`; `differs`; or `cannot say`, where this package asks something else than the one that ran.
+        why: where it first differs, or why nothing can be said; empty where it is identical.
+        is_complete: whether the run came to its end; if not, it was compared as far as its epochs had ended.
+        answered: how many calls of models its journal answered.
+    """
+
+    word: VerdictWord
+    why: str = ""
+    is_complete: bool = field(default=True, kw_only=True)
+    answered: int = field(default=0, kw_only=True)
+
+
+def resume_run(
+    path: str | Path, *, model: Mind | None = None, observer: Observer | None = None, **limits: Any
+) -> SimulationResult:
+    """Go on with a run that was broken off, and return what came of it.
+
+    Everything is done again from the start, with the answers that are in its journal; only what is not there is asked
+    of a model. The finished record is the one an uninterrupted run would have had, given the same replies. A run that
+    is complete is returned as it is.
+
+    Args:
+        path: the run directory.
+        model: the mind everybody thought with, where it was one of a script's own.
+        observer: called with every step forward.
+        **limits: settings that no result depends on, such as `max_concurrent`, in place of those of then.
+
+    Raises:
+        RecordError: this is no run, its files hold something else than the run made again gives, or its journal
+            cannot be read.
+        RequestDiffersError: this version of the package asks something else than the one that began the run.
+        UsageError: a setting that a result may depend on.
+        ConfigurationError: the model cannot be asked: its key is missing, say.
+        KeyboardInterrupt: Ctrl-C; it can be gone on with again.
+    """
+    path = Path(path)
+    if is_complete(path):
+        return SimulationResult(path)
+    engine = build_resumed(path, model=model, **limits)
+    engine.observer = observer
+    return engine.run()
+
+
+def build_resumed(path: Path, *, model: Mind | None = None, **limits: Any) -> GameEngine:
+    """Return an engine whose `run` goes on with the run in this directory; see `resume_run`."""
+    refuse_lost_journal(path)
+    engine = GameEngine.from_run(path, model=model, **limits)
+    engine.go_on(path)
+    return engine
+
+
+def resume_replicates(
+    folder: str | Path, *, max_concurrent: int | None = None, observer: Observer | None = None, **limits: Any
+) -> "Replicates":
+    """Go on with every run in a folder of replicates that is not complete; see `resume_run`.
+
+    Args:
+        folder: that the runs are in.
+        max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
+        observer: called with every step forward, all runs taken together.
+        **limits: settings that no result depends on, in place of those of then.
+
+    Raises:
+        UsageError: there is no such folder, or no run in it.
+        KeyboardInterrupt: Ctrl-C; they can be gone on with again.
+    """
+    folder = Path(folder)
+    paths = list_replicates(folder)
+    if not paths:
+        raise UsageError(f"{folder} is no folder of replicates")
+    complete = [(load_inputs(path).config.replicate, path) for path in paths if is_complete(path)]
+    engines = [build_resumed(path, **limits) for path in paths if not is_complete(path)]
+    return run_sync(GameEngine._run_in_folder(engines, max_concurrent, folder, observer, complete))
+
+
+def replay_run(
+    path: str | Path,
+    config: str | Path | Config | None = None,
+    *,
+    allow_calls: bool = False,
+    model: Mind | None = None,
+    base_dir: str | Path = "data/simulation",
+    observer: Observer | None = None,
+) -> SimulationResult:
+    """Run again on the answers of a run, and return what came of it: another run, with a directory of its own.
+
+    A call is answered by the entry of the same task with the same request; failing that, by one with the same request
+    that has answered nobody yet.
+
+    Args:
+        path: the run directory.
+        config: another configuration; None: that of the run.
+        allow_calls: whether a model is asked what the journal does not hold; False: nothing is spent.
+        model: what everybody thinks with, where it is a mind of a script's own.
+        base_dir: the folder the new run directory is made in.
+        observer: called with every step forward.
+
+    Raises:
+        CallNotRecordedError: a call is not in the journal, and none may be made; the message names the first.
+        RecordError: this is no run, or its journal cannot be read.
+        ConfigurationError: everything wrong with the configuration.
+    """
+    engine = build_replayed(Path(path), config, allow_calls=allow_calls, model=model)
+    engine.observer = observer
+    engine.initialize_simulation_output(base_dir)
+    return engine.run()
+
+
+def build_replayed(
+    path: Path, config: str | Path | Config | None, *, allow_calls: bool, model: Mind | None = None
+) -> GameEngine:
+    """Return an engine whose `run` takes the answers of a run; see `replay_run`."""
+    check_run(path)
+    journal = path / JOURNAL
+    engine = GameEngine.from_run(path, config, model=model, may_call=allow_calls)
+    others = (journal,) if journal.is_file() else ()
+    engine.answer_from(Answers(others=others, new_calls="made" if allow_calls else "refused"))
+    return engine
+
+
+def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observer | None = None) -> Verdict:
+    """Make a run again from its journal, and say whether its record is what comes of that.
+
+    Nothing is asked of a model, no key is needed, and the run directory stays as it is.
+
+    Args:
+        path: the run directory.
+        model: the mind everybody thought with, where it was one of a script's own.
+        observer: called with every step forward.
+
+    Raises:
+        RecordError: this is no run, or its journal or what it was made from cannot be read.
+    """
+    path = Path(path)
+    check_run(path)
+    complete = is_complete(path)
+    with TemporaryDirectory() as folder:
+        engine = GameEngine.from_run(path, model=model, may_call=False, max_concurrent=1)
+        own = path / JOURNAL
+        new_calls: Literal["refused", "failed"] = "refused" if complete else "failed"
+        engine.answer_from(Answers(own if own.is_file() else None, new_calls=new_calls, is_kept=False))
+        engine.observer = observer
+        engine.initialize_simulation_output(folder)
+        try:
+            again = engine.run()
+        except (RequestDiffersError, CallNotRecordedError) as error:
+            return Verdict("cannot say", str(error), is_complete=complete)
+        answered = (again.measured.get("journal") or {}).get("answered", 0)
+        why = compare_records(path, again.path, is_complete=complete)
+    return Verdict("differs" if why else "identical", why or "", is_complete=complete, answered=answered)
+
+
+def is_complete(path: Path) -> bool:
+    """Say whether a run came to its end.
+
+    Raises:
+        RecordError: this is no run directory.
+    """
+    usage = RunFiles(path, skip_damaged=True).usage()
+    return usage is not None and usage.values.get("status") == "complete"
+
+
+def refuse_lost_journal(path: Path) -> None:
+    """Check that a run has its journal, if it has anything that came of calls.
+
+    Raises:
+        RecordError: it has none: everything would be paid for again, and come out differently.
+    """
+    config = load_inputs(path).config
+    asked = any(choice.name != "offline" for choice in read_choices(path, config).values())
+    if asked and (path / EPOCHS).is_file() and not (path / JOURNAL).is_file():
+        raise RecordError(f"{path} has lost its {JOURNAL}: put it back, or run again from {path / 'config.yaml'}")
+
+
+def list_replicates(path: Path) -> list[Path]:
+    """Return the run directories in a folder of replicates, in order; of a single run, none.
+
+    Raises:
+        UsageError: there is no such directory.
+    """
+    if not path.is_dir():
+        raise UsageError(f"there is no directory {path}")
+    if (path / INPUTS).is_file():
+        return []
+    return sorted(each.parent for each in path.glob(f"run_*/{INPUTS}"))

@@ -1,0 +1,127 @@
+"""What a run was made from, kept with it: enough to make it again, wherever its directory goes."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..config import NAMES, Config
+from ..errors import ConfigurationError, RecordError, UsageError
+from ..llm.choice import OFFLINE, ModelChoice
+from ..llm.naming import parse_model_name
+from ..minds.base import mind_label
+from ..minds.offline.mind import OfflineMind
+from ..persona import Persona
+from ..runs.directory import FORMAT_VERSION, INPUTS, METADATA, PEOPLE, append_lines, write_json
+from ..runs.reading import iterate_lines, read_json, read_metadata
+from ..runs.row import Row
+from .files import FILES, LIMITS
+
+Attributes = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a run was made from.
+
+    Attributes:
+        config: the settings, the world's words instead of its file.
+        people: id and attributes of everybody, in order.
+    """
+
+    config: Config
+    people: tuple[tuple[str, Attributes], ...] = field(kw_only=True)
+
+
+def write_inputs(path: Path, config: Config, personas: Iterable[Persona]) -> None:
+    """Write what a run is made from, exactly as it is.
+
+    Raises:
+        OSError: it cannot be written.
+        TypeError: somebody has an attribute that JSON cannot hold.
+    """
+    settings = {**asdict(config), "world_story": config.load_world_story() or None}
+    for name in FILES:  # paths are no text to JSON
+        settings[name] = settings[name] if settings[name] is None else str(settings[name])
+    stated = [name for name in NAMES if config.is_stated(name)]
+    (path / PEOPLE).unlink(missing_ok=True)
+    append_lines(path / PEOPLE, _people_lines(personas))
+    write_json(path / INPUTS, {"format_version": FORMAT_VERSION, "settings": settings, "stated": stated}, exactly=True)
+
+
+def _people_lines(personas: Iterable[Persona]) -> Iterator[str]:
+    for persona in personas:
+        row = {"format_version": FORMAT_VERSION, "id": persona.id, "attributes": persona.features}
+        yield json.dumps(row, ensure_ascii=False)
+
+
+def load_inputs(path: Path) -> Inputs:
+    """Return what a run was made from.
+
+    Raises:
+        RecordError: that is not there, is of another version, or is damaged.
+    """
+    file = path / INPUTS
+    if not file.is_file():
+        raise RecordError(f"{path} holds no {INPUTS}: it was made by an earlier version, or is no run directory")
+    values = read_json(file)
+    version = values.get("format_version")
+    if version != FORMAT_VERSION:
+        raise RecordError(f"{file} is of format version {version!r}; this package reads version {FORMAT_VERSION}")
+    settings, stated = values.get("settings"), values.get("stated")
+    if not isinstance(settings, dict) or not isinstance(stated, list):
+        raise RecordError(f"{file} is damaged: it lacks settings, or which of them were stated")
+    unknown = [name for name in settings if name not in NAMES]
+    if unknown:
+        raise RecordError(f"{file} names settings this package does not know: {', '.join(map(repr, unknown))}")
+    config = Config.from_values(settings, stated=[name for name in stated if name in NAMES])
+    return Inputs(config, people=tuple(_load_people(path / PEOPLE)))
+
+
+def _load_people(file: Path) -> Iterator[tuple[str, Attributes]]:
+    for line in iterate_lines(file):
+        row = line.take()
+        yield row.text("id"), dict(row.row("attributes").values)
+
+
+def read_choices(path: Path, config: Config) -> dict[str | None, ModelChoice]:
+    """Return name of a model as the configuration has it, or None, to the choice the run in this directory made.
+
+    Raises:
+        RecordError: `metadata.json` cannot be read, or people thought with a mind that no name stands for.
+    """
+    provenance = Row(str(path / METADATA), read_metadata(path)).row("provenance")
+    people = _read_choice(provenance, "mind", "mind_because")
+    if not config.candidate_model:
+        return {config.model: people}
+    return {
+        config.model: people,
+        config.candidate_model: _read_choice(provenance, "candidate_mind", "candidate_mind_because"),
+    }
+
+
+def _read_choice(provenance: Row, name: str, because: str) -> ModelChoice:
+    mind, reason = provenance.text(name), provenance.text(because)
+    if mind == mind_label(OfflineMind()):
+        return ModelChoice(OFFLINE, reason)
+    try:
+        parse_model_name(mind)
+    except ConfigurationError:
+        what = f"{provenance.place}: the {name} was {mind!r}, which a script brought along"
+        raise RecordError(f"{what}; from Python, pass that mind as model=") from None
+    return ModelChoice(mind, reason)
+
+
+def refuse_other_changes(changes: Iterable[str]) -> None:
+    """Check that these are settings that no result depends on.
+
+    Raises:
+        UsageError: they are not; the message names them.
+    """
+    others = [name for name in changes if name not in LIMITS]
+    if others:
+        raise UsageError(
+            f"{', '.join(others)} cannot change within a run; what may: {', '.join(LIMITS)}. For another run on "
+            "the same answers there is replay_run"
+        )

@@ -1,0 +1,149 @@
+"""Whether a run, made again, is the run that is there: what it is made of, and its record."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import RecordError
+from ..runs.directory import BALLOTS, FINAL_VOTE, LINES, METADATA, USAGE, rounded
+from ..runs.reading import read_json, read_metadata
+from .files import build_metadata
+from .stage import Stage
+
+SHOWN_CHARACTERS = 60
+"""How much of a value is shown that differs."""
+
+SETTLED_LATER = ("initial_policy_positions", "initial_stances")
+"""What `metadata.json` tells of candidates only once the opening has ended."""
+
+MADE_AT_THE_END = (BALLOTS, FINAL_VOTE, USAGE)
+
+_ABSENT = object()
+
+
+def check_stage(path: Path, stage: Stage) -> None:
+    """Check that a stage is what the run in this directory was made of.
+
+    Raises:
+        RecordError: it is not; the message names what differs first.
+    """
+    recorded = read_metadata(path)
+    now = build_metadata(str(recorded.get("simulation_id")), stage)
+    difference = find_difference(_without_settled_later(recorded), _without_settled_later(as_recorded(now)))
+    if difference is not None:
+        raise RecordError(
+            f"{path} was made of something else: {difference}. A run goes on with what it was made of; only limits may "
+            "differ"
+        )
+
+
+def clear_end(path: Path) -> None:
+    """Take away what a run wrote when it ended: it is written again when it ends now."""
+    for name in MADE_AT_THE_END:
+        (path / name).unlink(missing_ok=True)
+
+
+def as_recorded(value: Any) -> Any:
+    """Return a value as it is read back from the record."""
+    return json.loads(json.dumps(rounded(_listed(value))))
+
+
+def _listed(value: Any) -> Any:
+    """Return a mapping whose iterators are lists."""
+    return {key: list(item) if isinstance(item, Iterator) else item for key, item in value.items()}
+
+
+def _without_settled_later(metadata: dict[str, Any]) -> dict[str, Any]:
+    candidates = metadata.get("candidates")
+    if not isinstance(candidates, list):
+        return metadata
+    kept = [
+        {key: value for key, value in candidate.items() if key not in SETTLED_LATER}
+        for candidate in candidates
+        if isinstance(candidate, dict)
+    ]
+    return {**metadata, "candidates": kept}
+
+
+def find_difference(before: Any, now: Any, place: str = "") -> str | None:
+    """Return where two values first differ, and how; None: nowhere.
+
+    Args:
+        before: a value read from JSON.
+        now: the other.
+        place: what the values are called.
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = [*before, *(name for name in now if name not in before)]
+        pairs = ((f"{place}.{name}".lstrip("."), before.get(name, _ABSENT), now.get(name, _ABSENT)) for name in names)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        pairs = ((f"{place}[{number}]", *pair) for number, pair in enumerate(zip(before, now, strict=True)))
+    elif type(before) is type(now) and before == now:
+        return None
+    else:
+        return f"{place}: {_spell(before)} then, {_spell(now)} now"
+    return next(filter(None, (find_difference(a, b, where) for where, a, b in pairs)), None)
+
+
+def _spell(value: Any) -> str:
+    if value is _ABSENT:
+        return "not there"
+    if isinstance(value, list) and len(repr(value)) > SHOWN_CHARACTERS:
+        return f"{len(value)} of them"
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def compare_records(path: Path, again: Path, *, is_complete: bool) -> str | None:
+    """Return where the record of a run and that of the same run made again first differ; None: nowhere.
+
+    Args:
+        path: the run directory.
+        again: that of the run made again.
+        is_complete: whether the run came to its end; if not, it is compared as far as it goes.
+
+    Raises:
+        RecordError: `metadata.json` or `final_vote.json` cannot be read.
+    """
+    before, now = read_metadata(path), read_metadata(again)
+    for provenance in (before.get("provenance"), now.get("provenance")):
+        if isinstance(provenance, dict):  # what made it may differ, as long as what came of it does not
+            for name in ("package", "python", "platform"):
+                provenance.pop(name, None)
+    difference = find_difference({**before, "simulation_id": ""}, {**now, "simulation_id": ""})
+    if difference is not None and is_complete:
+        return f"{METADATA}, {difference}"
+    files = [name for name in LINES if is_complete or name not in MADE_AT_THE_END]
+    found = next(filter(None, (_compare_lines(path / name, again / name, is_complete) for name in files)), None)
+    if found is not None or not is_complete or not (path / FINAL_VOTE).is_file():
+        return found
+    difference = find_difference(read_json(path / FINAL_VOTE), read_json(again / FINAL_VOTE))
+    return None if difference is None else f"{FINAL_VOTE}, {difference}"
+
+
+def _compare_lines(file: Path, again: Path, is_complete: bool) -> str | None:
+    before, now = _lines(file), _lines(again)
+    for number, line in enumerate(before, start=1):
+        other = next(now, b"")
+        if line != other and not (not is_complete and not line.endswith(b"\n") and other.startswith(line)):
+            return f"{file.name}, line {number}{_describe(line, other)}"
+    if is_complete and next(now, None) is not None:
+        return f"{file.name}: lines are missing at its end"
+    return None
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    if file.is_file():
+        with file.open("rb") as lines:
+            yield from lines
+
+
+def _describe(line: bytes, other: bytes) -> str:
+    if not other:
+        return ": it is too many"
+    try:
+        difference = find_difference(json.loads(line), json.loads(other))
+    except (ValueError, RecursionError):
+        return ": it is damaged"
+    return f", {difference}" if difference else ": the same values, written differently"
