@@ -79,3 +79,10 @@ def test_the_mean_lies_in_the_middle_of_the_interval_whatever_the_order(numbers:
     assert spread.low <= spread.mean <= spread.high
     assert spread.high - spread.mean == pytest.approx(spread.mean - spread.low, rel=1e-6, abs=1e-6)
     assert (again.mean, again.low, again.high) == pytest.approx((spread.mean, spread.low, spread.high), abs=1e-6)
+
+
+def test_rounding_does_not_put_the_mean_outside_the_range() -> None:
+    numbers = [-0.22038238595773185] * 21  # whose mean, as it is computed, lies beyond them by a last digit
+    spread = measure_spread(numbers)
+    assert spread is not None
+    assert spread.lowest <= spread.mean <= spread.highest

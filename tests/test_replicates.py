@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import html
 import json
 import re
 import signal
@@ -406,6 +407,12 @@ class TestCommand:
         assert call("show", str(folder)).stdout == result.stdout
         listed = call("list", "out").stdout
         assert all(str(run.path.relative_to("out")) in listed for run in Replicates(folder))
+
+    def test_a_notebook_shows_the_table(self) -> None:
+        folder, _ = self.run_three()
+        shown = Replicates(folder)._repr_html_()
+        assert shown == f"<pre>{html.escape(Replicates(folder).summary())}</pre>"
+        assert "3 of 3 runs complete" in shown
 
     def test_show_and_list_tell_replicates_apart(self) -> None:
         folder, _ = self.run_three()

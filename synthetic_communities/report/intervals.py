@@ -41,7 +41,7 @@ def measure_spread(numbers: Sequence[float]) -> Spread | None:
     """
     if not numbers:
         return None
-    mean = statistics.fmean(numbers)
+    mean = min(max(statistics.fmean(numbers), min(numbers)), max(numbers))  # rounding must not put it outside the range
     low = high = None
     if len(numbers) >= FEWEST:
         half = quantile_of_t(0.5 + CONFIDENCE / 2, len(numbers) - 1) * statistics.stdev(numbers) / len(numbers) ** 0.5

@@ -1,5 +1,6 @@
 """Several runs of one configuration, read together from the folder that holds them."""
 
+import html
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,9 @@ class Replicates(Sequence[SimulationResult]):
 
     def __repr__(self) -> str:
         return f"Replicates({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"
 
     @cached_property
     def _results(self) -> list[SimulationResult]:
