@@ -31,6 +31,7 @@ class Ask:
     connection: int
     path: str
     head: str
+    body: bytes = field(default=b"", kw_only=True, repr=False)
 
 
 @dataclass(slots=True)
@@ -147,8 +148,8 @@ class BadServer:
         length = next(
             (line.split(":")[1] for line in text.lower().splitlines() if line.startswith("content-length")), 0
         )
-        await reader.readexactly(int(length))
-        peer = Peer(Ask(number, path, text), writer, number)
+        body = await reader.readexactly(int(length))
+        peer = Peer(Ask(number, path, text, body=body), writer, number)
         is_call = path.partition("?")[0] in REPLIES
         if is_call:
             self.asks.append(peer.ask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,12 +51,12 @@ def ask_for(wait: str, status: str = "500 Out of order") -> Behave:
     return refuse
 
 
-def make_engine(server: BadServer, protocol: str, **changes: Any) -> GameEngine:
+def make_engine(server: BadServer, protocol: str, *, people: int = PEOPLE, **changes: Any) -> GameEngine:
     """Return a community of which everybody asks this server."""
     base_url = f"{server.url}/v1" if protocol == "openai" else server.url
-    config = make_config(PEOPLE, model=MODELS[protocol], base_url=base_url, **{**SMALL, **changes})
+    config = make_config(people, model=MODELS[protocol], base_url=base_url, **{**SMALL, **changes})
     engine = GameEngine(config)
-    for number in range(PEOPLE):
+    for number in range(people):
         engine.population.add_persona(Persona(f"p{number}", make_attributes(number), config.world_story))
     engine.candidates = build_candidates(config, config.world_story)
     return engine
@@ -155,3 +156,76 @@ def test_a_person_who_is_not_answered_holds_nobody_up(
     assert others < set(ended[:slow])
     assert any("/chat/" in key for key in ended[:slow]), "conversations of others took place meanwhile"
     assert result.vote_counts.counted == result.vote_counts.population == 8
+
+
+PERSON = re.compile(rb"Person (\d+)")
+VOTE = '{"opinions": null, "first_choice": "A", "vote": "A", "reason": "So.", "thumbs_up": null, "thumbs_down": null}'
+TEXTS: dict[str, str] = {
+    VOTE: "choice",
+    f"Sure! {VOTE} Anything else?": "choice",
+    f"```json\n{VOTE}\n```": "choice",
+    f"<think>B? {{B}}</think>\n{VOTE}": "choice",
+    VOTE.replace('"vote": "A"', '"vote": "abstain"'): "abstained",
+    VOTE.replace('"vote": "A"', '"vote": "Q"'): "unreadable",
+    VOTE.replace('"vote": "A"', '"vote": 1'): "unreadable",
+    VOTE.replace('"vote": "A"', '"choice": "A"'): "unreadable",
+    VOTE.replace('"So."', "7"): "unreadable",
+    VOTE.replace(",", ""): "unreadable",
+    VOTE[:60]: "unreadable",
+    f"{VOTE} {VOTE.replace('A', 'B')}": "unreadable",
+    "[" * 10_000: "unreadable",
+    '{"a":' * 10_000: "unreadable",
+    "": "unreadable",
+    "\u200b": "unreadable",
+    "I vote for A.": "unreadable",
+}
+"""Reply to what becomes of the ballot of who gets it, whenever it asks."""
+
+BODIES: tuple[bytes, ...] = (
+    *(b"", b"\xff\xfe{", b'{"a": "\xff"}', b"[" * 10_000, b"{}", b"null", VOTE.encode()),
+    b"{}".ljust(10_000_000),
+)
+"""Bodies that are no reply in any protocol."""
+
+
+def hold_text(protocol: str, text: str, *, stop: str | None = None) -> bytes:
+    """Return a sound body that holds a text, and says that it ended as usual or as told."""
+    bodies: dict[str, Any] = {
+        "openai": {"choices": [{"message": {"content": text}, "finish_reason": stop or "stop"}]},
+        "anthropic": {"content": [{"type": "text", "text": text}], "stop_reason": stop or "end_turn"},
+        "ollama": {"message": {"content": text}, "done_reason": stop or "stop"},
+    }
+    return json.dumps(bodies[protocol]).encode()
+
+
+def list_answers(protocol: str) -> list[tuple[bytes, str]]:
+    """Return bodies, and what becomes of the ballot of who gets it, whenever it asks."""
+    cut, refused = {
+        "openai": ("length", "content_filter"),
+        "anthropic": ("max_tokens", "refusal"),
+        "ollama": ("length", None),
+    }[protocol]
+    told = [(hold_text(protocol, text), status) for text, status in TEXTS.items()]
+    told += [(body, "failed") for body in BODIES]
+    told.append((hold_text(protocol, VOTE, stop=cut), "unreadable"))
+    return told if refused is None else [*told, (hold_text(protocol, "No.", stop=refused), "refused")]
+
+
+@pytest.mark.parametrize("protocol", MODELS)
+def test_of_hundreds_who_are_answered_badly_each_has_the_ballot_its_answer_makes(protocol: str, tmp_path: Path) -> None:
+    """Nobody has an opinion to form here, and few words are said: what matters are the ballots."""
+    answers = list_answers(protocol)
+
+    async def answer(peer: Peer) -> None:
+        named = PERSON.search(peer.ask.body)
+        assert named is not None
+        await peer.answer(answers[int(named[1]) % len(answers)][0])
+
+    people = 200
+    with BadServer(answer) as server:
+        result = run_engine(make_engine(server, protocol, people=people, topics=[], post_probability=0.0), tmp_path)
+        assert server.wait_until_closed()
+    became = {row["persona_id"]: row["status"] for row in result.ballots}
+    assert became == {f"p{number}": answers[number % len(answers)][1] for number in range(people)}
+    assert result.vote_counts.population == people
+    assert {row["candidate_name"] for row in result.ballots if row["status"] != "choice"} == {""}

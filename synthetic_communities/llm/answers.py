@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .failures import CallError
-from .json_shapes import parse_json
+from .json_shapes import parse_json, well_formed
 
 SHOWN_TYPE_CHARACTERS = 80
 """How much of a content type is shown in a message."""
@@ -39,7 +39,7 @@ class HttpAnswer:
         try:
             return parse_json(self.content)
         except ValueError as error:
-            kind = self.headers.get("content-type", "no content type")[:SHOWN_TYPE_CHARACTERS]
+            kind = well_formed(self.headers.get("content-type", "no content type")[:SHOWN_TYPE_CHARACTERS])
             raise CallError("malformed reply", f"no JSON ({kind})", status=self.status) from error
 
     def parse_error(self) -> Any:

@@ -1,9 +1,11 @@
 """Transports for httpx and httpx2 over aiohttp: their own cost ten times as much processor time under load."""
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, Problem
+from .json_shapes import well_formed
 
 if TYPE_CHECKING:
     import ssl
@@ -67,7 +69,23 @@ def _open_session(ssl_context: "ssl.SSLContext", max_connections: int) -> "aioht
     import aiohttp
 
     connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=_KEEPALIVE_SECONDS, ssl=ssl_context)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_make_response_class()
+    )
+
+
+@lru_cache(maxsize=1)
+def _make_response_class() -> "type[aiohttp.ClientResponse]":
+    """Return responses whose status comes with words that are text: the transports fail over others in mid-air."""
+    import aiohttp
+
+    class WellFormedResponse(aiohttp.ClientResponse):
+        async def start(self, connection: Any) -> aiohttp.ClientResponse:
+            started = await super().start(connection)
+            self.reason = well_formed(self.reason or "")
+            return started
+
+    return WellFormedResponse
 
 
 def find_proxy(base_url: str) -> str | None:

@@ -111,8 +111,7 @@ def _whole_number(text: str | None) -> int | None:
 
 def _seconds_until(text: str, now: float) -> float | None:
     try:
-        when = datetime.fromisoformat(text)
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+        return _in_greenwich(datetime.fromisoformat(text)).timestamp() - now
     except (ValueError, OverflowError):
         return None
 
@@ -122,7 +121,12 @@ def _agreed_time(date: str | None, now: float) -> float:
     from email.utils import parsedate_to_datetime  # late: it brings all of `email` along
 
     try:
-        theirs = parsedate_to_datetime(date or "").timestamp()
+        theirs = _in_greenwich(parsedate_to_datetime(date or "")).timestamp()
     except (ValueError, OverflowError):
         return now
     return theirs if abs(theirs - now) > CLOCK_TOLERANCE_SECONDS else now
+
+
+def _in_greenwich(when: datetime) -> datetime:
+    """Return a moment with its zone: without one it is in Greenwich time, as all dates in HTTP are."""
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import HttpAnswer
 from .failures import CallError
+from .json_shapes import well_formed
 from .server import SHOWN_CHARACTERS
 from .unpacking import CannotUnpackError, find_unpacking
 
@@ -161,4 +162,4 @@ def name_failure(error: BaseException, library: Any) -> CallError | None:
 def _told_by(error: BaseException) -> str:
     """Return what an exception says, without the bytes that some repeat in further lines: they may be anything."""
     said = str(getattr(error, "message", "") or error)
-    return next(iter(said.splitlines()), "")[:SHOWN_CHARACTERS]
+    return well_formed(next(iter(said.splitlines()), "")[:SHOWN_CHARACTERS])

@@ -30,10 +30,11 @@ class BoundedTransport:
         """
         response = await self._inner.handle_async_request(request)
         content = await read_body(response, self._max_reply_bytes)
-        headers = response.headers
-        if "content-encoding" in headers:  # decoded by now, and not to be decoded again
-            headers = headers.copy()
-            del headers["content-encoding"]
+        headers = response.headers.copy()
+        headers.pop("content-encoding", None)  # decoded by now, and not to be decoded again
+        if "charset" in headers.get("content-type", "").lower():
+            # The SDK decodes what an error says by whatever codec is named there, and some make no text of bytes.
+            headers["content-type"] = headers["content-type"].partition(";")[0]
         return type(response)(response.status_code, headers=headers, content=content, extensions=response.extensions)
 
     async def aclose(self) -> None:

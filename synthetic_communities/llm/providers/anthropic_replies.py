@@ -5,6 +5,7 @@ from typing import Any
 from ..failures import CallError
 from ..json_shapes import count, dig, name_of, well_formed
 from ..model import ModelReply, Stop, Usage
+from ..server import SHOWN_CHARACTERS
 
 _STOPS: dict[Any, Stop] = {
     "end_turn": "end",
@@ -32,7 +33,7 @@ def parse_reply(body: Any, asked_for: str) -> ModelReply:
     if not isinstance(blocks, list):
         raise CallError("malformed reply", "no list of content blocks", usage=usage)
     if not isinstance(reason, str) or reason not in _STOPS:
-        raise CallError("malformed reply", f"stop_reason {reason!r}", usage=usage)
+        raise CallError("malformed reply", f"stop_reason {reason!r}"[:SHOWN_CHARACTERS], usage=usage)
     texts = [dig(block, "text") for block in blocks if dig(block, "type") == "text"]
     if not all(isinstance(text, str) for text in texts):
         raise CallError("malformed reply", "a text block without text", usage=usage)

@@ -52,7 +52,8 @@ def read_usage(body: Any) -> Usage:
 
 def _stop_of(choice: Any, message: dict[str, Any], usage: Usage) -> Stop:
     reason = dig(choice, "finish_reason")
-    if message.get("refusal") or str(reason).startswith("content_filter"):
+    is_filtered = isinstance(reason, str) and reason.startswith("content_filter")
+    if is_filtered or message.get("refusal"):
         return "refused"
     if reason == "length":
         return "cut"

@@ -28,7 +28,7 @@ from ..views import (
 )
 from .judgement import judgement_format, read_judgement
 from .prompts import build_system, build_user
-from .quoting import one_line
+from .quoting import is_blank, one_line
 from .reading import UnreadableReplyError, check_length
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,9 @@ JUDGEMENT_TOKENS = 200
 
 OPINION_TOKENS = 150
 """Room for the opinion, or the position, on one topic."""
+
+MOST_MARKS = 100
+"""How many marks of lists and emphasis, or spaces, may stand before and after the topic of a position."""
 
 WATCHED_REPLIES = 20
 """Of how many first replies of an act the unreadable ones are counted."""
@@ -181,7 +184,7 @@ def _value(text: str, view: View) -> Any:
     check_length(text)
     if isinstance(view, PositionView):
         return read_positions(text, view)
-    if not text.strip():
+    if is_blank(text):
         raise UnreadableReplyError("the reply is empty")
     return Remark(text.strip(), source=LLMMind.source)
 
@@ -198,7 +201,9 @@ def read_positions(text: str, view: PositionView) -> Positions:
 
 def _position(lines: Sequence[str], topic_id: str) -> Remark:
     # Marks of lists and emphasis are passed over, but nothing between a sign and its number: it could be the sign.
-    name = rf"(?:[0-9]+[.)])?[\s>#*_`\"'(\[\u2022\-]*{re.escape(one_line(topic_id))}[\s*_`\"')\]]*"
+    # So many and no more: an id may consist of such marks, and without a bound time would grow with their square.
+    many = f"{{0,{MOST_MARKS}}}"
+    name = rf"(?:[0-9]+[.)])?[\s>#*_`\"'(\[\u2022\-]{many}{re.escape(one_line(topic_id))}[\s*_`\"')\]]{many}"
     form = re.compile(rf"{name}:[\s*_`(\[]*([+\-\u2212]?[0-9](?:\.[0-9]+)?)[\s*_`)\]]*;\s*(\S.*)", re.IGNORECASE)
     found = [match for match in map(form.fullmatch, lines) if match]
     if len(found) != 1:
@@ -206,7 +211,7 @@ def _position(lines: Sequence[str], topic_id: str) -> Remark:
     stance, words = float(found[0][1].replace("\u2212", "-")), _without_brackets(found[0][2])
     if not -1 <= stance <= 1:
         raise UnreadableReplyError(f"stance {stance} is not from -1 to +1")
-    if not words:
+    if is_blank(words):
         raise UnreadableReplyError(f"there are no words on {topic_id}")
     return Remark(words, stances={topic_id: stance}, source=LLMMind.source)
 

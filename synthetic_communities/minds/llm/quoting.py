@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 _LINE_ENDS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_UNSEEN = ("Cc", "Cf", "Cs")
 
 
 def quote(text: str) -> str:
@@ -27,7 +28,12 @@ def clean(line: str) -> str:
     """Return a line without control characters, marks of direction among them, and half surrogate pairs."""
     if _is_plain(line):
         return line
-    return "".join(mark for mark in line if mark == "\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))
+    return "".join(mark for mark in line if mark == "\t" or unicodedata.category(mark) not in _UNSEEN)
+
+
+def is_blank(text: str) -> bool:
+    """Say whether nothing of a text can be seen: it is empty, or spaces, control characters and the like."""
+    return all(mark.isspace() or unicodedata.category(mark) in _UNSEEN for mark in text)
 
 
 def _is_plain(text: str) -> bool:
