@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,22 @@ def write_command(folder: Path, *lines: str) -> str:
     return shlex.join([sys.executable, "-S", str(program)])
 
 
+@contextmanager
+def own_input(content: bytes) -> Iterator[None]:
+    """Let this process have something to read on its standard input."""
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    before = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reading)
+
+
 def fail(command: str, **settings: Any) -> str:
     """Return what is said of a command that gives no key, having looked through the whole of it for one."""
     with pytest.raises(ConfigurationError) as failed:
@@ -47,7 +66,8 @@ class TestCommand:
 
     def test_it_is_no_shell_and_has_no_input(self, tmp_path: Path) -> None:
         command = write_command(tmp_path, "print(len(sys.stdin.read()), *sys.argv[1:])")
-        assert run_key_command(f"{command} '$HOME' '|' a;b") == "0 $HOME | a;b"
+        with own_input(b"of this program"):
+            assert run_key_command(f"{command} '$HOME' '|' a;b") == "0 $HOME | a;b"
 
     def test_one_that_fails(self, tmp_path: Path) -> None:
         told = fail(write_command(tmp_path, f"print('{KEY}'); print('{KEY}', file=sys.stderr); sys.exit(3)"))

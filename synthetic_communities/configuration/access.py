@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..errors import ConfigurationError, Problem
-from ..llm.choice import OFFLINE
 from ..llm.key_command import split_command
 from ..llm.naming import parse_model_name
 from ..llm.server import parse_base_url
@@ -45,11 +44,11 @@ def _key_problems(values: Mapping[str, object], places: Places) -> Iterator[Prob
 
 
 def _find_providers(values: Mapping[str, object]) -> set[str]:
-    """Return the providers of the models named; of names that are none nothing is known."""
+    """Return the providers of the models named; a name that is none, or the offline mind's, has no provider."""
     found = set()
     for name in ("model", "candidate_model"):
         value = values.get(name)
-        if isinstance(value, str) and value != OFFLINE:
+        if isinstance(value, str):
             try:
                 found.add(parse_model_name(value).provider.name)
             except ConfigurationError:
