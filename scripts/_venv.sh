@@ -34,7 +34,7 @@ describe_place() {
 }
 
 describe_requirements() {
-    cat "$root/setup.cfg" "$root/pyproject.toml" | cksum
+    cat "$root/setup.cfg" "$root/pyproject.toml" "$root/constraints.txt" | cksum
 }
 
 # The stamp goes first and comes back last: without one, the environment may be half-made and is cleared.
@@ -48,7 +48,7 @@ install() {
     ready=$(describe_place && describe_requirements)
     # pip reads "[" as the start of the extras: the path, which may have one too, must not be in its argument.
     cd_then "$root" attempt "$venv_python" -P -m pip install --no-user --disable-pip-version-check --no-input \
-        --editable ".${1:+[$1]}"
+        --constraint constraints.txt --editable ".${1:+[$1]}"
     printf '%s\n' "$ready extras: $1" >"$stamp"
 }
 

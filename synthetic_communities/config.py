@@ -74,6 +74,7 @@ class Config(_Remembering):
     schedule: str = "dependencies"
     feed_candidates: int = 200
     max_reply_bytes: int | None = None
+    api_key_command: str | None = None
 
     def __post_init__(self) -> None:
         self._origin = Origin()

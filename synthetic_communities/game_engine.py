@@ -159,7 +159,8 @@ class GameEngine(SeveralRuns):
                 engine.population.add_persona(Persona(persona_id, data, story))
         engine.candidates = build_candidates(config, story)
         engine.mediator = Mediator("mediator", build_topics(config), None, story)
-        engine._choose_minds()
+        if config.api_key_command is None:  # a command is run when a run starts, and not to look at a configuration
+            engine._choose_minds()
         return engine
 
     def go_on(self, path: str | Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import ssl
 import threading
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -76,6 +77,7 @@ class BadServer:
         asks: the calls that came.
         written: bytes written for all calls, as far as the other side took them in.
         opened, closed: connections.
+        tls: certificate and key it speaks HTTPS with; None: it speaks HTTP.
     """
 
     behave: Behave
@@ -85,6 +87,7 @@ class BadServer:
     opened: int = 0
     closed: int = 0
     url: str = ""
+    tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -115,8 +118,8 @@ class BadServer:
     async def _serve(self, ready: threading.Event) -> None:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=2**22)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=2**22, ssl=self.tls)
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
         await self._stop.wait()
         server.close()

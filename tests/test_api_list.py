@@ -118,6 +118,7 @@ NEW_SETTINGS = {
     "schedule": "dependencies",
     "feed_candidates": 200,
     "max_reply_bytes": None,
+    "api_key_command": None,
 }
 
 VERBS = {

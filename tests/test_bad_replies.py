@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import itertools
 import json
@@ -231,6 +232,20 @@ class TestCalls:
             assert other.opened == 0
             assert len(server.asks) == 1
         assert other.url in str(failed.value)
+
+    def test_nor_is_one_of_what_is_looked_at_when_a_model_is_opened(self, name: str) -> None:
+        name = "vllm:m" if name.startswith("openai:") else name  # of hosted models nothing is looked at there
+
+        async def redirect(peer: Peer) -> None:
+            await peer.answer(b"{}", f"location: {other.url}{peer.ask.path}", status="307 Temporary")
+            looked.append(peer.ask.head)
+
+        looked: list[str] = []
+        with BadServer(Peer.answer, Peer.answer) as other, BadServer(Peer.answer, redirect) as server:
+            with contextlib.suppress(ModelUnavailableError):  # Ollama has to tell of the model; others need not
+                ask_twice(connect(server, name))
+            assert other.opened == 0
+        assert {KEY in head for head in looked} == {True}
 
     def test_tries_are_so_many_and_timeouts_fewer(self, name: str) -> None:
         policy = RetryPolicy(max_tries=4, max_timeouts=2, first_wait_seconds=0.001)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from synthetic_communities.config import NAMES, Config, build_candidate_cards, build_topics
 from synthetic_communities.configuration import settings, text_files
+from synthetic_communities.configuration.yaml_files import load_yaml
 from synthetic_communities.domain.debate import Topic
 from synthetic_communities.domain.scene import CandidateCard
 from synthetic_communities.errors import ConfigurationError
@@ -106,6 +107,7 @@ class TestShape:
             ("schedule", "dependencies"),
             ("feed_candidates", 200),
             ("max_reply_bytes", None),
+            ("api_key_command", None),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
             (name, inspect.Parameter.empty)
@@ -236,7 +238,8 @@ class TestUnreadableFiles:
             ("# only a comment", "town.yaml: is empty, no mapping; write settings as `name: value`"),
             ("- a", "town.yaml: is a list, no mapping; write settings as `name: value`"),
             ("5", "town.yaml: is a single value, no mapping; write settings as `name: value`"),
-            ("a: " + "[" * 100_000, "town.yaml: is nested too deeply; nest fewer lists and mappings"),
+            ("a: " + "[" * 100_000, "town.yaml: is nested deeper than 50 lists and mappings; nest fewer"),
+            ("a:\n " + "[" * 50 + "]" * 50, "town.yaml:2: is nested deeper than 50 lists and mappings; nest fewer"),
             ("a: 1\nb\x00: 1", "town.yaml:2: holds the character '\\x00', which YAML does not allow; remove it"),
             (b"a: 1\nb: \xff", "town.yaml: is not UTF-8: byte 0xff on line 2; save it as UTF-8"),
             (
@@ -258,6 +261,11 @@ class TestUnreadableFiles:
     )
     def test_one_clear_message(self, town: Path, text: str | bytes, told: str) -> None:
         assert problems_of(town, text) == [told]
+
+    @pytest.mark.parametrize("text", ["1:" * 300 + "1", "1" * 101, f"{'1' * 100}.5", "-0x" + "f" * 98])
+    def test_what_is_too_long_for_a_number_is_text(self, text: str, tmp_path: Path) -> None:
+        (tmp_path / "x.yaml").write_text(f"long: {text}\nshort: 1:30", encoding="utf-8")
+        assert load_yaml(tmp_path / "x.yaml").data == {"long": text, "short": 90}
 
     def test_an_alias_bomb_is_refused_unread(self, town: Path) -> None:
         bomb = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20))

@@ -40,7 +40,7 @@ from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+FILES = (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md")))
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in FILES}
 
 README = "README.md"
@@ -124,7 +124,7 @@ class TestPages:
             assert not anchor or anchor in find_anchors(file.read_text("utf-8")), f"{page} links to {target}"
 
     def test_the_readme_leads_to_every_page(self) -> None:
-        linked = re.findall(r"\]\((docs/[^)#\s]+)\)", PAGES[README])
+        linked = re.findall(r"\]\((docs/[^)#\s]+|SECURITY\.md)\)", PAGES[README])
         notebooks = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.ipynb")}
         assert set(linked) == set(PAGES) - {README} | notebooks
 

@@ -23,6 +23,7 @@ from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.first_replies import FirstReplies
 from synthetic_communities.llm.limited import Limited
 from synthetic_communities.llm.logged import Logged
+from synthetic_communities.llm.masked import Masked
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
 from synthetic_communities.llm.over_aiohttp import build_httpx2_transport, build_httpx_transport, find_proxy
 from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
@@ -69,7 +70,7 @@ def test_the_order_of_the_wrappers() -> None:
         names.append(type(model))
         assert model.name == "openai:gpt-x"
         model = model.inner
-    assert names == [FirstReplies, Retrying, Limited, Logged, Timed, PromptCut]
+    assert names == [FirstReplies, Retrying, Limited, Logged, Timed, PromptCut, Masked]
 
 
 def test_a_call_has_a_total_time_limit() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -62,14 +62,14 @@ ATTACKS = {
 }
 
 
-def split_texts(view: View) -> list[list[str]]:
-    """Return the lines of every text of the request, by every line end there is."""
-    return [re.split("\r\n|[" + "".join(LINE_ENDS) + "]", text) for text in (*build_system(view), *build_user(view))]
-
-
 def structure(view: View) -> list[list[str]]:
-    """Return the lines of ours in every text; a run of quoted lines counts as one."""
-    return [list(_ours(lines)) for lines in split_texts(view)]
+    """Return the lines of ours in every text of the request; a run of quoted lines counts as one."""
+    return structure_of((*build_system(view), *build_user(view)))
+
+
+def structure_of(texts: Iterable[str]) -> list[list[str]]:
+    """Return the lines of ours in every text, by every line end there is; a run of quoted lines counts as one."""
+    return [list(_ours(re.split("\r\n|[" + "".join(LINE_ENDS) + "]", text))) for text in texts]
 
 
 def _ours(lines: list[str]) -> Iterator[str]:
@@ -95,7 +95,11 @@ PATTERNS = {kind: patterns_of(kind) for kind in KINDS}
 
 
 def check_structure(kind: type[View], view: View) -> None:
-    found, expected = structure(view), PATTERNS[kind]
+    check_lines(structure(view), PATTERNS[kind])
+
+
+def check_lines(found: list[list[str]], expected: list[list[str]]) -> None:
+    """Hold the lines of ours in every text against what they may look like."""
     assert [len(text) for text in found] == [len(text) for text in expected]
     for lines, patterns in zip(found, expected, strict=True):
         for line, pattern in zip(lines, patterns, strict=True):

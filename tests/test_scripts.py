@@ -1,6 +1,8 @@
 """The scripts a person types first, tried on a machine made of a few shell tools and fake Pythons. No network."""
 
+import configparser
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -11,7 +13,10 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-COPIED = (".ci/run", "scripts/_venv.sh", "scripts/run", "scripts/test", "setup.cfg", "pyproject.toml")
+COPIED = (
+    *(".ci/run", "scripts/_venv.sh", "scripts/run", "scripts/test"),
+    *("setup.cfg", "pyproject.toml", "constraints.txt"),
+)
 SHELL_TOOLS = ("bash", "cat", "cksum", "cp", "dirname", "env", "head", "ln", "mkdir", "rm", "sed")
 
 # Answers the scripts' questions, makes environments that hold a copy of itself, and notes what else it is asked to do.
@@ -186,6 +191,27 @@ def test_the_oldest_python_is_read_from_the_metadata(machine: Machine) -> None:
     assert "needs Python 3.12 or newer" in result.stderr
 
 
+# Tested versions
+
+
+def test_the_tested_versions_are_exact_and_of_everything_that_is_asked_for() -> None:
+    lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {spell_name(line.partition("==")[0]) for line in lines}
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)] == []
+    assert len(pinned) == len(lines)
+    declared = configparser.ConfigParser()
+    declared.read(REPOSITORY / "setup.cfg", encoding="utf-8")
+    wanted = [declared["options"]["install_requires"], *declared["options.extras_require"].values()]
+    names = {spell_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)", "\n".join(wanted), re.MULTILINE)}
+    assert names - {"synthetic-communities"} - pinned == set()
+    assert len(names) > 15
+
+
+def spell_name(name: str) -> str:
+    """Return the name of a package as all spellings of it are compared."""
+    return re.sub(r"[._-]+", "-", name).lower()
+
+
 # Installing once
 
 
@@ -199,7 +225,7 @@ def test_the_first_call_installs_then_runs_in_the_callers_directory(machine: Mac
     venv, pip, run = machine.take_located_calls()
     assert venv.endswith(f"-m venv --clear {machine.root}/.venv")
     assert pip.startswith(f"{machine.root}: -P -m pip install")
-    assert pip.endswith("--editable .")
+    assert pip.endswith("--constraint constraints.txt --editable .")
     assert run == f"{machine.root.parent}/else where: -P -m synthetic_communities run two words"
 
 
@@ -209,7 +235,7 @@ def test_the_second_call_installs_nothing_and_says_nothing(ready: Machine) -> No
     assert ready.take_calls() == ["-P -m synthetic_communities --help"]
 
 
-@pytest.mark.parametrize("name", ["setup.cfg", "pyproject.toml"])
+@pytest.mark.parametrize("name", ["setup.cfg", "pyproject.toml", "constraints.txt"])
 def test_a_changed_declaration_installs_again_in_the_same_environment(ready: Machine, name: str) -> None:
     with (ready.root / name).open("a") as declaration:
         declaration.write("# changed\n")

@@ -1,6 +1,6 @@
 """From the name of a model to the mind that thinks with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ from ..late import Late
 from ..llm.choice import OFFLINE
 from ..llm.exchange import Observer
 from ..llm.journal.journaled import Journaled, NoCalls
+from ..llm.key_command import SOURCE
 from ..llm.keys import find_key
 from ..llm.limiter_changes import LimitObserver
 from ..llm.naming import parse_model_name
@@ -30,6 +31,7 @@ class MindSettings:
     Attributes:
         base_url: where it is reached; None: where its provider usually is.
         api_key_env: the variable that holds the key; None: the provider's own.
+        look_up_key: returns the key that a command prints; None: the key is in a variable.
         temperature: sent where it is not None.
         effort: how hard to think; None: not at all where the model allows it.
         seed: sent where the provider takes one; None: not.
@@ -46,6 +48,7 @@ class MindSettings:
 
     base_url: str | None = field(default=None, kw_only=True)
     api_key_env: str | None = field(default=None, kw_only=True)
+    look_up_key: Callable[[], str] | None = field(default=None, kw_only=True)
     temperature: float | None = field(default=None, kw_only=True)
     effort: str | None = field(default=None, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
@@ -74,7 +77,7 @@ def build_mind(name: str, settings: MindSettings, environment: Mapping[str, str]
     if name == OFFLINE:
         return OfflineMind()
     model = parse_model_name(name)
-    key = find_key(model.provider, environment, api_key_env=settings.api_key_env)
+    key = find_key(model.provider, environment, api_key_env=settings.api_key_env, look_up=settings.look_up_key)
     return build_llm_mind(name, key, settings)
 
 
@@ -101,7 +104,7 @@ def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMin
         model_name,
         api_key=key,
         base_url=settings.base_url,
-        key_variable=settings.api_key_env,
+        key_variable=SOURCE if settings.look_up_key is not None else settings.api_key_env,
         call_timeout_seconds=settings.call_timeout_seconds,
         window_tokens=settings.window_tokens,
         max_connections=settings.max_connections,

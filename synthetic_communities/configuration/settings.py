@@ -207,6 +207,13 @@ SETTINGS = (
         models_only=True,
         meaning="how much of one reply is read; a longer one has failed",
     ),
+    Setting(
+        "api_key_command",
+        "text",
+        absent="none: the key is in a variable",
+        models_only=True,
+        meaning="command whose first line of output is the key",
+    ),
 )
 """Every setting, in the order of `config.Config`."""
 

@@ -13,8 +13,15 @@ from ..errors import ConfigurationError, Problem
 from .places import Path, Spot, spell_path, spell_type
 from .text_files import load_text
 
+MAX_DEPTH = 50
+"""How deep lists and mappings may be nested in a file."""
+
+MAX_NUMBER_CHARACTERS = 100
+"""What is longer is text: YAML reads `1:1:1:1` as a number to the base 60, for minutes if it is long enough."""
+
 _TAG = "tag:yaml.org,2002:"
 _COLLECTION_TAGS = (f"{_TAG}map", f"{_TAG}seq")
+_NUMBER_TAGS = (f"{_TAG}int", f"{_TAG}float")
 _TAGS_MEANT_AS_TEXT = (f"{_TAG}value", f"{_TAG}merge")
 _REMEDY = "correct it there: indentation by spaces, colons, quotes"
 
@@ -54,7 +61,12 @@ def load_yaml(path: FilePath) -> YamlDocument:
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError([_syntax_problem(error, file)]) from error
     except RecursionError as error:
-        raise ConfigurationError([Problem(file, "is nested too deeply", "nest fewer lists and mappings")]) from error
+        raise _too_deep(file) from error
+
+
+def _too_deep(where: str) -> ConfigurationError:
+    what = f"is nested deeper than {MAX_DEPTH} lists and mappings"
+    return ConfigurationError([Problem(where, what, "nest fewer")])
 
 
 class _Loader(yaml.SafeLoader):
@@ -98,6 +110,8 @@ class _Builder:
         self.spots.setdefault(path, _spot(node))
         if isinstance(node, yaml.ScalarNode):
             return self.build_scalar(node, path)
+        if len(path) >= MAX_DEPTH:
+            raise _too_deep(f"{self.file}:{_line(node)}")
         if node.tag not in _COLLECTION_TAGS:
             self.tell_tag(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -127,7 +141,8 @@ class _Builder:
         return str(node.value)
 
     def build_scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
-        if node.tag in _TAGS_MEANT_AS_TEXT:
+        is_too_long = node.tag in _NUMBER_TAGS and len(node.value) > MAX_NUMBER_CHARACTERS
+        if node.tag in _TAGS_MEANT_AS_TEXT or is_too_long:
             return node.value
         try:
             return self.loader.construct_object(node)

@@ -1,8 +1,9 @@
 """Finding the key a provider asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..errors import ConfigurationError, Problem
+from .key_command import SOURCE
 from .naming import Provider
 
 
@@ -26,17 +27,28 @@ def read_environment(variables: Mapping[str, str]) -> Mapping[str, str]:
     return {**{name: value for name, value in written.items() if value is not None}, **variables}
 
 
-def find_key(provider: Provider, environment: Mapping[str, str], *, api_key_env: str | None = None) -> str | None:
+def find_key(
+    provider: Provider,
+    environment: Mapping[str, str],
+    *,
+    api_key_env: str | None = None,
+    look_up: Callable[[], str] | None = None,
+) -> str | None:
     """Return the key for a provider; None if it takes none, or works without the one it has not.
 
     Args:
         provider: who is to be asked.
         environment: variables, those of a `.env` among them; see `read_environment`.
         api_key_env: the variable that holds the key; None: the provider's own.
+        look_up: returns the key that a command prints; None: the key is in a variable.
 
     Raises:
         ConfigurationError: the key is missing, or is none; the message names the variable, and never shows the key.
     """
+    if look_up is not None:
+        printed = look_up()
+        check_key(printed, SOURCE)
+        return printed
     variable = api_key_env or provider.key_variable
     if variable is None:
         return None
@@ -44,10 +56,15 @@ def find_key(provider: Provider, environment: Mapping[str, str], *, api_key_env:
     if not key:
         if api_key_env is None and not provider.key_required:
             return None
-        what = f"{variable} is not set, and {provider.name} is asked with the key it holds"
+        what = f"{_shown(variable)} is not set, and {provider.name} is asked with the key it holds"
         raise ConfigurationError([Problem("model", what, "set it in the environment, or in a .env file")])
     check_key(key, variable)
     return key
+
+
+def _shown(variable: str) -> str:
+    """Return the name of a variable; not one in small letters, as it may be a key that stands in the wrong place."""
+    return "the variable that api_key_env names" if variable != variable.upper() else variable
 
 
 def check_key(key: str, source: str) -> None:

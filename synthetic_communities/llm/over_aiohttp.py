@@ -18,7 +18,7 @@ MAX_CONNECTIONS = 1_000
 """How many connections there may be at once, where nobody says otherwise."""
 
 _KEEPALIVE_SECONDS = 15.0
-_OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
+OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def build_httpx_transport(base_url: str, max_connections: int) -> "httpx.AsyncBaseTransport":
@@ -33,7 +33,7 @@ def build_httpx_transport(base_url: str, max_connections: int) -> "httpx.AsyncBa
     from httpx_aiohttp import AiohttpTransport
 
     proxy = find_proxy(base_url)
-    verify = _is_encrypted(base_url, proxy)
+    verify = _choose_roots(base_url, proxy)
     transport = AiohttpTransport(verify=verify, proxy=httpx.Proxy(proxy) if proxy else None)
     transport.client = lambda: _open_session(transport.ssl_context, max_connections)
     return transport
@@ -50,15 +50,22 @@ def build_httpx2_transport(base_url: str, max_connections: int) -> "httpx2.Async
     from httpx_aiohttp.httpx2 import AiohttpTransport
 
     proxy = find_proxy(base_url)
-    verify = _is_encrypted(base_url, proxy)
+    verify = _choose_roots(base_url, proxy)
     transport = AiohttpTransport(verify=verify, proxy=httpx2.Proxy(proxy) if proxy else None)
     transport.client = lambda: _open_session(transport.ssl_context, max_connections)
     return transport
 
 
-def _is_encrypted(base_url: str, proxy: str | None) -> bool:
-    """Say whether certificates will be asked for: loading them takes longer than a call where nothing is encrypted."""
-    return proxy is not None or not base_url.startswith("http://")
+def _choose_roots(base_url: str, proxy: str | None) -> "ssl.SSLContext | bool":
+    """Return whose certificates are believed; True: those of the well-known authorities, or of `SSL_CERT_FILE`.
+
+    Loading them takes longer than a call. Where nothing is encrypted none are loaded, and nobody would be believed.
+    """
+    if proxy is not None or not base_url.startswith("http://"):
+        return True
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _open_session(ssl_context: "ssl.SSLContext", max_connections: int) -> "aiohttp.ClientSession":
@@ -99,7 +106,7 @@ def find_proxy(base_url: str) -> str | None:
 
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if host in _OWN_MACHINE or proxy_bypass(host):
+    if host in OWN_MACHINE or proxy_bypass(host):
         return None
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")

@@ -1,5 +1,6 @@
 """Where a model is asked, and what a message about it says."""
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
@@ -21,7 +22,7 @@ class Server:
         name: `provider:model`, as asked for.
         url: where it is reached, without a slash at the end.
         key: what it is asked with; None: nothing. It never appears in a message.
-        key_variable: the environment variable the key came from, None if it takes no key.
+        key_variable: the environment variable, or what else, the key came from; None if it takes no key.
         start_command: what to type where nobody listens; None: nothing to type.
         model_remedy: what to do where the model is not known.
     """
@@ -47,10 +48,16 @@ def parse_base_url(text: str) -> str:
     Raises:
         ConfigurationError: it is no address of a server.
     """
-    what = _fault_of(text)
-    if what:
-        raise ConfigurationError([Problem("base_url", f"{text!r} {what}", "write it like http://localhost:8000/v1")])
+    fault = _fault_of(text)
+    if fault:
+        what = f"{_without_secrets(text)!r} {fault}"
+        raise ConfigurationError([Problem("base_url", what, "write it like http://localhost:8000/v1")])
     return text.rstrip("/")
+
+
+def _without_secrets(text: str) -> str:
+    """Return an address without what may be a password in it, or a key."""
+    return re.sub(r"[?#].*", "?...", re.sub(r"//.*@", "//...@", text, flags=re.DOTALL), flags=re.DOTALL)
 
 
 def _fault_of(text: str) -> str:

@@ -1,6 +1,9 @@
 """From a name to a model that can be asked: the one place where provider and wrappers are put together."""
 
+import logging
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, Problem
 from .exchange import Observer
@@ -12,9 +15,10 @@ from .limiter_changes import LimitObserver
 from .limiter_registry import build_limiter, find_limiter
 from .limiter_shared import SharedLimiter
 from .logged import Logged
+from .masked import Masked
 from .model import Model
 from .naming import ModelName
-from .over_aiohttp import MAX_CONNECTIONS, build_httpx_transport
+from .over_aiohttp import MAX_CONNECTIONS, OWN_MACHINE, build_httpx_transport
 from .prompt_cut import PromptCut
 from .providers.anthropic_client import build_client
 from .providers.anthropic_messages import AnthropicMessages
@@ -25,6 +29,8 @@ from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
 from .transport import MAX_REPLY_BYTES, HttpConnections
+
+logger = logging.getLogger(__name__)
 
 
 def build_model(
@@ -55,13 +61,14 @@ def build_model(
     * `Limited` takes a place at the provider for each try, and holds none between two of them;
     * `Logged` sees every single try, those that ran out of time too;
     * `Timed` limits one try, from connecting to the last byte;
-    * `PromptCut` stands next to the provider: what it fails is no reply to anybody further out.
+    * `PromptCut` stands before all that: what it fails is no reply to anybody further out;
+    * `Masked` stands next to the provider: nobody further out gets to see a key that a server repeats.
 
     Args:
         name: which model.
         api_key: its key; None: it is asked without one.
         base_url: where it is reached; None: where its provider usually is.
-        key_variable: the variable the key came from, for messages; None: the provider's own.
+        key_variable: where the key came from, for messages; None: the provider's own variable.
         call_timeout_seconds: how long one try may take; None: what its provider usually needs.
         window_tokens: for Ollama, room for prompt and reply together; None: the server's default.
         max_connections: how many connections there may be at once.
@@ -79,7 +86,7 @@ def build_model(
     """
     server = _server_of(name, api_key, base_url, key_variable)
     model = _build_provider(name, server, transport, window_tokens, max_connections, max_reply_bytes)
-    model = PromptCut(model)
+    model = PromptCut(Masked(model, server.key))
     model = Timed(model, call_timeout_seconds or name.provider.call_timeout_seconds)
     model = Logged(model, observe)
     limiter = _limiter_of(server, transport, max_connections)
@@ -102,17 +109,26 @@ def _server_of(name: ModelName, api_key: str | None, base_url: str | None, key_v
     if provider.key_required and not api_key:
         what = f"{provider.name} is asked with a key, and there is none"
         raise ConfigurationError([Problem("model", what, f"set {provider.key_variable}")])
-    is_ollama = provider.protocol == "ollama"
+    is_ollama, url = provider.protocol == "ollama", parse_base_url(url)
     if api_key:
         check_key(api_key, key_variable or "api_key")
+        _tell_unencrypted(url)
     return Server(
         str(name),
-        parse_base_url(url),
+        url,
         key=api_key,
         key_variable=key_variable or provider.key_variable,
         start_command=provider.start_command and provider.start_command.format(model=name.model),
         model_remedy=f"to get it, type: ollama pull {name.model}" if is_ollama else CHECK_NAMES,
     )
+
+
+@lru_cache
+def _tell_unencrypted(url: str) -> None:
+    """Warn, once for each address, that a key goes there for everybody on the way to read."""
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in OWN_MACHINE:
+        logger.warning("the key goes to %s unencrypted, and so does all that is said; use https where it is there", url)
 
 
 def _build_provider(

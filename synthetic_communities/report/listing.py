@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from ..errors import RecordError
 from ..runs.directory import BALLOTS, FINAL_VOTE, METADATA, REPLICATES
+from ..runs.inside import refuse_link
 from ..runs.reading import read_json
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
@@ -98,18 +99,22 @@ def list_runs(folder: Path) -> Listing:
     Raises:
         OSError: the folder cannot be read.
     """
-    found = [_read_run(path) for path in _find_runs(folder)]
+    found = [_read_run(path, within) for path, within in _find_runs(folder)]
     runs = sorted((run for run in found if isinstance(run, ListedRun)), key=_age, reverse=True)
     return Listing(tuple(runs), tuple(run for run in found if isinstance(run, UnreadableRun)))
 
 
-def _find_runs(folder: Path) -> Iterator[Path]:
-    """Yield directories that may be runs; those of replicates stand in a folder of their own."""
+def _find_runs(folder: Path, within: Path | None = None) -> Iterator[tuple[Path, Path | None]]:
+    """Yield directories that may be runs; those of replicates stand in a folder of their own, which comes with them.
+
+    Links in the folder that is listed are its user's; those in a folder of replicates are not followed.
+    """
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()):
-        if (path / REPLICATES).is_file() or path.name.startswith("replicates_"):
-            yield from _find_runs(path)
+        is_own = within is None or not path.is_symlink()
+        if is_own and ((path / REPLICATES).is_file() or path.name.startswith("replicates_")):
+            yield from _find_runs(path, path)
         else:
-            yield path
+            yield path, within
 
 
 def _age(run: ListedRun) -> tuple[datetime, int, str]:
@@ -117,8 +122,10 @@ def _age(run: ListedRun) -> tuple[datetime, int, str]:
     return run.when, int(named[2] or 1) if named else 0, run.path.name
 
 
-def _read_run(path: Path) -> ListedRun | UnreadableRun:
+def _read_run(path: Path, within: Path | None) -> ListedRun | UnreadableRun:
     try:
+        if within is not None:
+            refuse_link(path, within)
         return read_listed_run(path)
     except RecordError as error:
         return UnreadableRun(path, str(error))

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 from ..errors import RecordError
 from ..runs.directory import REPLICATES, encode, write_text
+from ..runs.inside import refuse_link, refuse_links
 from ..runs.reading import iterate_lines
 from .replicate_lines import build_line, check_line, measure_spreads
 from .replicate_table import build_replicate_table
@@ -26,9 +27,11 @@ class Replicates(Sequence[SimulationResult]):
         """Take the folder.
 
         Raises:
-            RecordError: it holds no replicates, or a line that is damaged or of a version this package does not know.
+            RecordError: it holds no replicates, or a line that is damaged or of a version this package does not know;
+                or a link that leads out of it.
         """
         self.path = Path(path)
+        refuse_links(self.path)
         lines = [line.take() for line in iterate_lines(self.path / REPLICATES)]
         if not lines:
             raise RecordError(f"{self.path} holds no replicates: there is no {REPLICATES}, or nothing in it")
@@ -59,7 +62,10 @@ class Replicates(Sequence[SimulationResult]):
 
     @cached_property
     def _results(self) -> list[SimulationResult]:
-        return [load_run(self.path / row["run"]) for row in self.rows]
+        paths = [self.path / row["run"] for row in self.rows]
+        for path in paths:
+            refuse_link(path, self.path)
+        return [load_run(path) for path in paths]
 
     @cached_property
     def spreads(self) -> list[dict[str, Any]]:

@@ -1,14 +1,20 @@
 """Reading a run directory: whole values out of its files, and clear words where they are damaged."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import RecordError
+from .bounds import MAX_BYTES, MAX_DEPTH, is_too_deep
 from .directory import FORMAT_VERSION, METADATA
+from .inside import refuse_links
 from .row import Row
+
+TOO_DEEP = f"it is nested deeper than {MAX_DEPTH} lists and mappings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +23,27 @@ class Line:
 
     Attributes:
         place: its file and number, from 1: `runs/x/beliefs.jsonl:12`.
-        text: what it holds.
+        text: what it holds; nothing of a line that is too long.
         is_torn: whether it lacks its end, as the last line does where writing was cut off.
+        is_too_long: whether it has more than `MAX_BYTES`.
     """
 
     place: str
     text: bytes
     is_torn: bool
+    is_too_long: bool = False
 
     def take(self) -> Row:
         """Return the mapping it holds.
 
         Raises:
-            RecordError: it holds none.
+            RecordError: it holds none, is longer than `MAX_BYTES`, or nested deeper than `MAX_DEPTH`.
         """
+        if self.is_too_long:
+            raise RecordError(f"{self.place} is longer than {MAX_BYTES:,} bytes, and is not read")
         try:
-            values = json.loads(self.text.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
+            values = _parse(self.text)
+        except ValueError as error:
             why = "it was cut off while it was written" if self.is_torn else str(error)
             raise RecordError(f"{self.place} is damaged: {why}") from error
         if not isinstance(values, dict):
@@ -45,8 +55,9 @@ def check_run(path: Path) -> None:
     """Check that this is a run directory of a version this package knows, of a large one by its beginning alone.
 
     Raises:
-        RecordError: it is not.
+        RecordError: it is not, or a file in it is a link that leads elsewhere.
     """
+    refuse_links(path)
     known = f'{{\n  "format_version": {FORMAT_VERSION},\n'.encode()
     try:
         with (path / METADATA).open("rb") as file:
@@ -77,11 +88,14 @@ def read_json(file: Path) -> dict[str, Any]:
     """Return the mapping a file of one JSON value holds.
 
     Raises:
-        RecordError: the file cannot be read, or holds no JSON mapping.
+        RecordError: the file cannot be read, is larger than `MAX_BYTES`, nested too deeply, or holds no JSON mapping.
     """
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        with file.open("rb") as opened:
+            if os.fstat(opened.fileno()).st_size > MAX_BYTES:
+                raise RecordError(f"{file} cannot be read: it is larger than {MAX_BYTES:,} bytes")
+            value = _parse(opened.read())
+    except (OSError, ValueError) as error:
         raise RecordError(f"{file} cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise RecordError(f"{file} holds no mapping")
@@ -89,7 +103,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def iterate_lines(file: Path) -> Iterator[Line]:
-    """Yield the lines of a JSONL file, none if there is no such file.
+    """Yield the lines of a JSONL file, none if there is no such file; never more than `MAX_BYTES` of one is held.
 
     Raises:
         RecordError: the file cannot be read.
@@ -98,7 +112,34 @@ def iterate_lines(file: Path) -> Iterator[Line]:
         return
     try:
         with file.open("rb") as lines:
-            for number, text in enumerate(lines, start=1):
-                yield Line(f"{file}:{number}", text, not text.endswith(b"\n"))
+            for number, text in enumerate(iter(partial(lines.readline, MAX_BYTES + 1), b""), start=1):
+                place = f"{file}:{number}"
+                if len(text) > MAX_BYTES:
+                    _pass_over_line(lines, text)
+                    yield Line(place, b"", False, is_too_long=True)
+                else:
+                    yield Line(place, text, not text.endswith(b"\n"))
     except OSError as error:
         raise RecordError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _pass_over_line(file: BinaryIO, begun: bytes) -> None:
+    """Read on to the end of a line that has begun."""
+    while begun and not begun.endswith(b"\n"):
+        begun = file.readline(MAX_BYTES)
+
+
+def _parse(content: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is none, or nested deeper than `MAX_DEPTH`.
+    """
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+    # Most lines have too few brackets for that, and need no closer look.
+    if content.count(b"[") + content.count(b"{") > MAX_DEPTH and is_too_deep(value):
+        raise ValueError(TOO_DEEP)
+    return value

@@ -26,6 +26,9 @@ from .watching import Watcher
 LIMITS = ("max_concurrent", "call_timeout_seconds", "requests_per_minute", "tokens_per_minute", "schedule")
 """Settings that no result may depend on: they stand in `usage.json`, and not in the record."""
 
+NOT_RECORDED = (*LIMITS, "api_key_command")
+"""Settings that stand in no record; how somebody gets at a key is no business of those who read it."""
+
 FILES = ("population_file", "world_file")
 """Settings that name files, of which the record keeps the name and not the path."""
 
@@ -158,8 +161,8 @@ def _totals(totals: CallTotals) -> dict[str, Any]:
 
 
 def recorded_settings(config: Config) -> dict[str, Any]:
-    """Return the settings as the record keeps them: without limits, the world in words, names of files for paths."""
-    settings = {name: value for name, value in asdict(config).items() if name not in LIMITS}
+    """Return the settings as the record keeps them: no limits and keys, the world in words, files by name."""
+    settings = {name: value for name, value in asdict(config).items() if name not in NOT_RECORDED}
     settings["world_story"] = config.load_world_story() or None
     return {
         name: Path(value).name if name in FILES and value is not None else value for name, value in settings.items()

@@ -16,7 +16,7 @@ from ..persona import Persona
 from ..runs.directory import FORMAT_VERSION, INPUTS, METADATA, PEOPLE, append_lines, write_json
 from ..runs.reading import iterate_lines, read_json, read_metadata
 from ..runs.row import Row
-from .files import FILES, LIMITS
+from .files import FILES, NOT_RECORDED
 
 Attributes = Mapping[str, Any]
 
@@ -41,7 +41,8 @@ def write_inputs(path: Path, config: Config, personas: Iterable[Persona]) -> Non
         OSError: it cannot be written.
         TypeError: somebody has an attribute that JSON cannot hold.
     """
-    settings = {**asdict(config), "world_story": config.load_world_story() or None}
+    # A command is its user's: going on with a run directory from elsewhere must not run what stands in it.
+    settings = {**asdict(config), "api_key_command": None, "world_story": config.load_world_story() or None}
     for name in FILES:  # paths are no text to JSON
         settings[name] = settings[name] if settings[name] is None else str(settings[name])
     stated = [name for name in NAMES if config.is_stated(name)]
@@ -119,9 +120,9 @@ def refuse_other_changes(changes: Iterable[str]) -> None:
     Raises:
         UsageError: they are not; the message names them.
     """
-    others = [name for name in changes if name not in LIMITS]
+    others = [name for name in changes if name not in NOT_RECORDED]
     if others:
         raise UsageError(
-            f"{', '.join(others)} cannot change within a run; what may: {', '.join(LIMITS)}. For another run on "
+            f"{', '.join(others)} cannot change within a run; what may: {', '.join(NOT_RECORDED)}. For another run on "
             "the same answers there is replay_run"
         )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 
 import synthetic_communities.llm_client as llm_client
 
@@ -12,6 +13,7 @@ from ..llm.bodies import Bodies, encode_bodies
 from ..llm.call_log import CallLog
 from ..llm.choice import OFFLINE, ModelChoice, choose_model
 from ..llm.exchange import Exchange
+from ..llm.key_command import run_key_command
 from ..llm.keys import read_environment
 from ..llm.over_aiohttp import MAX_CONNECTIONS
 from ..mediator import Mediator
@@ -53,6 +55,7 @@ class Minds:
         self._config = config
         self._argument = argument
         self._looks_for_keys = looks_for_keys
+        self._run_key_command = cache(run_key_command)  # once, however many models are asked
         self._chosen: dict[str | None, tuple[Mind, ModelChoice]] = {}
 
     def of_people(self) -> tuple[Mind, ModelChoice]:
@@ -131,10 +134,11 @@ class Minds:
         return build_mind(choice.name, self._settings(choice.name), environment)
 
     def _settings(self, name: str) -> MindSettings:
-        config = self._config
+        config, command = self._config, self._config.api_key_command
         return MindSettings(
             base_url=config.base_url,
             api_key_env=config.api_key_env,
+            look_up_key=partial(self._run_key_command, command) if command is not None else None,
             temperature=config.temperature,
             effort=config.effort,
             seed=config.random_seed,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..answers import HttpAnswer
 from ..failures import CallError
+from ..masked import MASK, mask_error
 from ..over_aiohttp import build_httpx2_transport
 from ..server import Server
 from ..transport import CONNECT_SECONDS, name_failure, read_body
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class BoundedTransport:
-    """Passes requests on, and reads replies up to a limit: the SDK itself reads whatever comes."""
+    """Passes requests on, and reads replies up to a limit: the SDK itself reads whatever comes.
 
-    def __init__(self, inner: "httpx2.AsyncBaseTransport", max_reply_bytes: int) -> None:
-        """Take what carries requests, and how much of a body is read."""
+    It logs what comes, too, if it is told to: so a key that a server repeats is masked before the SDK gets to see it.
+    """
+
+    def __init__(self, inner: "httpx2.AsyncBaseTransport", max_reply_bytes: int, key: str | None = None) -> None:
+        """Take what carries requests, how much of a body is read, and what is masked."""
         self._inner = inner
         self._max_reply_bytes = max_reply_bytes
+        self._key = key
 
     async def handle_async_request(self, request: "httpx2.Request") -> "httpx2.Response":
         """Return the response to a request, read to its end.
@@ -28,14 +33,26 @@ class BoundedTransport:
         Raises:
             CallError: it is too large.
         """
-        response = await self._inner.handle_async_request(request)
-        content = await read_body(response, self._max_reply_bytes)
+        try:
+            response = await self._inner.handle_async_request(request)
+            content = await read_body(response, self._max_reply_bytes)
+        except Exception as error:
+            mask_error(error, self._key)
+            raise
+        return type(response)(
+            response.status_code, headers=self._headers_of(response), content=content, extensions=response.extensions
+        )
+
+    def _headers_of(self, response: "httpx2.Response") -> "httpx2.Headers":
         headers = response.headers.copy()
         headers.pop("content-encoding", None)  # decoded by now, and not to be decoded again
         if "charset" in headers.get("content-type", "").lower():
             # The SDK decodes what an error says by whatever codec is named there, and some make no text of bytes.
             headers["content-type"] = headers["content-type"].partition(";")[0]
-        return type(response)(response.status_code, headers=headers, content=content, extensions=response.extensions)
+        if self._key is not None and any(self._key in value for value in headers.values()):
+            masked = ((name, value.replace(self._key, MASK)) for name, value in headers.multi_items())
+            headers = type(headers)(list(masked))
+        return headers
 
     async def aclose(self) -> None:
         """Close connections."""
@@ -62,7 +79,7 @@ def build_client(
     import httpx2
 
     carrier = transport or build_httpx2_transport(server.url, max_connections)
-    bounded: Any = BoundedTransport(carrier, max_reply_bytes)
+    bounded: Any = BoundedTransport(carrier, max_reply_bytes, server.key)
     timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
     client = httpx2.AsyncClient(transport=cast(httpx2.AsyncBaseTransport, bounded), timeout=timeout)
     return anthropic.AsyncAnthropic(
