@@ -28,7 +28,7 @@ class Replicates(Sequence[SimulationResult]):
             RecordError: it holds no replicates, or a line that is damaged or of a version this package does not know.
         """
         self.path = Path(path)
-        lines = [line.take() for line in iterate_lines(self.path / REPLICATES)]
+        lines = [line.take_whole() for line in iterate_lines(self.path / REPLICATES)]
         if not lines:
             raise RecordError(f"{self.path} holds no replicates: there is no {REPLICATES}, or nothing in it")
         for line in lines:

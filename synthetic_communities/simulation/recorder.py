@@ -5,8 +5,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..runs.directory import EPOCHS, LINES, append_bytes, append_lines, encode, to_bytes
+from ..runs.directory import EPOCHS, LINES, append_bytes, append_lines, encode, encode_line, to_bytes
 from ..runs.spool import Spool
+from ..runs.writing import all_or_nothing
 from .epoch_line import join_epoch
 
 VOTES, STANCES = "population_votes", "stances"
@@ -42,7 +43,7 @@ class Recorder:
         Raises:
             OSError: it cannot be kept.
         """
-        self._keep(epoch, file, place, f"{encode(row)}\n")
+        self._keep(epoch, file, place, f"{encode_line(row)}\n")
 
     def add_person(self, epoch: int, place: int, persona_id: str, *, votes: Any, stances: Any) -> None:
         """Keep what the line of an epoch holds of one person: its items of `population_votes` and of `stances`.
@@ -59,7 +60,7 @@ class Recorder:
         Raises:
             OSError: they cannot be written.
         """
-        append_lines(self._directory / file, map(encode, rows))
+        append_lines(self._directory / file, map(encode_line, rows))
 
     def write(self, epoch: int) -> None:
         """Append the rows kept to their files.
@@ -74,6 +75,8 @@ class Recorder:
     def write_epoch(self, epoch: int, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Append the rows of an epoch that has ended, and last its line: an epoch that has one is whole in all files.
 
+        Where one of them cannot be written, none of them stands there.
+
         Args:
             epoch: the epoch.
             before: what stands in its line before what it holds of everybody; not empty.
@@ -82,9 +85,10 @@ class Recorder:
         Raises:
             OSError: they cannot be written.
         """
-        self.write(epoch)
-        votes, stances = self._taken_out(epoch, VOTES), self._taken_out(epoch, STANCES)
-        append_bytes(self._directory / EPOCHS, join_epoch(before, votes, stances, after))
+        with all_or_nothing(self._directory / file for file in LINES):
+            self.write(epoch)
+            votes, stances = self._taken_out(epoch, VOTES), self._taken_out(epoch, STANCES)
+            append_bytes(self._directory / EPOCHS, join_epoch(before, votes, stances, after))
 
     def _keep(self, epoch: int, name: str, place: int, text: str) -> None:
         spool = self._spools.get((epoch, name))
