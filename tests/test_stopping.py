@@ -25,7 +25,7 @@ from tests.test_model_choice import write_config
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are ended otherwise there")
 
-LONG = ("--population", "20", "--epochs", "400")
+LONG = ("--population", "20", "--epochs", "150")
 
 
 @contextmanager
@@ -72,22 +72,14 @@ def check_left(folder: Path, path: Path, told: str) -> None:
     assert not (folder / path / LOCK).exists()
 
 
-CASES = {
-    "SIGTERM": (signal.SIGTERM, (), 143),
-    "SIGHUP": (signal.SIGHUP, (), 129),
-    "SIGTERM in the background of a shell": (signal.SIGTERM, (signal.SIGINT,), 143),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_run_ends_as_on_ctrl_c(case: str, tmp_path: Path) -> None:
-    number, ignored, status = CASES[case]
+@pytest.mark.parametrize("ignored", [(), (signal.SIGINT,)], ids=["plain", "in the background of a shell"])
+def test_a_run_ends_as_on_ctrl_c(ignored: tuple[int, ...], tmp_path: Path) -> None:
     with started(tmp_path, *LONG, ignored=ignored) as process:
         path = read_path(process)
         wait_for((tmp_path / path / EPOCHS).exists)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stdout) == (status, "")
+    assert (process.returncode, stdout) == (143, "")
     check_left(tmp_path, path, stderr)
 
 
@@ -127,6 +119,33 @@ def test_replicates_end_together(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "data" / "simulation").iterdir()
     assert stderr.splitlines()[-3] == f"Interrupted. What is recorded stands in {folder.relative_to(tmp_path)}"
     assert [row["status"] for row in Replicates(folder).rows] == ["interrupted", "interrupted"]
+
+
+def test_a_run_whose_terminal_is_closed_ends_as_by_sighup(tmp_path: Path) -> None:
+    """Where nothing can be shown any more, that is no other reason for the end."""
+    fcntl, pty, termios = map(pytest.importorskip, ("fcntl", "pty", "termios"))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "run", *LONG],
+        cwd=tmp_path,
+        env={**environment(), "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),
+    )
+    with process:
+        try:
+            wait_for(lambda: bool(list(tmp_path.glob(f"data/simulation/run_*/{EPOCHS}"))))
+            os.close(theirs)
+            os.close(ours)
+            process.wait(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 129
+    (path,) = (tmp_path / "data" / "simulation").iterdir()
+    assert load_run(path).measured["status"] == "interrupted"
 
 
 class TestHandlers:
