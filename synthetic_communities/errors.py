@@ -5,7 +5,8 @@
     |-- ConfigurationError    everything wrong with a configuration or its people, at once
     |-- NoAnswerError         a verb called by hand that owes a value, and whose mind gave none
     |-- ModelUnavailableError no call of a model can succeed (in `llm.failures`)
-    `-- RecordError           a run directory that cannot be read
+    |-- RecordError           a run directory that cannot be read
+    `-- RunInUseError         a run directory in which another process is at work
 
 Inside a run, what goes wrong with one act of one agent is not an error but a value: see `domain.outcome`.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class SyntheticCommunitiesError(Exception):
@@ -26,6 +28,33 @@ class UsageError(SyntheticCommunitiesError):
 
 class RecordError(SyntheticCommunitiesError):
     """A run directory that is none, or that cannot be read; the message names file and line."""
+
+
+class RunInUseError(SyntheticCommunitiesError):
+    """A run directory in which somebody else is at work; the message names who, and says what to do.
+
+    Attributes:
+        path: the run directory.
+        host: name of the machine that it is in use on; None: the lock does not say, and neither the next two.
+        pid: id of the process there.
+        started: when it began to work in the directory: date and time with offset from UTC.
+    """
+
+    def __init__(
+        self,
+        lock: Path,
+        *,
+        host: str | None = None,
+        pid: int | None = None,
+        started: str | None = None,
+        is_certain: bool = True,
+    ) -> None:
+        self.path, self.host, self.pid, self.started = lock.parent, host, pid, started
+        who = "a process that does not say who it is" if pid is None else f"process {pid} on {host}, since {started}"
+        remedy = "wait until it has ended, or end it"
+        if not is_certain:
+            remedy += f"; if it is gone already, remove {lock}"
+        super().__init__(f"{lock.parent} is in use by {who}; {remedy}")
 
 
 class NoAnswerError(SyntheticCommunitiesError):

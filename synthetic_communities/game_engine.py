@@ -29,7 +29,9 @@ from .persona import Persona
 from .population import Population
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
+from .runs.lock import RunLock
 from .runs.reading import read_metadata
+from .runs.writing import noted_on
 from .several_runs import SeveralRuns
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
 from .simulation.failed_calls import FailedCalls
@@ -302,8 +304,10 @@ class GameEngine(SeveralRuns):
         if self.simulation_dir is None:
             self.initialize_simulation_output()
         assert self.simulation_dir is not None
-        directory = self.simulation_dir
+        with RunLock(self.simulation_dir):
+            return await self._run_locked(self.simulation_dir, stage, places)
 
+    async def _run_locked(self, directory: Path, stage: Stage, places: Places) -> SimulationResult:
         def note_stage() -> None:
             write_metadata(directory, self.simulation_id or directory.name, stage)
 
@@ -339,27 +343,30 @@ class GameEngine(SeveralRuns):
         limit: int,
     ) -> None:
         began, began_at = datetime.now(UTC), time.monotonic()
-        status = "failed"
+        status, ended_by = "failed", None
         try:
             await simulation.run()
             self._take_ballots(simulation)
             status = "complete"
-        except asyncio.CancelledError:
-            status = "interrupted"
+        except BaseException as error:
+            ended_by = error
+            status = "interrupted" if isinstance(error, asyncio.CancelledError) else "failed"
             raise
         finally:
-            simulation.keep_ballots()
+            with noted_on(ended_by):
+                simulation.keep_ballots()
             journal.close()
             tell_mode(journal)
             times = {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at}
             calls = self._minds.measured(stage.minds())
-            write_usage(
-                *(directory, status, times, stage, watcher),
-                limit=limit,
-                calls=calls,
-                journal=journal,
-                began_at=began_at,
-            )
+            with noted_on(ended_by):
+                write_usage(
+                    *(directory, status, times, stage, watcher),
+                    limit=limit,
+                    calls=calls,
+                    journal=journal,
+                    began_at=began_at,
+                )
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch

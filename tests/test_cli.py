@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import errno
 import importlib
 import io
 import json
@@ -268,7 +267,8 @@ def test_a_run_whose_record_cannot_be_written_fails_and_says_what_there_is(place
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.startswith(f"Error: the run failed: [Errno {errno.EFBIG}]")
+    failed = rf"Error: the run failed: {run_path(done.stdout)}/\w+\.jsonl: File too large"
+    assert re.fullmatch(failed, done.stderr.splitlines()[0])
     assert "What is recorded stands in data/simulation/run_" in done.stderr
     assert read_json(place / run_path(done.stdout) / USAGE)["status"] == "failed"
 

@@ -118,9 +118,9 @@ def test_every_try_of_every_act_without_an_answer_has_a_line_and_nothing_else_ha
 def test_lines_are_the_calls_as_they_were_made(troubled: Any) -> None:
     result, bodies = troubled
     for line in read_lines(result.path):
-        assert list(line) == KEYS_OF_A_LINE
+        assert list(line) == ["format_version", *KEYS_OF_A_LINE]
         body = bodies[line["task"], line["attempt"], line["tries"]]
-        assert line == {"task": body["key"], **{key: body[key] for key in KEYS_OF_A_LINE[1:]}}
+        assert line == {"format_version": 1, "task": body["key"], **{key: body[key] for key in KEYS_OF_A_LINE[1:]}}
 
 
 def test_requests_replies_and_errors_are_whole(troubled: Any) -> None:
@@ -276,6 +276,7 @@ def test_a_line_is_written_for_every_call_of_an_act_that_came_to_nothing(tmp_pat
     assert [json.loads(line)["reply"] for line in lines[:-1]] == ["One\n\u2028\ud800.", "Two."]
     assert lines[-1] == b""
     assert json.loads(lines[0]) == {
+        "format_version": 1,
         "task": "e0/post/p0",
         "act": "post",
         "attempt": 1,

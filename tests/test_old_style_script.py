@@ -457,7 +457,7 @@ class TestFinalVote:
         assert (workplace / engine.simulation_dir).parent == workplace / "data" / "simulation"
         assert engine.simulation_file == engine.simulation_dir / "epochs.jsonl"
         lines = engine.simulation_file.read_text(encoding="utf-8").splitlines()
-        assert [json.loads(line) for line in lines] == result.epochs
+        assert [json.loads(line) for line in lines] == [{"format_version": 1, **epoch} for epoch in result.epochs]
 
 
 def _transcript(topic: Topic) -> DebateTranscript:

@@ -495,7 +495,9 @@ class TestCommand:
         result = call("run", "--replicates", "3", *SMALL)
         (folder,) = Path("out").iterdir()
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.splitlines()[-2:] == [
+        failed, besides, left = result.stderr.splitlines()[-3:]
+        assert besides.startswith(f"Error: not all of them stand in {folder / 'replicates.jsonl'}: {folder}")
+        assert [failed, left] == [
             f"Error: the runs failed: [Errno {errno.ENOSPC}] No space left on device",
             f"What is recorded stands in {folder}: nothing that can be shown yet.",
         ]

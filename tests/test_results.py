@@ -20,7 +20,7 @@ from synthetic_communities import SimulationResult, load_run
 from synthetic_communities.domain.outcome import Failed, Refused, Unreadable
 from synthetic_communities.errors import RecordError
 from synthetic_communities.minds.views import View
-from synthetic_communities.runs.directory import FINAL_VOTE, LINES, METADATA, USAGE
+from synthetic_communities.runs.directory import FINAL_VOTE, FORMAT_VERSION, LINES, METADATA, USAGE
 from synthetic_communities.runs.row import Row
 from synthetic_communities.testing.scripted import Reply, ScriptedMind
 from tests.small_communities import draw_delay, run_community
@@ -117,7 +117,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> SimulationResult:
 
 
 def read_lines(result: SimulationResult, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (result.path / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    """Return the lines of a file without the version of their format, which must stand first in each."""
+    lines = [json.loads(line) for line in (result.path / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    for line in lines:
+        assert next(iter(line)) == "format_version"
+        assert line.pop("format_version") == FORMAT_VERSION
+    return lines
 
 
 @pytest.mark.parametrize(

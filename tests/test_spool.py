@@ -20,6 +20,7 @@ from synthetic_communities.runs.directory import (
     EPOCHS,
     append_bytes,
     encode,
+    encode_line,
     write_json,
 )
 from synthetic_communities.runs.spool import Spool, find_stretches
@@ -165,7 +166,8 @@ class TestRecorder:
             recorder.add_person(0, 30, "ä", votes=VOTES[0], stances={})
             assert list(tmp_path.iterdir()) == []
             recorder.write_epoch(0, {"epoch": 0, "debates": []}, {"failures": [1]})
-        assert (tmp_path / BELIEFS).read_text() == '{"row": 3}\n{"row": "3 too"}\n{"row": 12}\n'
+        rows = (tmp_path / BELIEFS).read_text().splitlines()
+        assert rows == [f'{{"format_version": 1, "row": {row}}}' for row in ("3", '"3 too"', "12")]
         whole = {
             "epoch": 0,
             "debates": [],
@@ -173,7 +175,7 @@ class TestRecorder:
             "stances": {"ä": {}, "b": {"t": 0.25}},
             "failures": [1],
         }
-        assert (tmp_path / EPOCHS).read_text(encoding="utf-8") == f"{encode(whole)}\n"
+        assert (tmp_path / EPOCHS).read_text(encoding="utf-8") == f"{encode_line(whole)}\n"
 
     def test_rows_of_epochs_that_did_not_end_are_dropped(self, memory_bytes: int, tmp_path: Path) -> None:
         with Recorder(tmp_path) as recorder:
@@ -194,7 +196,7 @@ class TestRecorder:
             recorder.add(BELIEFS, 0, 1, {"row": 1})
             recorder.write(0)
             recorder.write(0)
-        assert (tmp_path / BELIEFS).read_text() == '{"row": 1}\n'
+        assert (tmp_path / BELIEFS).read_text() == '{"format_version": 1, "row": 1}\n'
 
     @settings(max_examples=40)
     @given(
@@ -218,4 +220,4 @@ class TestRecorder:
             after,
         )
         whole = {**before, "population_votes": votes, "stances": dict(people), **after}
-        assert b"".join(line).decode() == f"{encode(whole)}\n"
+        assert b"".join(line).decode() == f"{encode_line(whole)}\n"

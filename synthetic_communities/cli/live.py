@@ -1,7 +1,7 @@
 """How far a run is, on a terminal: a display of three lines that is redrawn in place."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ..simulation.progress import DOINGS, Progress, describe_doing, describe_done, describe_rest
@@ -20,14 +20,19 @@ def told_live(progress: Progress) -> Iterator[None]:
     from rich.console import Console
     from rich.live import Live
 
-    with Live(
+    live = Live(
         get_renderable=lambda: draw(progress),
         console=Console(stderr=True, highlight=False),
         refresh_per_second=REDRAWN_PER_SECOND,
         transient=True,
         redirect_stdout=False,
-    ):
+    )
+    live.start(refresh=True)
+    try:
         yield
+    finally:
+        with suppress(OSError):  # the terminal may be gone, and why the run ends is something else
+            live.stop()
 
 
 def draw(progress: Progress) -> "RenderableType":

@@ -23,7 +23,8 @@ MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PRO
 
 EXIT_STATUS = """\b
 Exit status: 0 done; 1 nothing could be counted, or the run failed;
-2 wrong usage or configuration, or a damaged run; 130 interrupted."""
+2 wrong usage or configuration, or a damaged run;
+130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
 
 
 def typed_command(context: click.Context) -> str:

@@ -13,9 +13,9 @@ from click.exceptions import Exit
 
 from ..errors import ConfigurationError, SyntheticCommunitiesError
 from ..report.text import clean_text
+from .stopping import INTERRUPTED, stopped_as_by_ctrl_c
 
 WRONG_USAGE = 2
-INTERRUPTED = 130
 WRITING_FAILED = 1
 
 MOST_ERRORS = 10
@@ -28,29 +28,35 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         make_stdout_forgiving()
-        with warnings_on_stderr():
+        with warnings_on_stderr(), stopped_as_by_ctrl_c() as stopping:
             try:
-                return super().invoke(ctx)
-            except ConfigurationError as error:
-                say_errors(map(str, error.problems))
-                raise Exit(WRONG_USAGE) from error
-            except SyntheticCommunitiesError as error:
-                say_errors([str(error)])
-                raise Exit(WRONG_USAGE) from error
-            except BrokenPipeError:
-                raise  # nobody reads it any more: ended quietly where commands are
-            except OSError as error:
-                say_errors([f"{error.filename or 'the output'}: {error.strerror}"])
-                forget_output()
-                raise Exit(WRITING_FAILED) from error
-            except KeyboardInterrupt:
-                say("Interrupted.")
-                raise Exit(INTERRUPTED) from None
+                return self._invoke_told(ctx)
+            except Exit as end:
+                raise Exit(stopping.exit_status(end.exit_code)) from end
+
+    def _invoke_told(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            say_errors(map(str, error.problems))
+            raise Exit(WRONG_USAGE) from error
+        except SyntheticCommunitiesError as error:
+            say_errors([str(error)])
+            raise Exit(WRONG_USAGE) from error
+        except BrokenPipeError:
+            raise  # nobody reads it any more: ended quietly where commands are
+        except OSError as error:
+            say_errors([f"{error.filename or 'the output'}: {error.strerror}"])
+            forget_output()
+            raise Exit(WRITING_FAILED) from error
+        except KeyboardInterrupt:
+            say("Interrupted.")
+            raise Exit(INTERRUPTED) from None
 
 
 def say(line: str) -> None:
     """Write a line to stderr, as it is now: a live display may stand in for it."""
-    with suppress(BrokenPipeError):  # that nobody reads it any more is no reason to stop a run
+    with suppress(OSError):  # that nobody reads it any more, or no terminal is there, is no reason to stop a run
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
@@ -75,6 +81,13 @@ def forget_output() -> None:
 def stdout_encoding() -> str:
     """Return the encoding of stdout, that of plain characters where there is none."""
     return (sys.stdout and sys.stdout.encoding) or "ascii"
+
+
+def say_failure(what: str, error: Exception) -> None:
+    """Write to stderr what failed and why, with the file where it is one, and what failed besides."""
+    is_of_file = isinstance(error, OSError) and error.filename is not None
+    why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and is_of_file else str(error)
+    say_errors([f"{what} failed: {why}", *getattr(error, "__notes__", ())])
 
 
 def say_errors(errors: Iterable[str]) -> None:

@@ -20,8 +20,9 @@ from ..runs.directory import REPLICATES
 from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
-from .program import INTERRUPTED, print_text, say, say_errors
+from .program import print_text, say, say_failure
 from .running import DONE, FAILED, measure_columns, tell
+from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..report import replicate_lines, replicates
@@ -85,7 +86,7 @@ def run_in_folder(
             folder.rmdir()
         raise
     except (OSError, SyntheticCommunitiesError) as error:
-        say_errors([f"the runs failed: {error}"])
+        say_failure("the runs", error)
         say(describe_left(folder, command))
         return FAILED
     return show_replicates(runs, command, as_data=as_data)
@@ -106,6 +107,8 @@ def make_folder(output: Path) -> Path:
 
 def describe_left(folder: Path, command: str) -> str:
     """Return where runs that did not end left their records, how many came to an end, and how to look at them."""
+    if not folder.is_dir():
+        return f"Nothing is recorded any more: {folder} is gone."
     where = f"What is recorded stands in {folder}"
     if not (folder / REPLICATES).is_file():
         return f"{where}: nothing that can be shown yet."

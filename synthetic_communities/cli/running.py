@@ -19,8 +19,9 @@ from ..runs.directory import METADATA
 from ..simulation.progress import Progress
 from .live import told_live
 from .logs import logs_on_stderr
-from .program import INTERRUPTED, print_text, say, say_errors, stdout_encoding
+from .program import print_text, say, say_failure, stdout_encoding
 from .progress import told_plainly
+from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..report import figures, glyphs, heading, tables, votes
@@ -68,7 +69,7 @@ def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command
     except ConfigurationError:
         raise
     except (OSError, SyntheticCommunitiesError) as error:
-        say_errors([f"the run failed: {error}"])
+        say_failure("the run", error)
         say(describe_left(directory, command))
         return FAILED
     return show_result(result, command, as_data=as_data)
@@ -124,6 +125,8 @@ def tell(progress: Progress) -> AbstractContextManager[None]:
 
 def describe_left(directory: Path, command: str) -> str:
     """Return where a run that did not end left its record, what that holds, and how to look at it."""
+    if not directory.is_dir():
+        return f"Nothing is recorded any more: {directory} is gone."
     where = f"What is recorded stands in {directory}"
     if not (directory / METADATA).is_file():
         return f"{where}: the configuration, and nothing else yet."

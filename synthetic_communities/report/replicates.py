@@ -32,7 +32,7 @@ class Replicates(Sequence[SimulationResult]):
         """
         self.path = Path(path)
         refuse_links(self.path)
-        lines = [line.take() for line in iterate_lines(self.path / REPLICATES)]
+        lines = [line.take_whole() for line in iterate_lines(self.path / REPLICATES)]
         if not lines:
             raise RecordError(f"{self.path} holds no replicates: there is no {REPLICATES}, or nothing in it")
         for line in lines:

@@ -120,7 +120,7 @@ class SimulationResult:
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:
-        """The lines of `epochs.jsonl` as they are: an epoch that has ended each."""
+        """The lines of `epochs.jsonl`, without the version of their format: an epoch that has ended each."""
         return self._files.rows(directory.EPOCHS)
 
     @cached_property

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
+from .writing import PRIVATE_DIRECTORY, errors_named, open_private
 
 FORMAT_VERSION = 1
+
+LINE_START = f'{{"format_version": {FORMAT_VERSION}, '
+"""How every line of a file of lines begins."""
 
 METADATA = "metadata.json"
 EPOCHS = "epochs.jsonl"
@@ -45,6 +49,8 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 def make_run_directory(base: Path, simulation_id: str) -> Path:
     """Make and return a new directory under `base`; where the id is taken, `_2`, `_3` and so on is added.
 
+    It is its owner's alone; directories above it that have to be made are as the system makes any.
+
     Raises:
         OSError: it cannot be made.
     """
@@ -53,7 +59,7 @@ def make_run_directory(base: Path, simulation_id: str) -> Path:
     while True:
         path = base / (simulation_id if number == 1 else f"{simulation_id}_{number}")
         try:
-            path.mkdir()
+            path.mkdir(PRIVATE_DIRECTORY)
         except FileExistsError:
             number += 1
         else:
@@ -63,6 +69,11 @@ def make_run_directory(base: Path, simulation_id: str) -> Path:
 def encode(value: Any) -> str:
     """Return a value as one line of JSON: numbers rounded, text as it is, keys in the order given."""
     return _ENCODER.encode(rounded(value))
+
+
+def encode_line(row: Mapping[str, Any]) -> str:
+    """Return a row, which is not empty, as a line of a file of lines: the version of the format first."""
+    return f"{LINE_START}{encode(row)[1:]}"
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
@@ -80,7 +91,7 @@ def append_bytes(path: Path, pieces: Iterable[bytes]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with path.open("ab", buffering=0) as file:
+    with errors_named(path), open(path, "ab", buffering=0, opener=open_private) as file:
         before = file.tell()
         try:
             for chunk in _gather(pieces):
@@ -101,7 +112,7 @@ def continue_file(path: Path, pieces: Iterable[bytes], start: int) -> int:
         OSError: it cannot be written.
         RecordError: something else stands there.
     """
-    with path.open("a+b", buffering=0) as file:
+    with errors_named(path), open(path, "a+b", buffering=0, opener=open_private) as file:
         before = size = file.seek(0, os.SEEK_END)
         position = start
         try:
@@ -165,7 +176,7 @@ def to_bytes(text: str) -> bytes:
 def _write_pieces(path: Path, pieces: Iterable[str]) -> None:
     partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial.open("wb", buffering=CHUNK_BYTES) as file:
+        with errors_named(path), open(partial, "wb", buffering=CHUNK_BYTES, opener=open_private) as file:
             file.writelines(map(to_bytes, pieces))
             file.flush()
             os.fsync(file.fileno())

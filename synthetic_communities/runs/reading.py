@@ -2,6 +2,7 @@
 
 import json
 import os
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,13 @@ from .inside import refuse_links
 from .row import Row
 
 TOO_DEEP = f"it is nested deeper than {MAX_DEPTH} lists and mappings"
+
+FIRST_VERSION = 1
+"""That of lines that name none: those of the first runs."""
+
+
+class TornLineError(RecordError):
+    """The last line of a file is there in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +42,37 @@ class Line:
     is_too_long: bool = False
 
     def take(self) -> Row:
+        """Return the mapping it holds, without the version of its format.
+
+        Raises:
+            RecordError: it holds none, or one of a version this package does not know.
+        """
+        values = self._parse()
+        version = values.pop("format_version", FIRST_VERSION)
+        if version != FORMAT_VERSION or type(version) is not int:
+            raise RecordError(f"{self.place} is of {_tell_versions(version)}")
+        return Row(self.place, values)
+
+    def take_whole(self) -> Row:
         """Return the mapping it holds.
 
         Raises:
             RecordError: it holds none, is longer than `MAX_BYTES`, or nested deeper than `MAX_DEPTH`.
         """
+        return Row(self.place, self._parse())
+
+    def _parse(self) -> dict[str, Any]:
         if self.is_too_long:
             raise RecordError(f"{self.place} is longer than {MAX_BYTES:,} bytes, and is not read")
         try:
             values = _parse(self.text)
         except ValueError as error:
-            why = "it was cut off while it was written" if self.is_torn else str(error)
-            raise RecordError(f"{self.place} is damaged: {why}") from error
+            if self.is_torn:
+                raise TornLineError(f"{self.place} is damaged: it was cut off while it was written") from error
+            raise RecordError(f"{self.place} is damaged: {error}") from error
         if not isinstance(values, dict):
             raise RecordError(f"{self.place} is damaged: it holds no mapping")
-        return Row(self.place, values)
+        return values
 
 
 def check_run(path: Path) -> None:
@@ -80,8 +104,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
     metadata = read_json(file)
     version = metadata.get("format_version")
     if version != FORMAT_VERSION or isinstance(version, bool):
-        raise RecordError(f"{file} is of format version {version!r}; this package reads version {FORMAT_VERSION}")
+        raise RecordError(f"{file} is of {_tell_versions(version)}")
     return metadata
+
+
+def _tell_versions(version: Any) -> str:
+    return f"format version {reprlib.repr(version):.80}; this package reads version {FORMAT_VERSION}"
 
 
 def read_json(file: Path) -> dict[str, Any]:

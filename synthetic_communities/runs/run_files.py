@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import RecordError
 from .directory import BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, METADATA, REACTIONS, USAGE
-from .reading import Line, check_run, iterate_lines, read_json, read_metadata
+from .reading import Line, TornLineError, check_run, iterate_lines, read_json, read_metadata
 from .row import Row
 
 T = TypeVar("T")
@@ -79,7 +79,8 @@ class RunFiles:
             read: turns a line into a value, and raises `RecordError` for one that cannot be.
 
         Raises:
-            RecordError: a line is damaged, or the file cannot be read, and damage is not passed over.
+            RecordError: a line is damaged, or the file cannot be read, and damage is not passed over. That the last
+                line of a run which goes on or was killed is there in part is always passed over, and noted.
         """
         for line in self._lines(self.path / file):
             try:
@@ -88,9 +89,13 @@ class RunFiles:
                     continue
                 value = read(row)
             except RecordError as error:
-                self.note_damage(line.place, error)
+                self.note_damage(line.place, error, is_expected=self._is_left_by_a_kill(error))
             else:
                 yield value
+
+    def _is_left_by_a_kill(self, error: RecordError) -> bool:
+        """Say whether an error is a last line half written, by a run that goes on or was killed in the middle of it."""
+        return isinstance(error, TornLineError) and not self._has_ended
 
     def _is_cut_off(self, row: Row) -> bool:
         """Say whether a line is of an epoch that a killed run was writing: the epoch's own line comes last."""
@@ -98,9 +103,14 @@ class RunFiles:
         return self._last_epoch is not None and isinstance(epoch, int) and epoch > self._last_epoch
 
     @cached_property
+    def _has_ended(self) -> bool:
+        """Whether the run came to an end of its own; else it goes on, or was killed."""
+        return (self.path / USAGE).is_file()
+
+    @cached_property
     def _last_epoch(self) -> int | None:
         """The last epoch that has ended in a run that is going on or was killed; None: the run came to an end."""
-        if (self.path / USAGE).is_file():
+        if self._has_ended:
             return None
         last = -1
         for line in self._lines(self.path / EPOCHS):
@@ -109,7 +119,7 @@ class RunFiles:
         return last
 
     def rows(self, file: str) -> list[dict[str, Any]]:
-        """Return the rows of a file as they are written."""
+        """Return the rows of a file as they are written, without the version of their format."""
         return list(self.each(file, lambda row: dict(row.values)))
 
     def usage(self) -> Row | None:
@@ -123,21 +133,22 @@ class RunFiles:
             self.note_damage(str(file), error)
             return None
 
-    def note_damage(self, place: str, error: RecordError) -> None:
+    def note_damage(self, place: str, error: RecordError, *, is_expected: bool = False) -> None:
         """Take note of a damaged place, unless it is known already.
 
         Args:
             place: a file, or file and line.
             error: what is wrong there.
+            is_expected: whether it is what a run leaves that goes on or was killed, which is passed over in any case.
 
         Raises:
             RecordError: damage is not passed over.
         """
-        if not self._skip_damaged:
+        if not (self._skip_damaged or is_expected):
             raise RecordError("; ".join(filter(None, (str(error), self._way_on)))) from error
         self._damages.setdefault(place, str(error))
         if self._parent is not None:
-            self._parent.note_damage(place, error)
+            self._parent.note_damage(place, error, is_expected=is_expected)
 
     def _lines(self, file: Path) -> Iterator[Line]:
         try:

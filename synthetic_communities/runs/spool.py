@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from .directory import CHUNK_BYTES
+from .writing import errors_named
 
 MEMORY_BYTES = 1 << 22
 """What a spool holds in memory; beyond that it opens a file."""
@@ -55,7 +56,8 @@ class Spool:
         self._file = self._file or BytesIO()
         self._put_away(self._file)
         for first, last in find_stretches(self._places):
-            yield from _read(self._file, self._ends[first], self._ends[last + 1])
+            with errors_named(self._directory):
+                yield from _read(self._file, self._ends[first], self._ends[last + 1])
 
     def close(self) -> None:
         """Drop everything; what the system could not take of it is of no use to anybody."""
@@ -68,7 +70,8 @@ class Spool:
         return self._file
 
     def _put_away(self, file: IO[bytes]) -> None:
-        file.writelines(self._fresh)
+        with errors_named(self._directory):
+            file.writelines(self._fresh)
         self._fresh, self._fresh_bytes = [], 0
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..runs.directory import encode, to_bytes
+from ..runs.directory import encode, encode_line, to_bytes
 
 
 def join_epoch(
@@ -17,7 +17,7 @@ def join_epoch(
         stances: those of `stances`, likewise.
         after: what stands after them; not empty.
     """
-    yield to_bytes(f'{encode(before)[:-1]}, "population_votes": [')
+    yield to_bytes(f'{encode_line(before)[:-1]}, "population_votes": [')
     yield from _without_first_separator(votes)
     yield b'], "stances": {'
     yield from _without_first_separator(stances)

@@ -12,7 +12,7 @@ from typing import Any
 from ..domain.outcome import Failed, Outcome, Refused, Unreadable
 from ..engine.ledger import Task
 from ..llm.exchange import Exchange
-from ..runs.directory import FAILED_CALLS, append_lines, encode
+from ..runs.directory import FAILED_CALLS, append_lines, encode_line
 
 
 class FailedCalls:
@@ -54,7 +54,7 @@ class FailedCalls:
         """
         calls = self._held.pop(task.key, None)
         if calls and isinstance(outcome, (Refused, Unreadable, Failed)):
-            append_lines(self._path, (encode(call_row(exchange)) for exchange in calls))
+            append_lines(self._path, (encode_line(call_row(exchange)) for exchange in calls))
 
 
 def hold(exchange: Exchange) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..runs.directory import EPOCHS, LINES, continue_file, encode, to_bytes
+from ..runs.directory import EPOCHS, LINES, continue_file, encode, encode_line, to_bytes
 from ..runs.spool import Spool
+from ..runs.writing import all_or_nothing
 from .epoch_line import join_epoch
 
 VOTES, STANCES = "population_votes", "stances"
@@ -45,7 +46,7 @@ class Recorder:
         Raises:
             OSError: it cannot be kept.
         """
-        self._keep(epoch, file, place, f"{encode(row)}\n")
+        self._keep(epoch, file, place, f"{encode_line(row)}\n")
 
     def add_person(self, epoch: int, place: int, persona_id: str, *, votes: Any, stances: Any) -> None:
         """Keep what the line of an epoch holds of one person: its items of `population_votes` and of `stances`.
@@ -62,7 +63,7 @@ class Recorder:
         Raises:
             OSError: they cannot be written.
         """
-        self._append(file, (to_bytes(f"{encode(row)}\n") for row in rows))
+        self._append(file, (to_bytes(f"{encode_line(row)}\n") for row in rows))
 
     def write(self, epoch: int) -> None:
         """Append the rows kept to their files.
@@ -77,6 +78,8 @@ class Recorder:
     def write_epoch(self, epoch: int, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Append the rows of an epoch that has ended, and last its line: an epoch that has one is whole in all files.
 
+        Where one of them cannot be written, none of them stands there.
+
         Args:
             epoch: the epoch.
             before: what stands in its line before what it holds of everybody; not empty.
@@ -85,9 +88,10 @@ class Recorder:
         Raises:
             OSError: they cannot be written.
         """
-        self.write(epoch)
-        votes, stances = self._taken_out(epoch, VOTES), self._taken_out(epoch, STANCES)
-        self._append(EPOCHS, join_epoch(before, votes, stances, after))
+        with all_or_nothing(self._directory / file for file in LINES):
+            self.write(epoch)
+            votes, stances = self._taken_out(epoch, VOTES), self._taken_out(epoch, STANCES)
+            self._append(EPOCHS, join_epoch(before, votes, stances, after))
 
     def _append(self, file: str, pieces: Iterable[bytes]) -> None:
         self._ends[file] = continue_file(self._directory / file, pieces, self._ends.get(file, 0))

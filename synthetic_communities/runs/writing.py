@@ -1,0 +1,49 @@
+"""How the files of a run are opened, and what becomes of errors while they are written."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
+"""Modes of what is made: for its owner alone, as a run may tell much about people."""
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file as `open` does, and where it has to be made, make it its owner's alone."""
+    return os.open(path, flags, PRIVATE_FILE)
+
+
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Name the file in what the system says in here: of one that is open already it says only what went wrong."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def noted_on(error: BaseException | None) -> Iterator[None]:
+    """Let what cannot be written in here be a note on the error that ended a run; without such it is raised."""
+    try:
+        yield
+    except OSError as another:
+        if error is None:
+            raise
+        error.add_note(f"{another.filename} could not be written either: {another.strerror}")
+
+
+@contextmanager
+def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
+    """Take back what was added to these files in here if this ends by an exception; files that were not there go."""
+    before = {path: path.stat().st_size if path.is_file() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, size in before.items():
+            with suppress(OSError):  # what went wrong first is what is told
+                path.unlink() if size is None else os.truncate(path, size)
+        raise
