@@ -123,6 +123,7 @@ def test_where_nothing_more_can_be_written_the_first_cause_is_told_and_the_rest_
         f"What is recorded stands in {path}",
         "Partial (still running, or killed): 1 of 3 epochs ended, no ballot was held.",
         f"To see it: sc show {path}",
+        f"To go on:  sc resume {path}",
     ]
     result = load_run(path)
     assert result.measured == {}
@@ -158,7 +159,11 @@ def test_a_run_that_cannot_begin_its_record_says_so(tmp_path: Path, fill_disk: F
     with pytest.raises(OSError, match=f"{FULL}: '.*metadata.json'"):
         engine.run()
     assert engine.simulation_dir is not None
-    assert [path.name for path in engine.simulation_dir.iterdir()] == ["config.yaml"]
+    assert sorted(path.name for path in engine.simulation_dir.iterdir()) == [
+        "config.yaml",
+        "inputs.json",
+        "people.jsonl",
+    ]
     assert "the configuration, and nothing else yet" in describe_left(engine.simulation_dir, "sc")
 
 

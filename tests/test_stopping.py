@@ -62,10 +62,11 @@ def check_left(folder: Path, path: Path, told: str) -> None:
     """Check that a run says where its record is, that it is whole, and that nobody holds it any more."""
     result = load_run(folder / path)
     ended = len(result.epochs)
-    assert told.splitlines()[-3:] == [
+    assert told.splitlines()[-4:] == [
         f"Interrupted. What is recorded stands in {path}",
         f"Partial (interrupted): {ended} of {result.record.epochs} epochs ended, no ballot was held.",
         f"To see it: python -m synthetic_communities show {path}",
+        f"To go on:  python -m synthetic_communities resume {path}",
     ]
     assert result.measured["status"] == "interrupted"
     assert {row["epoch"] for row in result.beliefs} == set(range(ended))
@@ -117,7 +118,7 @@ def test_replicates_end_together(tmp_path: Path) -> None:
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 143
     (folder,) = (tmp_path / "data" / "simulation").iterdir()
-    assert stderr.splitlines()[-3] == f"Interrupted. What is recorded stands in {folder.relative_to(tmp_path)}"
+    assert stderr.splitlines()[-4] == f"Interrupted. What is recorded stands in {folder.relative_to(tmp_path)}"
     assert [row["status"] for row in Replicates(folder).rows] == ["interrupted", "interrupted"]
 
 
