@@ -5,6 +5,9 @@
     |-- ConfigurationError    everything wrong with a configuration or its people, at once
     |-- NoAnswerError         a verb called by hand that owes a value, and whose mind gave none
     |-- ModelUnavailableError no call of a model can succeed (in `llm.failures`)
+    |-- RunStoppedError       a limit the user set ended the run, and what there is of it is kept
+    |   |-- BudgetReachedError   money, tokens, calls or time (in `llm.failures`)
+    |   `-- TooManyFailuresError too many acts came to nothing (in `simulation.worthless`)
     `-- RecordError           a run directory that cannot be read
 
 Inside a run, what goes wrong with one act of one agent is not an error but a value: see `domain.outcome`.
@@ -26,6 +29,18 @@ class UsageError(SyntheticCommunitiesError):
 
 class RecordError(SyntheticCommunitiesError):
     """A run directory that is none, or that cannot be read; the message names file and line."""
+
+
+class RunStoppedError(SyntheticCommunitiesError):
+    """A limit ended a run before its end: no more calls were made, those in flight were awaited, and all is kept.
+
+    Attributes:
+        setting: name of the setting that holds the limit.
+    """
+
+    def __init__(self, message: str, setting: str = "") -> None:
+        self.setting = setting
+        super().__init__(message)
 
 
 class NoAnswerError(SyntheticCommunitiesError):

@@ -17,7 +17,7 @@ from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .engine.runner import Places
-from .errors import UsageError
+from .errors import RunStoppedError, UsageError
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .mediator import Mediator
@@ -192,6 +192,7 @@ class GameEngine(SeveralRuns):
         Raises:
             ConfigurationError: everything wrong with settings and people, before the first act.
             UsageError: this engine has run before.
+            RunStoppedError: a limit was reached, as of money or of failures; the message says how much is left undone.
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the epochs that had ended stand in the record, and
                 the message says where.
         """
@@ -237,11 +238,14 @@ class GameEngine(SeveralRuns):
         self, simulation: Simulation, directory: Path, stage: Stage, watcher: Watcher, limit: int
     ) -> None:
         began, began_at = datetime.now(UTC), time.monotonic()
-        status = "failed"
+        status, stopped = "failed", None
         try:
             await simulation.run()
             self._take_ballots(simulation)
             status = "complete"
+        except RunStoppedError as stop:
+            status, stopped = "stopped", f"{stop}; {watcher.undone}"
+            raise type(stop)(f"stopped: {stopped}", stop.setting) from None
         except asyncio.CancelledError:
             status = "interrupted"
             raise
@@ -249,7 +253,9 @@ class GameEngine(SeveralRuns):
             simulation.keep_ballots()
             times = {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at}
             calls = self._minds.measured(stage.minds())
-            write_usage(directory, status, times, stage, watcher, limit=limit, calls=calls, began_at=began_at)
+            write_usage(
+                directory, status, times, stage, watcher, limit=limit, calls=calls, began_at=began_at, stopped=stopped
+            )
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch

@@ -17,6 +17,7 @@ from ..report.text import clean_text
 WRONG_USAGE = 2
 INTERRUPTED = 130
 WRITING_FAILED = 1
+STOPPED = 4
 
 MOST_ERRORS = 10
 """Errors that are told one by one."""

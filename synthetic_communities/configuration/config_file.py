@@ -13,6 +13,7 @@ from ..errors import ConfigurationError, Problem
 from .checks import TAKES_NONE, find_model_problems, find_setting_problem, find_unknown_keys
 from .entries import find_entry_problems
 from .places import Path, Places, Spot, shorten_problems, spell_value
+from .pricing import find_price_problems
 from .settings import SETTINGS
 from .text_files import find_file, find_file_problem, load_text
 from .yaml_files import load_yaml
@@ -88,6 +89,7 @@ def find_value_problems(values: Mapping[str, Any], places: Places) -> list[Probl
     problems = [find_setting_problem(setting, value, places.at(setting.name)) for setting, value in given]
     found = [problem for problem in problems if problem]
     found += find_model_problems(values, places)
+    found += find_price_problems(values, places)
     found += find_entry_problems(values.get("topics"), values.get("candidates"), places)
     return found
 

@@ -10,6 +10,8 @@ from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
+from ..llm.budget import Budget
+from ..llm.prices import Prices
 from ..social_media import as_feed_post
 from .acts import Acts
 from .bookkeeping import Bookkeeping
@@ -17,7 +19,9 @@ from .events import Events
 from .failed_calls import FailedCalls
 from .recorder import Recorder
 from .stage import Stage, build_plan
+from .stopping import carry_out, read_limits
 from .watching import Watcher
+from .worthless import Failures
 
 
 class Simulation:
@@ -64,28 +68,40 @@ class Simulation:
         self._watcher = watcher
         self._recorder = recorder
         self._failed_calls = failed_calls
+        self._failures = Failures(stage.config.max_failures)
+        self._budget = Budget(read_limits(stage.config), Prices(stage.config.prices or {}), tell=watcher.stop)
 
     async def run(self) -> None:
         """Do every task, writing the record as epochs end.
 
         Raises:
-            asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
+            RunStoppedError: a limit ended it; the epochs that had ended stand in the record.
+            asyncio.CancelledError: cancelled, likewise.
         """
-        with inside(), self._recorder, self._failed_calls.holding():
+        with inside(), self._recorder, self._failed_calls.holding(), self._budget.in_force():
             self._watcher.begin(self._ledger)
-            async with held_open(self._stage.minds()):
-                await run_tasks(self._ledger, self._perform, self._settle, places=self._places)
+            await carry_out(self._do_tasks(), self._budget)
+
+    async def _do_tasks(self) -> None:
+        async with held_open(self._stage.minds()):
+            await run_tasks(self._ledger, self._perform, self._settle, places=self._places)
 
     def keep_ballots(self) -> None:
         """Write the ballots of a run that was broken off among them: who was not asked any more is recorded as that."""
         self._bookkeeping.keep_ballots()
 
     async def _perform(self, task: Task) -> Outcome[Any]:
+        if self._budget.stopped is not None:
+            raise await self._budget.wait_until_over()
         self._watcher.start(task)
         self._failed_calls.begin(task)
+        self._failures.begin(task)
         return await self._acts.perform(task)
 
     def _settle(self, task: Task, outcome: Outcome[Any]) -> None:
         self._failed_calls.end(task, outcome)
         self._bookkeeping.settle(task, outcome)
         self._watcher.end(task, outcome)
+        worthless = self._failures.end(task, outcome)
+        if worthless is not None:
+            self._budget.stop(worthless)
