@@ -410,13 +410,27 @@ class TestBudget:
         assert str(budget.stopped) == "first"
         assert len(told) == 1
 
-    def test_work_that_ends_by_itself_returns_and_leaves_no_timer(self) -> None:
-        async def work() -> float:
-            await carry_out(asyncio.sleep(3.0), Budget(Limits(deadline_seconds=1000.0)))
-            await asyncio.sleep(1.0)
-            return virtual_seconds()
+    def test_work_that_ends_by_itself_leaves_no_timer_behind(self) -> None:
+        async def work() -> RunStoppedError | None:
+            budget = Budget(Limits(deadline_seconds=5.0))
+            await carry_out(asyncio.sleep(3.0), budget)
+            await asyncio.sleep(10.0)
+            return budget.stopped
 
-        assert run_in_virtual_time(work()) == pytest.approx(4.0)
+        assert run_in_virtual_time(work()) is None
+
+    def test_a_try_that_may_not_go_out_does_not_even_queue(self) -> None:
+        scripted = ScriptedModel(["Yes."])
+
+        async def ask() -> None:
+            budget = Budget()
+            budget.stop(BudgetReachedError("enough"))
+            with budget.in_force():
+                await stack.Budgeted(scripted).reply(make_request(), Call("k"))
+
+        with pytest.raises(BudgetReachedError, match=r"^enough$"):
+            run_in_virtual_time(ask())
+        assert scripted.requests == []
 
     def test_an_error_of_the_work_is_raised_as_it_is(self) -> None:
         async def fail() -> None:

@@ -138,6 +138,7 @@ def test_every_try_is_measured() -> None:
     assert second == CallEntry(
         CALL.key,
         CALL.act,
+        asked="scripted:model",
         outcome="end",
         tries=2,
         model="m-1",
