@@ -127,6 +127,10 @@ class TestRuns:
         assert len(ballots) == 30
         assert sum('"not_asked"' in line for line in ballots) == 10
 
+    def test_a_run_in_which_nothing_is_left_to_do_is_complete_all_the_same(self, tmp_path: Path) -> None:
+        engine = make_engine(make_config(24, max_failures=0.2), Failing("ballot", lambda number: number > 19))
+        assert run_engine(engine, tmp_path).is_complete
+
     def test_a_larger_share_lets_it_go_on(self, tmp_path: Path) -> None:
         mind = Failing("ballot", lambda number: number % 2 == 0)
         engine = make_engine(make_config(30, max_failures=0.5), mind)

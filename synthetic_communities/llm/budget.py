@@ -162,16 +162,17 @@ current_budget: ContextVar[Budget | None] = ContextVar("synthetic_communities_bu
 
 def find_reached(limits: Limits, spent: Spent) -> BudgetReachedError | None:
     """Return which limit leaves no room for one more try; None if there is room."""
-    calls = f"after {_spell_calls(spent.calls)}"
     if limits.max_cost_usd is not None and spent.cost_usd >= limits.max_cost_usd:
-        return BudgetReachedError(
-            f"the budget of {_spell_usd(limits.max_cost_usd)} was reached {calls}", "max_cost_usd"
-        )
+        return _reach(_spell_usd(limits.max_cost_usd), spent, "max_cost_usd")
     if limits.max_tokens is not None and spent.tokens >= limits.max_tokens:
-        return BudgetReachedError(f"the budget of {limits.max_tokens:,} tokens was reached {calls}", "max_tokens")
+        return _reach(f"{limits.max_tokens:,} tokens", spent, "max_tokens")
     if limits.max_calls is not None and spent.calls >= limits.max_calls:
         return BudgetReachedError(f"the budget of {_spell_calls(limits.max_calls)} was reached", "max_calls")
     return None
+
+
+def _reach(limit: str, spent: Spent, setting: str) -> BudgetReachedError:
+    return BudgetReachedError(f"the budget of {limit} was reached after {_spell_calls(spent.calls)}", setting)
 
 
 def _spell_calls(calls: int) -> str:

@@ -10,6 +10,7 @@ from ..domain.outcome import Outcome
 from ..engine.bridge import inside
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
+from ..errors import RunStoppedError
 from ..llm.budget import Budget
 from ..llm.prices import Prices
 from ..social_media import as_feed_post
@@ -80,11 +81,16 @@ class Simulation:
         """
         with inside(), self._recorder, self._failed_calls.holding(), self._budget.in_force():
             self._watcher.begin(self._ledger)
-            await carry_out(self._do_tasks(), self._budget)
+            async with held_open(self._stage.minds()):
+                await self._do_tasks()
 
     async def _do_tasks(self) -> None:
-        async with held_open(self._stage.minds()):
-            await run_tasks(self._ledger, self._perform, self._settle, places=self._places)
+        tasks = run_tasks(self._ledger, self._perform, self._settle, places=self._places)
+        try:
+            await carry_out(tasks, self._budget)
+        except RunStoppedError:
+            if self._ledger.unfinished:
+                raise  # else the limit was reached when all was done
 
     def keep_ballots(self) -> None:
         """Write the ballots of a run that was broken off among them: who was not asked any more is recorded as that."""
