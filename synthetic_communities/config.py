@@ -75,6 +75,12 @@ class Config(_Remembering):
     feed_candidates: int = 200
     max_reply_bytes: int | None = None
     api_key_command: str | None = None
+    max_cost_usd: float | None = None
+    max_tokens: int | None = None
+    max_calls: int | None = None
+    deadline_seconds: float | None = None
+    max_failures: float = 0.2
+    prices: dict[str, dict[str, float]] | None = None
 
     def __post_init__(self) -> None:
         self._origin = Origin()

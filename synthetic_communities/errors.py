@@ -5,8 +5,11 @@
     |-- ConfigurationError    everything wrong with a configuration or its people, at once
     |-- NoAnswerError         a verb called by hand that owes a value, and whose mind gave none
     |-- ModelUnavailableError no call of a model can succeed (in `llm.failures`)
-    |-- RecordError           a run directory that cannot be read
-    `-- RunInUseError         a run directory in which another process is at work
+    |-- RunInUseError         a run directory in which another process is at work
+    |-- RunStoppedError       a limit the user set ended the run, and what there is of it is kept
+    |   |-- BudgetReachedError   money, tokens, calls or time (in `llm.failures`)
+    |   `-- TooManyFailuresError too many acts came to nothing (in `simulation.worthless`)
+    `-- RecordError           a run directory that cannot be read
 
 Inside a run, what goes wrong with one act of one agent is not an error but a value: see `domain.outcome`.
 """
@@ -55,6 +58,18 @@ class RunInUseError(SyntheticCommunitiesError):
         if not is_certain:
             remedy += f"; if it is gone already, remove {lock}"
         super().__init__(f"{lock.parent} is in use by {who}; {remedy}")
+
+
+class RunStoppedError(SyntheticCommunitiesError):
+    """A limit ended a run before its end: no more calls were made, those in flight were awaited, and all is kept.
+
+    Attributes:
+        setting: name of the setting that holds the limit.
+    """
+
+    def __init__(self, message: str, setting: str = "") -> None:
+        self.setting = setting
+        super().__init__(message)
 
 
 class NoAnswerError(SyntheticCommunitiesError):

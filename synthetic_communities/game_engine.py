@@ -18,7 +18,7 @@ from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .engine.collecting import not_collecting
 from .engine.runner import Places
-from .errors import UsageError
+from .errors import RunStoppedError, UsageError
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .llm.journal.journal import Journal
@@ -283,6 +283,7 @@ class GameEngine(SeveralRuns):
         Raises:
             ConfigurationError: everything wrong with settings and people, before the first act.
             UsageError: this engine has run before.
+            RunStoppedError: a limit was reached, as of money or of failures; the message says how much is left undone.
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the epochs that had ended stand in the record, and
                 the message says where.
         """
@@ -343,11 +344,16 @@ class GameEngine(SeveralRuns):
         limit: int,
     ) -> None:
         began, began_at = datetime.now(UTC), time.monotonic()
-        status, ended_by = "failed", None
+        status, stopped = "failed", None
+        ended_by: BaseException | None = None
         try:
             await simulation.run()
             self._take_ballots(simulation)
             status = "complete"
+        except RunStoppedError as stop:
+            status, stopped = "stopped", f"{stop}; {watcher.undone}"
+            ended_by = type(stop)(f"stopped: {stopped}", stop.setting)
+            raise ended_by from None
         except BaseException as error:
             ended_by = error
             status = "interrupted" if isinstance(error, asyncio.CancelledError) else "failed"
@@ -366,6 +372,7 @@ class GameEngine(SeveralRuns):
                     calls=calls,
                     journal=journal,
                     began_at=began_at,
+                    stopped=stopped,
                 )
 
     def _follow(self, moment: Moment) -> None:

@@ -10,7 +10,7 @@ from .config import Config
 from .engine.bridge import run_sync
 from .engine.runner import Places
 from .engine.together import run_together
-from .errors import RecordError
+from .errors import RecordError, RunStoppedError
 from .late import Late
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
@@ -90,6 +90,7 @@ class SeveralRuns(ABC):
             ConfigurationError: everything wrong with the first configuration in which something is; nothing has run.
             UsageError: `max_concurrent` is no whole number from 1 up.
             OSError: a run directory cannot be made.
+            RunStoppedError: a limit stopped one of them; the others have come to their ends.
         """
         return run_sync(
             cls.run_many_async(
@@ -152,6 +153,7 @@ class SeveralRuns(ABC):
         Raises:
             ConfigurationError: everything wrong with the configuration; nothing has run.
             UsageError: `n` or `max_concurrent` is no whole number from 1 up.
+            RunStoppedError: a limit stopped one of them; the others have come to their ends.
             OSError: a directory cannot be made.
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
         """
@@ -253,7 +255,8 @@ class SeveralRuns(ABC):
                 together = Together(len(engines), watching)
                 for number, engine in enumerate(engines):
                     engine.observer = together.observer_of(number)
-            return await run_together(engine._run(stage, places) for engine, stage in zip(engines, stages, strict=True))
+            runs = [engine._run(stage, places) for engine, stage in zip(engines, stages, strict=True)]
+            return await run_together(runs, held_back=RunStoppedError)
 
 
 def _share_cache(engines: Iterable[SeveralRuns], folder: str | Path | None) -> None:

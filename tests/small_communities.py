@@ -38,11 +38,12 @@ SETTINGS: dict[str, Any] = {
     "topics": TOPICS,
     "candidates": CANDIDATES,
     "world_story": "A town by the water.",
+    "max_failures": 1.0,
 }
 
 
 def make_config(people: int = 5, **changes: Any) -> Config:
-    """Return settings under which everybody posts and considers every post they are shown."""
+    """Return settings under which everybody posts and considers every post they are shown; any act may fail."""
     return Config(population_size=people, **{**SETTINGS, **changes})
 
 

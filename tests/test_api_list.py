@@ -119,6 +119,12 @@ NEW_SETTINGS = {
     "feed_candidates": 200,
     "max_reply_bytes": None,
     "api_key_command": None,
+    "max_cost_usd": None,
+    "max_tokens": None,
+    "max_calls": None,
+    "deadline_seconds": None,
+    "max_failures": 0.2,
+    "prices": None,
 }
 
 VERBS = {

@@ -595,7 +595,8 @@ def test_help(place: Path, command: tuple[str, ...]) -> None:
 
 
 def test_every_option_is_used_by_a_test() -> None:
-    files = (Path(__file__), *map(Path(__file__).with_name, ("test_show.py", "test_replicates.py")))
+    others = ("test_show.py", "test_replicates.py", "test_stopped_command.py")
+    files = (Path(__file__), *map(Path(__file__).with_name, others))
     source = "".join(file.read_text(encoding="utf-8") for file in files)
     context = click.Context(program)
     commands = [program, *(program.commands[name] for name in program.list_commands(context))]

@@ -108,6 +108,12 @@ class TestShape:
             ("feed_candidates", 200),
             ("max_reply_bytes", None),
             ("api_key_command", None),
+            ("max_cost_usd", None),
+            ("max_tokens", None),
+            ("max_calls", None),
+            ("deadline_seconds", None),
+            ("max_failures", 0.2),
+            ("prices", None),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
             (name, inspect.Parameter.empty)
@@ -692,6 +698,8 @@ class TestAssumptions:
             "resample_people is not stated: false",
             "schedule is not stated: dependencies",
             "feed_candidates is not stated: 200 (posts)",
+            "deadline_seconds is not stated: no limit",
+            "max_failures is not stated: 0.2 (share)",
         ]
 
     def test_gaps_of_topics_and_candidates(self, town: Path) -> None:

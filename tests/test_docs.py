@@ -322,7 +322,8 @@ def run_troubled(folder: Path) -> Path:
             "e1/debate/*/q0/t0/*": Unreadable("Hm."),
         }
     )
-    engine = GameEngine.from_config(Config.bundled(population_size=21, num_epochs=2, post_probability=0.5), mind)
+    config = Config.bundled(population_size=21, num_epochs=2, post_probability=0.5, max_failures=1.0)
+    engine = GameEngine.from_config(config, mind)
     engine.initialize_simulation_output(folder)
     return engine.run().path
 

@@ -17,10 +17,12 @@ import pytest
 
 from synthetic_communities.errors import ConfigurationError, UsageError
 from synthetic_communities.llm.bodies import encode_bodies
+from synthetic_communities.llm.budgeted import Budgeted, Counted
 from synthetic_communities.llm.call_log import CallEntry, CallLog, CallTotals, measure_totals
 from synthetic_communities.llm.exchange import Exchange
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.first_replies import FirstReplies
+from synthetic_communities.llm.journal.journaled import Journaled
 from synthetic_communities.llm.limited import Limited
 from synthetic_communities.llm.logged import Logged
 from synthetic_communities.llm.masked import Masked
@@ -70,7 +72,8 @@ def test_the_order_of_the_wrappers() -> None:
         names.append(type(model))
         assert model.name == "openai:gpt-x"
         model = model.inner
-    assert names == [FirstReplies, Retrying, Limited, Logged, Timed, PromptCut, Masked]
+    tries = [Budgeted, Limited, Counted, Logged, Timed, PromptCut, Masked]
+    assert names == [Journaled, FirstReplies, Retrying, *tries]
 
 
 def test_a_call_has_a_total_time_limit() -> None:
@@ -133,11 +136,12 @@ def test_every_try_is_measured() -> None:
     usage = Usage(input_tokens=100, output_tokens=20)
     log = log_of(BUSY, ModelReply("Yes.", stop="end", model="m-1", usage=usage))
     first, second = log.entries
-    assert first == CallEntry(CALL.key, CALL.act, outcome="overloaded", seconds=2.0)
+    assert first == CallEntry(CALL.key, CALL.act, asked="scripted:model", outcome="overloaded", seconds=2.0)
     assert 0 < second.waited_seconds < 1
     assert second == CallEntry(
         CALL.key,
         CALL.act,
+        asked="scripted:model",
         outcome="end",
         tries=2,
         model="m-1",

@@ -132,7 +132,7 @@ class TestFrames:
         assert "<progress" not in frame.html
 
     def test_every_status_of_a_run_has_its_headline(self) -> None:
-        assert set(HEADLINES) == {"complete", "interrupted", "failed"}
+        assert set(HEADLINES) == {"complete", "interrupted", "stopped", "failed"}
 
     def test_data_by_media_type(self) -> None:
         assert Frame("<p>a</p>", "a").data() == {"text/html": "<p>a</p>", "text/plain": "a"}

@@ -87,7 +87,9 @@ def run_troubled(directory: Path) -> Record:
             "e0/belief/debate/*": Refused(),
         }
     )
-    return run(directory, Config.bundled(population_size=30, num_epochs=2, max_change_percentage=0.05), mind)
+    return run(
+        directory, Config.bundled(population_size=30, num_epochs=2, max_change_percentage=0.05, max_failures=1.0), mind
+    )
 
 
 def run(directory: Path, config: Config, mind: ScriptedMind | None = None) -> Record:

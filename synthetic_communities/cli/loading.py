@@ -15,11 +15,16 @@ OPTIONS = {
     "population_size": "--population",
     "random_seed": "--seed",
     "max_concurrent": "--max-concurrent",
+    "max_cost_usd": "--max-cost-usd",
+    "max_tokens": "--max-tokens",
+    "max_calls": "--max-calls",
+    "deadline_seconds": "--deadline",
+    "max_failures": "--max-failures",
 }
 """Setting to the option that replaces it."""
 
 
-def load_engine(path: Path, changes: Mapping[str, int | str]) -> GameEngine:
+def load_engine(path: Path, changes: Mapping[str, float | str]) -> GameEngine:
     """Return an engine for a configuration file, with some settings changed.
 
     Raises:
@@ -38,7 +43,7 @@ def load_engine(path: Path, changes: Mapping[str, int | str]) -> GameEngine:
     return engine
 
 
-def name_options(problems: Iterable[Problem], changes: Mapping[str, int | str]) -> list[Problem]:
+def name_options(problems: Iterable[Problem], changes: Mapping[str, float | str]) -> list[Problem]:
     """Return the problems, those of changed settings under the name of the option that was typed."""
     return [
         replace(problem, where=OPTIONS[problem.where]) if problem.where in changes else problem for problem in problems

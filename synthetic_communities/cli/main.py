@@ -10,6 +10,7 @@ import click
 from ..config import BUNDLED_FILE
 from ..llm.naming import PROVIDERS
 from .checking import describe_run
+from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .program import Program, print_text, stdout_encoding
@@ -24,6 +25,7 @@ MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PRO
 EXIT_STATUS = """\b
 Exit status: 0 done; 1 nothing could be counted, or the run failed;
 2 wrong usage or configuration, or a damaged run;
+4 stopped, as a limit was reached;
 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
 
 
@@ -54,6 +56,15 @@ def program(context: click.Context) -> None:
 @click.option("--population", "population_size", metavar="N", type=int, help="How many people are drawn from the file.")
 @click.option("--seed", "random_seed", metavar="N", type=int, help="What all chance is drawn from.")
 @click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once.")
+@click.option("--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost in all.")
+@click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies.")
+@click.option("--max-calls", metavar="N", type=int, help="Calls of models in all, every try counted.")
+@click.option(
+    "--deadline", "deadline_seconds", metavar="TIME", type=read_duration, help="When to stop: 90m, 2h30m, or seconds."
+)
+@click.option(
+    "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
+)
 @click.option(
     "--output",
     metavar="DIR",
@@ -90,7 +101,7 @@ def run(
     resample: bool,
     as_data: bool,
     verbose: int,
-    **changes: int | str | None,
+    **changes: float | str | None,
 ) -> None:
     """Run a community and show what came of it.
 

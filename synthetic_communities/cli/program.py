@@ -17,6 +17,7 @@ from .stopping import INTERRUPTED, stopped_as_by_ctrl_c
 
 WRONG_USAGE = 2
 WRITING_FAILED = 1
+STOPPED = 4
 
 MOST_ERRORS = 10
 """Errors that are told one by one."""

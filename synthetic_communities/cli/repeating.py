@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ConfigurationError, RecordError, SyntheticCommunitiesError
+from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
-from ..report.text import count_of
+from ..report.text import clean_text, count_of
 from ..runs.directory import REPLICATES
 from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
-from .program import print_text, say, say_failure
-from .running import DONE, FAILED, measure_columns, tell
+from .program import STOPPED, print_text, say, say_failure
+from .running import DONE, FAILED, measure_columns, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ def run_in_folder(
         with suppress(OSError):  # it is empty unless a run has begun
             folder.rmdir()
         raise
+    except RunStoppedError as stop:
+        say(clean_text(spell_sentence(stop)))
+        say(describe_left(folder, command))
+        return STOPPED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the runs", error)
         say(describe_left(folder, command))

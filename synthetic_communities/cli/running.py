@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ConfigurationError, RecordError, SyntheticCommunitiesError
+from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
 from ..report.result import SimulationResult, load_run
+from ..report.text import clean_text
 from ..runs.directory import METADATA
 from ..simulation.progress import Progress
 from .live import told_live
+from .loading import OPTIONS
 from .logs import logs_on_stderr
-from .program import print_text, say, say_failure, stdout_encoding
+from .program import STOPPED, print_text, say, say_failure, stdout_encoding
 from .progress import told_plainly
 from .stopping import INTERRUPTED
 
@@ -33,6 +35,15 @@ else:  # not every command shows a run
     votes = Late("synthetic_communities.report.votes")
 
 DONE, FAILED = 0, 1
+
+VALUES = {
+    "max_cost_usd": "USD",
+    "max_tokens": "N",
+    "max_calls": "N",
+    "deadline_seconds": "TIME",
+    "max_failures": "SHARE",
+}
+"""Setting to what stands for its value, where an option is named."""
 
 
 def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: str, as_data: bool = False) -> int:
@@ -68,11 +79,28 @@ def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command
         return INTERRUPTED
     except ConfigurationError:
         raise
+    except RunStoppedError as stop:
+        say(clean_text(spell_sentence(stop)))
+        say(describe_left(directory, command))
+        say(f"To go on: {command} resume {shlex.quote(str(directory))}{spell_change(stop)}")
+        return STOPPED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the run", error)
         say(describe_left(directory, command))
         return FAILED
     return show_result(result, command, as_data=as_data)
+
+
+def spell_sentence(stop: RunStoppedError) -> str:
+    """Return why runs were stopped, as a sentence."""
+    words = str(stop)
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def spell_change(stop: RunStoppedError) -> str:
+    """Return the option, after a space, by which a run that was stopped may go on; empty if there is none."""
+    option = OPTIONS.get(stop.setting)
+    return f" {option} {VALUES[stop.setting]}" if option else ""
 
 
 def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int:

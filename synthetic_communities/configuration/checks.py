@@ -21,6 +21,7 @@ _KIND_TYPES: Mapping[Kind, tuple[type, ...]] = {
     "text": (str,),
     "file": (str, os.PathLike),
     "list": (list, tuple),
+    "mapping": (Mapping,),
 }
 
 _MANY = 10

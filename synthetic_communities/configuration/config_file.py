@@ -14,6 +14,7 @@ from .access import find_access_problems
 from .checks import TAKES_NONE, find_model_problems, find_setting_problem, find_unknown_keys
 from .entries import find_entry_problems
 from .places import Path, Places, Spot, shorten_problems, spell_value
+from .pricing import find_price_problems
 from .settings import SETTINGS
 from .text_files import find_file, find_file_problem, load_text
 from .yaml_files import load_yaml
@@ -90,6 +91,7 @@ def find_value_problems(values: Mapping[str, Any], places: Places) -> list[Probl
     found = [problem for problem in problems if problem]
     found += find_model_problems(values, places)
     found += find_access_problems(values, places)
+    found += find_price_problems(values, places)
     found += find_entry_problems(values.get("topics"), values.get("candidates"), places)
     return found
 

@@ -11,7 +11,7 @@ from ..llm.choice import OFFLINE
 SCHEDULES = ("dependencies", "phases")
 """What an act waits for: for what it builds on and nothing else, or for everybody to have ended the step before."""
 
-Kind = Literal["whole number", "number", "true or false", "text", "file", "list"]
+Kind = Literal["whole number", "number", "true or false", "text", "file", "list", "mapping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +213,56 @@ SETTINGS = (
         absent="none: the key is in a variable",
         models_only=True,
         meaning="command whose first line of output is the key",
+    ),
+    Setting(
+        "max_cost_usd",
+        "number",
+        low=0,
+        unit="US dollars",
+        absent="no limit",
+        models_only=True,
+        meaning="what all calls of a run may cost",
+    ),
+    Setting(
+        "max_tokens",
+        "whole number",
+        low=0,
+        unit="tokens",
+        absent="no limit",
+        models_only=True,
+        meaning="tokens of all prompts and replies of a run, those of caches included",
+    ),
+    Setting(
+        "max_calls",
+        "whole number",
+        low=0,
+        unit="calls",
+        absent="no limit",
+        models_only=True,
+        meaning="calls of models in a run, every try counted",
+    ),
+    Setting(
+        "deadline_seconds",
+        "number",
+        low=0,
+        unit="seconds",
+        absent="no limit",
+        meaning="time after which a run makes no more calls",
+    ),
+    Setting(
+        "max_failures",
+        "number",
+        low=0,
+        high=1,
+        unit="share",
+        meaning="share of a step's acts that may come to nothing before the run is stopped; at 1 any may",
+    ),
+    Setting(
+        "prices",
+        "mapping",
+        absent="those listed",
+        models_only=True,
+        meaning="what models cost, in US dollars per million tokens",
     ),
 )
 """Every setting, in the order of `config.Config`."""

@@ -15,6 +15,7 @@ class CallEntry:
     Attributes:
         key: key of the task it was made for.
         act: name of the act.
+        asked: the model that was asked, as `provider:model`.
         outcome: how the reply ended (`end`, `cut`, `refused`); or the kind of failure; or `model unavailable`; or
             `cancelled`.
         attempt: 1 for the first asking of the task, 2 for a re-ask.
@@ -28,6 +29,7 @@ class CallEntry:
 
     key: str
     act: str
+    asked: str = field(default="", kw_only=True)
     outcome: str = field(kw_only=True)
     attempt: int = field(default=1, kw_only=True)
     tries: int = field(default=1, kw_only=True)
@@ -89,12 +91,16 @@ class CallLog:
         """Return all of them added up."""
         return measure_totals(self.entries)
 
-    def totals_by_act(self) -> Mapping[str, CallTotals]:
-        """Return them added up by act, acts in alphabetical order."""
+    def entries_by_act(self) -> Mapping[str, list[CallEntry]]:
+        """Return them by act, acts in alphabetical order."""
         acts: dict[str, list[CallEntry]] = {}
         for entry in tuple(self.entries):
             acts.setdefault(entry.act, []).append(entry)
-        return {act: measure_totals(acts[act]) for act in sorted(acts)}
+        return {act: acts[act] for act in sorted(acts)}
+
+    def totals_by_act(self) -> Mapping[str, CallTotals]:
+        """Return them added up by act, acts in alphabetical order."""
+        return {act: measure_totals(entries) for act, entries in self.entries_by_act().items()}
 
 
 def measure_totals(entries: Iterable[CallEntry]) -> CallTotals:

@@ -1,6 +1,6 @@
 """What can go wrong with a call: for this call, or for every call."""
 
-from ..errors import SyntheticCommunitiesError
+from ..errors import RunStoppedError, SyntheticCommunitiesError
 from .model import Usage
 from .rate_headers import RateFact
 
@@ -45,3 +45,7 @@ class ModelUnavailableError(SyntheticCommunitiesError):
 
     The message says what was tried, what came back, and what to do.
     """
+
+
+class BudgetReachedError(RunStoppedError):
+    """What a run may spend is spent: money, tokens, calls or time. It stops the run, which keeps what it has."""

@@ -56,7 +56,7 @@ class Logged(Wrapper):
     def _tell(
         self, request: ModelRequest, call: Call, result: ModelReply | BaseException, seconds: float, in_flight: int
     ) -> None:
-        entry = build_entry(call, result, seconds=seconds, in_flight=in_flight)
+        entry = build_entry(call, result, asked=self.name, seconds=seconds, in_flight=in_flight)
         exchange = Exchange(request, entry, result=result)
         if not isinstance(result, ModelReply):
             _record_failure(call, entry, result)
@@ -72,11 +72,14 @@ def _record_failure(call: Call, entry: CallEntry, error: BaseException) -> None:
         journal.note(FailedTry(call, entry.outcome, detail=str(error), seconds=entry.seconds, ended=time.time()))
 
 
-def build_entry(call: Call, result: ModelReply | BaseException, *, seconds: float, in_flight: int) -> CallEntry:
+def build_entry(
+    call: Call, result: ModelReply | BaseException, *, asked: str = "", seconds: float, in_flight: int
+) -> CallEntry:
     """Return the entry of a try that ended with a reply or an exception."""
     return CallEntry(
         call.key,
         call.act,
+        asked=asked,
         outcome=_outcome_of(result),
         attempt=call.attempt,
         tries=call.tries,

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, Problem
+from .budgeted import Budgeted, Counted
 from .exchange import Observer
 from .first_replies import FirstReplies
 from .journal.journaled import Journaled
@@ -58,7 +59,9 @@ def build_model(
       disk before anything is built on it;
     * `FirstReplies` tells whether a call has succeeded in the end, after however many tries;
     * `Retrying` comes next: waiting for the next try belongs neither to a try's time nor to the calls in flight;
+    * `Budgeted` holds back a try that its run may not spend any more, so that it takes no place at the provider;
     * `Limited` takes a place at the provider for each try, and holds none between two of them;
+    * `Counted` counts against the run's budget what goes out, which is not yet what waits for a place;
     * `Logged` sees every single try, those that ran out of time too;
     * `Timed` limits one try, from connecting to the last byte;
     * `PromptCut` stands before all that: what it fails is no reply to anybody further out;
@@ -91,8 +94,8 @@ def build_model(
     model = Logged(model, observe)
     limiter = _limiter_of(server, transport, max_connections)
     limiter.give(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
-    model = Limited(model, limiter, observe=observe_limits)
-    return Journaled(FirstReplies(Retrying(model, retry)))
+    model = Limited(Counted(model), limiter, observe=observe_limits)
+    return Journaled(FirstReplies(Retrying(Budgeted(model), retry)))
 
 
 def _limiter_of(server: Server, transport: Any, max_connections: int) -> SharedLimiter:

@@ -27,6 +27,7 @@ WORDS_LIMIT = 200
 HEADLINES = {
     "complete": "The run has ended.",
     "interrupted": "The run was interrupted, and cannot be continued.",
+    "stopped": "The run was stopped, as a limit was reached.",
     "failed": "The run failed, and cannot be continued.",
 }
 """How a run ended, as `usage.json` calls it, to what is said of it."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import RunStoppedError
 from ..simulation.progress import Progress
 from .frames import Frame, draw, draw_end
 from .kernel import OneDisplay, Publish, is_notebook, kept_awake
@@ -56,6 +57,9 @@ def shown(directory: Path, publish: Publish) -> Iterator[Progress]:
         ending = "complete"
     except (asyncio.CancelledError, KeyboardInterrupt):
         ending = "interrupted"
+        raise
+    except RunStoppedError:
+        ending = "stopped"
         raise
     finally:
         screen.show(lambda: draw_end(progress, ending, directory))

@@ -10,7 +10,7 @@ class Extent:
     """How far a run came.
 
     Attributes:
-        status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
+        status: `complete`, `interrupted`, `stopped` or `failed`; None: the run goes on, or was killed.
         epochs: number of epochs asked for.
         epochs_ended: number of epochs in the record.
         has_ballots: whether there was a ballot.
@@ -34,7 +34,7 @@ class Extent:
         ballots = "the ballots are in" if self.has_ballots else "no ballot was held"
         if self.is_complete:
             return f"Complete: {ended}, {ballots}."
-        why = self.status if self.status in ("interrupted", "failed") else "still running, or killed"
+        why = self.status if self.status in ("interrupted", "failed", "stopped") else "still running, or killed"
         return f"Partial ({why}): {ended}, {ballots}."
 
 

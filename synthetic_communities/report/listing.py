@@ -38,7 +38,7 @@ class ListedRun:
         candidate_mind: name of the mind candidates and mediator think with.
         people: number of people.
         epochs: number of epochs asked for.
-        status: `complete`, `interrupted` or `failed`; None: no end is recorded, it goes on or was killed.
+        status: `complete`, `interrupted`, `stopped` or `failed`; None: no end is recorded, it goes on or was killed.
         votes: name of each candidate to number of ballots; None: there was no ballot.
     """
 

@@ -76,7 +76,7 @@ class Record:
     """What a run directory holds.
 
     Attributes:
-        status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
+        status: `complete`, `interrupted`, `stopped` or `failed`; None: the run goes on, or was killed.
         run_id: name of the run directory when it was made.
         name: what the configuration calls the scenario; None: nothing.
         mind: name of the mind people think with.

@@ -15,7 +15,7 @@ def told_as_json(kind: str, told: Told, *, path: Path, status: str | None, damag
         kind: `person`, `debate`, `conversation`, `feed` or `failures`.
         told: the value, a dataclass.
         path: of the run directory.
-        status: `complete`, `interrupted` or `failed`; None: the run goes on, or was killed.
+        status: `complete`, `interrupted`, `stopped` or `failed`; None: the run goes on, or was killed.
         damaged: number of places that could not be read and were passed over.
     """
     value = asdict(told)  # type: ignore[call-overload]

@@ -2,7 +2,7 @@
 
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import yaml
 from ..candidate import Candidate
 from ..config import Config
 from ..errors import ConfigurationError
-from ..llm.call_log import CallLog, CallTotals
+from ..llm.call_log import CallEntry, CallLog, measure_totals
+from ..llm.costs import measure_cost
 from ..llm.journal.journal import Journal
 from ..llm.limiter_changes import LimitChange
+from ..llm.prices import Prices
 from ..minds.llm.rules import PROMPT_VERSION
 from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
@@ -23,7 +25,10 @@ from .labels import mind_labels
 from .stage import Stage
 from .watching import Watcher
 
-LIMITS = ("max_concurrent", "call_timeout_seconds", "requests_per_minute", "tokens_per_minute", "schedule")
+LIMITS = (
+    *("max_concurrent", "call_timeout_seconds", "requests_per_minute", "tokens_per_minute", "schedule"),
+    *("max_cost_usd", "max_tokens", "max_calls", "deadline_seconds", "max_failures", "prices"),
+)
 """Settings that no result may depend on: they stand in `usage.json`, and not in the record."""
 
 NOT_RECORDED = (*LIMITS, "api_key_command")
@@ -93,6 +98,7 @@ def write_usage(
     calls: CallLog | None,
     journal: Journal,
     began_at: float,
+    stopped: str | None = None,
 ) -> None:
     """Write what was measured.
 
@@ -106,6 +112,7 @@ def write_usage(
         calls: of models; None where it is not known how many a mind made.
         journal: what was answered from records, and what was recorded.
         began_at: when it began, on the clock of `time.monotonic`.
+        stopped: what stopped it; None: nothing did.
 
     Raises:
         OSError: it cannot be written.
@@ -113,11 +120,12 @@ def write_usage(
     usage = {
         "format_version": FORMAT_VERSION,
         "status": status,
+        "stopped": stopped,
         **times,
         "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": limit},
         "peak_in_flight": watcher.peak_in_flight,
         **mind_labels(stage),
-        **_calls(calls, began_at),
+        **_calls(calls, Prices(stage.config.prices or {}), began_at),
         "journal": measure_journal(journal),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
         "acts": {
@@ -128,16 +136,14 @@ def write_usage(
     write_json(path / USAGE, usage)
 
 
-def _calls(calls: CallLog | None, began_at: float) -> dict[str, Any]:
+def _calls(calls: CallLog | None, prices: Prices, began_at: float) -> dict[str, Any]:
     """Return what calls of models took and how their limits changed, if that is known."""
     if calls is None:
         return {"model_calls": None}
-    totals = calls.totals()
-    by_act = {act: _totals(of_act) for act, of_act in calls.totals_by_act().items()}
     return {
-        "model_calls": totals.calls,
-        "calls": _totals(totals),
-        "calls_by_act": by_act,
+        "model_calls": len(calls.entries),
+        "calls": _totals(calls.entries, prices),
+        "calls_by_act": {act: _totals(entries, prices) for act, entries in calls.entries_by_act().items()},
         "limit_changes": [_limit_change(model, change, began_at) for model, change in calls.limit_changes],
     }
 
@@ -147,13 +153,15 @@ def _limit_change(model: str, change: LimitChange, began_at: float) -> dict[str,
     return {"seconds": change.at_seconds - began_at, "model": model, **told}
 
 
-def _totals(totals: CallTotals) -> dict[str, Any]:
+def _totals(entries: Sequence[CallEntry], prices: Prices) -> dict[str, Any]:
+    totals = measure_totals(entries)
     return {
         "calls": totals.calls,
         "outcomes": dict(totals.outcomes),
         "models": dict(totals.models),
         "tokens": asdict(totals.usage),
         "uncounted": totals.uncounted,
+        **asdict(measure_cost(entries, prices)),
         "seconds": totals.seconds,
         "waited_seconds": totals.waited_seconds,
         "peak_in_flight": totals.peak_in_flight,

@@ -64,6 +64,8 @@ class Progress:
 
 def describe_doing(moment: Moment) -> str:
     """Return what is going on: `epoch 2 of 3, people talk in pairs`."""
+    if moment.stopped:
+        return f"stopping, {moment.stopped}"
     doing = DOINGS.get(moment.step, moment.step)
     return doing if moment.step in OUTSIDE_EPOCHS else f"epoch {moment.epoch + 1} of {moment.epochs}, {doing}"
 

@@ -11,7 +11,10 @@ from ..engine.bridge import inside
 from ..engine.collecting import not_collecting
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
+from ..errors import RunStoppedError
+from ..llm.budget import Budget
 from ..llm.journal.journal import Journal, current_journal
+from ..llm.prices import Prices
 from ..social_media import as_feed_post
 from .acts import Acts
 from .bookkeeping import Bookkeeping
@@ -19,7 +22,9 @@ from .events import Events
 from .failed_calls import FailedCalls
 from .recorder import Recorder
 from .stage import Stage, build_plan
+from .stopping import carry_out, read_limits
 from .watching import Watcher
+from .worthless import Failures
 
 
 class Simulation:
@@ -70,29 +75,47 @@ class Simulation:
         self._recorder = recorder
         self._failed_calls = failed_calls
         self._journal = journal
+        self._failures = Failures(stage.config.max_failures)
+        self._budget = Budget(read_limits(stage.config), Prices(stage.config.prices or {}), tell=watcher.stop)
+        self._budget.count_earlier(journal.list_paid())
 
     async def run(self) -> None:
         """Do every task, writing the record as epochs end.
 
         Raises:
-            asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
+            RunStoppedError: a limit ended it; the epochs that had ended stand in the record.
+            asyncio.CancelledError: cancelled, likewise.
         """
         current_journal.set(self._journal)  # for what is done in this task and those it starts; others have theirs
-        with inside(), self._recorder, self._failed_calls.holding():
+        with inside(), self._recorder, self._failed_calls.holding(), self._budget.in_force():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
-                await run_tasks(self._ledger, self._perform, self._settle, places=self._places)
+                await self._do_tasks()
+
+    async def _do_tasks(self) -> None:
+        tasks = run_tasks(self._ledger, self._perform, self._settle, places=self._places)
+        try:
+            await carry_out(tasks, self._budget)
+        except RunStoppedError:
+            if self._ledger.unfinished:
+                raise  # else the limit was reached when all was done
 
     def keep_ballots(self) -> None:
         """Write the ballots of a run that was broken off among them: who was not asked any more is recorded as that."""
         self._bookkeeping.keep_ballots()
 
     async def _perform(self, task: Task) -> Outcome[Any]:
+        if self._budget.stopped is not None:
+            raise await self._budget.wait_until_over()
         self._watcher.start(task)
         self._failed_calls.begin(task)
+        self._failures.begin(task)
         return await self._acts.perform(task)
 
     def _settle(self, task: Task, outcome: Outcome[Any]) -> None:
         self._failed_calls.end(task, outcome)
         self._bookkeeping.settle(task, outcome)
         self._watcher.end(task, outcome)
+        worthless = self._failures.end(task, outcome)
+        if worthless is not None:
+            self._budget.stop(worthless)

@@ -19,6 +19,7 @@ from ..engine.phases import lay_out_in_phases
 from ..engine.plan import Course, plan_run
 from ..errors import ConfigurationError, Problem
 from ..llm.choice import ModelChoice
+from ..llm.prices import Prices, price_problem
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
@@ -162,6 +163,7 @@ def refuse_problems(
         *find_id_problems("topic", [topic.id for topic in topics]),
         *(problem for persona in personas for problem in _attribute_problems(persona)),
         *(problem for member in (*personas, *candidates, mediator) for problem in _mind_problems(member)),
+        *_price_problems(config, (*personas, *candidates, mediator)),
     ]
     if not (personas or candidates or topics or config.topics):
         remedy = "GameEngine.from_config(...) builds them from the configuration"
@@ -201,3 +203,13 @@ def _mind_problems(member: Member) -> Iterator[Problem]:
     if member.llm_client is not None and not isinstance(member.llm_client, Mind):
         what = f"its llm_client, {member.llm_client!r}, is no mind"
         yield Problem(repr(member), what, "set it to None, to a client, or to an object with `answer(view)`")
+
+
+def _price_problems(config: Config, members: Iterable[Member]) -> Iterator[Problem]:
+    """Yield the models of members' own whose price is not known, where money is limited."""
+    if config.max_cost_usd is None:
+        return
+    prices = Prices(config.prices or {})
+    for name in sorted({each.llm_client.name for each in members if isinstance(each.llm_client, LLMMind)}):
+        if prices.of(name) is None:
+            yield price_problem("max_cost_usd", name)

@@ -30,6 +30,7 @@ class Moment:
         in_flight: acts under way.
         missing: acts that were refused, could not be read, failed or were skipped.
         said: what was said last, at most `SAID_KEPT` utterances, oldest first.
+        stopped: why no more calls are made; empty: they are.
     """
 
     epoch: int
@@ -40,6 +41,7 @@ class Moment:
     in_flight: int
     missing: int
     said: tuple[Utterance, ...] = ()
+    stopped: str = ""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,12 @@ class Watcher:
         self._missing = 0
         self._said: tuple[Utterance, ...] = ()
         self._began: dict[str, float] = {}
+        self._stopped = ""
+
+    @property
+    def undone(self) -> str:
+        """How many acts are left undone, in words."""
+        return f"{self._total - self._done:,} of {self._total:,} acts are left undone"
 
     def begin(self, ledger: Ledger) -> None:
         """Take note of how much there is to do."""
@@ -103,6 +111,11 @@ class Watcher:
         self._hear(task.step, outcome)
         self._tell(task.step)
 
+    def stop(self, why: Exception) -> None:
+        """Take note that no more calls are made."""
+        self._stopped = str(why)
+        self._tell("")
+
     def _hear(self, step: str, outcome: Outcome[Any]) -> None:
         if self._observer is None or not isinstance(outcome, Done):
             return
@@ -113,7 +126,7 @@ class Watcher:
     def _tell(self, step: str) -> None:
         if self._observer is not None:
             counts = self._done, self._total, len(self._began), self._missing
-            self._observer(Moment(self._epoch, self._epochs, step, *counts, self._said))
+            self._observer(Moment(self._epoch, self._epochs, step, *counts, self._said, self._stopped))
 
 
 def _log_end(task: Task, outcome: Outcome[Any], seconds: float) -> None:

@@ -5,7 +5,7 @@
     from synthetic_communities.testing.scripted import ScriptedMind
 
     mind = ScriptedMind({"e0/chat/*": Failed("timeout")})
-    result = GameEngine.from_config(Config.bundled(), model=mind).run()
+    result = GameEngine.from_config(Config.bundled(max_failures=1.0), model=mind).run()
     assert not any(row["message"] for row in result.conversations if row["epoch"] == 0)
 
 With `testing.virtual_time` the delays of such a run cost nothing.

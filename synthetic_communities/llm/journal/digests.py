@@ -21,12 +21,14 @@ class Fingerprint:
     Attributes:
         request: digest of everything that is asked, the model's name included.
         settings: what is asked besides texts, as JSON.
+        model: the name of the model that is asked.
         system: digests of the texts of the system message, one after the other.
         user: those of the user message.
     """
 
     request: bytes
     settings: str
+    model: str = field(kw_only=True)
     system: bytes = field(kw_only=True)
     user: bytes = field(kw_only=True)
 
@@ -46,7 +48,7 @@ def fingerprint(model: str, request: ModelRequest) -> Fingerprint:
     whole.update(len(system).to_bytes(4, "big"))  # so that a text cannot move from one message to the other
     whole.update(system)
     whole.update(user)
-    return Fingerprint(whole.digest(), settings, system=system, user=user)
+    return Fingerprint(whole.digest(), settings, model=model, system=system, user=user)
 
 
 @lru_cache(maxsize=REMEMBERED_TEXTS)

@@ -40,14 +40,19 @@ class JournalEntry:
             raise self.result
         return self.result
 
-    def as_measured(self) -> CallEntry:
-        """Return it as the call log keeps it."""
+    def as_measured(self, asked: str) -> CallEntry:
+        """Return it as the call log keeps it.
+
+        Args:
+            asked: the name of the model that was asked.
+        """
         reply = self.result if isinstance(self.result, ModelReply) else None
         return CallEntry(
             self.call.key,
             self.call.act,
             outcome=reply.stop if reply is not None else str(getattr(self.result, "kind", "")),
             attempt=self.call.attempt,
+            asked=asked,
             model=reply.model if reply is not None else None,
             usage=self.result.usage,
             seconds=self.seconds,

@@ -9,7 +9,7 @@ from typing import Literal
 from ...errors import SyntheticCommunitiesError
 from ..call_log import CallEntry
 from ..failures import CallError
-from ..model import Call, ModelRequest
+from ..model import Call, ModelRequest, Usage
 from .digests import Fingerprint
 from .entry import FailedTry, JournalEntry, Source
 from .recorded import Recorded
@@ -78,6 +78,10 @@ class Journal:
         """Where new answers are recorded; None: nowhere."""
         return self._writer.path if self._writer is not None else None
 
+    def list_paid(self) -> list[tuple[str, Usage]]:
+        """Return model and tokens of every call this run has paid for before; a try without a reply has none."""
+        return list(self._own.list_paid()) if self._own is not None else []
+
     async def find(self, request: ModelRequest, call: Call, asked: Fingerprint) -> JournalEntry | None:
         """Return what is recorded of a call; None: the model is to be asked.
 
@@ -98,7 +102,7 @@ class Journal:
             return None
         self.answered += 1
         if self._observe is not None:
-            self._observe(entry.as_measured())
+            self._observe(entry.as_measured(asked.model))
         return entry
 
     async def record(self, entry: JournalEntry, request: ModelRequest, asked: Fingerprint) -> None:

@@ -1,16 +1,19 @@
 """A journal that is there, and which of its entries answers a call."""
 
+import json
 import sqlite3
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import repeat
 from pathlib import Path
 from typing import Self
 
 from ...errors import RecordError
-from ..model import Call, ModelRequest
+from ..model import Call, ModelRequest, Usage
 from .digests import Fingerprint, split_digests
 from .entry import JournalEntry
-from .file import open_to_read, read_entry, read_texts
+from .file import TOKENS, open_to_read, read_entry, read_texts
 
 SHOWN_CHARACTERS = 60
 """How much of two texts is shown from where they first differ."""
@@ -85,6 +88,20 @@ class Recorded:
     def has(self, call: Call) -> bool:
         """Say whether there is an entry of this call, whatever it asked."""
         return (call.key, call.attempt) in self._by_call
+
+    def list_paid(self) -> Iterator[tuple[str, Usage]]:
+        """Yield model and tokens of every entry that was a call, and of every try that failed."""
+        models: dict[bytes, str] = {}
+        columns = ", ".join(TOKENS)
+        for settings, *tokens in self._connection.execute(
+            f"SELECT settings, {columns} FROM calls WHERE source = 'call'"
+        ):
+            if settings not in models:
+                (text,) = read_texts(self._connection, [settings])
+                models[settings] = str(json.loads(text)["model"])
+            yield models[settings], Usage(**dict(zip(TOKENS, tokens, strict=True)))
+        (failed,) = self._connection.execute("SELECT count(*) FROM failed_tries").fetchone()
+        yield from repeat(("", Usage()), failed)
 
     def describe_difference(self, call: Call, request: ModelRequest, asked: Fingerprint) -> str:
         """Return where the request of a call first differs from the recorded one."""
