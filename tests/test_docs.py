@@ -49,7 +49,7 @@ RECORD = "docs/record-format.md"
 
 API_MODULES = (
     *("config", "game_engine", "population", "persona", "candidate", "mediator", "social_media"),
-    *("llm_client", "errors"),
+    *("llm_client", "errors", "rerunning"),
 )
 """Modules whose every public name stands in the API list of the migration page."""
 

@@ -21,6 +21,7 @@ from synthetic_communities.llm.call_log import CallEntry, CallLog, CallTotals, m
 from synthetic_communities.llm.exchange import Exchange
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.first_replies import FirstReplies
+from synthetic_communities.llm.journal.journaled import Journaled
 from synthetic_communities.llm.limited import Limited
 from synthetic_communities.llm.logged import Logged
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
@@ -69,7 +70,7 @@ def test_the_order_of_the_wrappers() -> None:
         names.append(type(model))
         assert model.name == "openai:gpt-x"
         model = model.inner
-    assert names == [FirstReplies, Retrying, Limited, Logged, Timed, PromptCut]
+    assert names == [Journaled, FirstReplies, Retrying, Limited, Logged, Timed, PromptCut]
 
 
 def test_a_call_has_a_total_time_limit() -> None:

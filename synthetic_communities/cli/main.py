@@ -3,21 +3,26 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ..config import BUNDLED_FILE
+from ..late import Late
 from ..llm.naming import PROVIDERS
 from .checking import describe_run
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .program import Program, print_text, stdout_encoding
 from .repeating import run_replicates
-from .rerunning import replay, resume, verify
 from .running import run_community
 from .showing import choose_view, show_run
 from .starting import describe_next_steps, write_scenario
+
+if TYPE_CHECKING:
+    from . import rerunning
+else:  # three commands need it
+    rerunning = Late(f"{__package__}.rerunning")
 
 MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PROVIDERS)}."
 
@@ -126,7 +131,7 @@ def resume_command(
     """
     stated = {name: value for name, value in limits.items() if value is not None}
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
-    context.exit(resume(directory, stated, **telling))
+    context.exit(rerunning.resume(directory, stated, **telling))
 
 
 @program.command("replay")
@@ -159,7 +164,7 @@ def replay_command(
     With another configuration, calls whose requests did not change are answered; the others need --allow-calls.
     """
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
-    context.exit(replay(directory, config, output, allow_calls=allow_calls, **telling))
+    context.exit(rerunning.replay(directory, config, output, allow_calls=allow_calls, **telling))
 
 
 @program.command("verify")
@@ -171,7 +176,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
     No key and no network are needed. Exit status: 0 identical; 1 it differs; 3 nothing can be said, as this version
     of the package asks something else than the one that ran.
     """
-    context.exit(verify(directory))
+    context.exit(rerunning.verify(directory))
 
 
 @program.command()

@@ -14,6 +14,7 @@ import click
 from ..errors import ConfigurationError, RecordError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
+from ..llm.journal.journal import CallNotRecordedError
 from ..report.result import SimulationResult, load_run
 from ..runs.directory import METADATA
 from ..simulation.progress import Progress
@@ -67,6 +68,10 @@ def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command
         return INTERRUPTED
     except ConfigurationError:
         raise
+    except CallNotRecordedError as error:
+        say_errors([f"the run needs a call that is not recorded: {error}; with --allow-calls a model is asked"])
+        say(f"What is recorded stands in {directory}")
+        return FAILED
     except (OSError, SyntheticCommunitiesError) as error:
         say_errors([f"the run failed: {error}"])
         say(describe_left(directory, command))
