@@ -177,6 +177,7 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
 
     Raises:
         RecordError: this is no run, or its journal or what it was made from cannot be read.
+        KeyboardInterrupt: Ctrl-C.
     """
     path = Path(path)
     check_run(path)
@@ -191,6 +192,8 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
         engine.initialize_simulation_output(folder)
         try:
             again = engine.run()
+        except KeyboardInterrupt:  # what it says is about a directory that is gone by then
+            raise KeyboardInterrupt(f"{path} was not compared to its end; nothing in it was changed") from None
         except (RequestDiffersError, CallNotRecordedError) as error:
             return Verdict("cannot say", str(error), is_complete=complete)
         answered = (again.measured.get("journal") or {}).get("answered", 0)

@@ -271,6 +271,14 @@ class TestVerify:
         assert verified.exit_code == 1
         assert verified.stdout == f"{path}: differs: beliefs.jsonl, line 5, after: 0.123 then, {row['after']} now.\n"
 
+    def test_interrupted_it_says_nothing_of_its_own_folder(self, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = run(town)
+        interrupt_at(monkeypatch, "ballot/p1")
+        with pytest.raises(KeyboardInterrupt) as caught:
+            verify_run(path)
+        assert str(caught.value) == f"{path} was not compared to its end; nothing in it was changed"
+        assert call("verify", path).stderr == "Interrupted.\n"
+
     def test_it_cannot_be_said(self, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = run(town)
         change_a_prompt(monkeypatch)
