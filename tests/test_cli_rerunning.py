@@ -23,8 +23,9 @@ from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import View
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.rerunning import resume_replicates
-from synthetic_communities.runs.directory import USAGE
+from synthetic_communities.runs.directory import METADATA, USAGE
 from synthetic_communities.testing.loopback import LoopbackServer
+from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import SETTINGS, make_attributes, make_config, make_engine, read_json, read_record
 
@@ -175,6 +176,35 @@ class TestResume:
         assert resume_run(result.path, model=ScriptedMind()).is_complete
         assert read_record(result.path) == record
         assert verify_run(result.path, model=ScriptedMind()).word == "identical"
+
+    def test_a_lost_journal_of_a_model_that_a_script_brought_along(self, tmp_path: Path) -> None:
+        mind = LLMMind(ScriptedModel(lambda request, call: "Let us see."))
+        engine = make_engine(make_config(2, num_epochs=1), mind)
+        engine.initialize_simulation_output(tmp_path)
+        path = engine.run().path
+        (path / USAGE).unlink()
+        with pytest.raises(RecordError, match=f"has lost its {JOURNAL}"):
+            resume_run(path, model=mind)
+
+    def test_another_version_of_the_package_is_named(self, tmp_path: Path) -> None:
+        engine = make_engine(make_config(2, num_epochs=1, model="offline"))
+        engine.initialize_simulation_output(tmp_path)
+        path = engine.run().path
+        (path / USAGE).unlink()
+        metadata = read_json(path / METADATA)
+        metadata["provenance"]["package"] = "0.0.1"
+        (path / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+        refused = call("resume", path)
+        assert (refused.exit_code, ": provenance.package: '0.0.1' then, " in refused.stderr) == (1, True)
+        assert call("verify", path).exit_code == 0, "a record that comes out the same is the same"
+
+    def test_replicates_interrupted_again_say_how_to_go_on(self, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        interrupt_at(monkeypatch, "ballot/p1", replicate=1)
+        assert call("run", town, "--replicates", "2", "--output", "broken").exit_code == 130
+        (folder,) = Path("broken").iterdir()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            resume_replicates(folder)
+        assert str(caught.value).endswith(f"import resume_replicates; runs = resume_replicates('{folder}')")
 
     def test_replicates_from_python_with_a_mind_of_a_scripts_own(self, tmp_path: Path) -> None:
         config = make_config(2, num_epochs=1, population_file=str(write_people(tmp_path, 2)))
