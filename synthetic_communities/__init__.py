@@ -9,5 +9,6 @@ print(result.summary())
 from .config import Config
 from .game_engine import GameEngine
 from .report.result import SimulationResult, load_run
+from .rerunning import replay_run, resume_run, verify_run
 
-__all__ = ["Config", "GameEngine", "SimulationResult", "load_run"]
+__all__ = ["Config", "GameEngine", "SimulationResult", "load_run", "replay_run", "resume_run", "verify_run"]

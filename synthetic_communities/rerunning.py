@@ -10,14 +10,17 @@ from .config import Config
 from .engine.bridge import run_sync
 from .errors import RecordError, UsageError
 from .game_engine import GameEngine
+from .llm.choice import OFFLINE
 from .llm.journal.journal import JOURNAL, CallNotRecordedError, RequestDiffersError
 from .minds.base import Mind
+from .minds.llm.mind import LLMMind
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, INPUTS
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
 from .simulation.inputs import load_inputs, read_choices
 from .simulation.journals import Answers
+from .simulation.progress import describe_interrupted_replicates
 from .simulation.sameness import compare_records
 from .simulation.watching import Moment
 
@@ -78,34 +81,43 @@ def resume_run(
 
 def build_resumed(path: Path, *, model: Mind | None = None, **limits: Any) -> GameEngine:
     """Return an engine whose `run` goes on with the run in this directory; see `resume_run`."""
-    refuse_lost_journal(path)
+    refuse_lost_journal(path, model)
     engine = GameEngine.from_run(path, model=model, **limits)
     engine.go_on(path)
     return engine
 
 
 def resume_replicates(
-    folder: str | Path, *, max_concurrent: int | None = None, observer: Observer | None = None, **limits: Any
+    folder: str | Path,
+    *,
+    max_concurrent: int | None = None,
+    model: Mind | None = None,
+    observer: Observer | None = None,
+    **limits: Any,
 ) -> "Replicates":
     """Go on with every run in a folder of replicates that is not complete; see `resume_run`.
 
     Args:
         folder: that the runs are in.
         max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
+        model: the mind everybody thought with, where it was one of a script's own.
         observer: called with every step forward, all runs taken together.
         **limits: settings that no result depends on, in place of those of then.
 
     Raises:
         UsageError: there is no such folder, or no run in it.
-        KeyboardInterrupt: Ctrl-C; they can be gone on with again.
+        KeyboardInterrupt: Ctrl-C; they can be gone on with again, and the message says how.
     """
     folder = Path(folder)
     paths = list_replicates(folder)
     if not paths:
         raise UsageError(f"{folder} is no folder of replicates")
     complete = [(load_inputs(path).config.replicate, path) for path in paths if is_complete(path)]
-    engines = [build_resumed(path, **limits) for path in paths if not is_complete(path)]
-    return run_sync(GameEngine._run_in_folder(engines, max_concurrent, folder, observer, complete))
+    engines = [build_resumed(path, model=model, **limits) for path in paths if not is_complete(path)]
+    try:
+        return run_sync(GameEngine._run_in_folder(engines, max_concurrent, folder, observer, complete))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(describe_interrupted_replicates(folder)) from None
 
 
 def replay_run(
@@ -165,9 +177,11 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
 
     Raises:
         RecordError: this is no run, or its journal or what it was made from cannot be read.
+        KeyboardInterrupt: Ctrl-C.
     """
     path = Path(path)
     check_run(path)
+    refuse_lost_journal(path, model)
     complete = is_complete(path)
     with TemporaryDirectory() as folder:
         engine = GameEngine.from_run(path, model=model, may_call=False, max_concurrent=1)
@@ -178,6 +192,8 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
         engine.initialize_simulation_output(folder)
         try:
             again = engine.run()
+        except KeyboardInterrupt:  # what it says is about a directory that is gone by then
+            raise KeyboardInterrupt(f"{path} was not compared to its end; nothing in it was changed") from None
         except (RequestDiffersError, CallNotRecordedError) as error:
             return Verdict("cannot say", str(error), is_complete=complete)
         answered = (again.measured.get("journal") or {}).get("answered", 0)
@@ -195,14 +211,19 @@ def is_complete(path: Path) -> bool:
     return usage is not None and usage.values.get("status") == "complete"
 
 
-def refuse_lost_journal(path: Path) -> None:
+def refuse_lost_journal(path: Path, model: Mind | None = None) -> None:
     """Check that a run has its journal, if it has anything that came of calls.
+
+    Args:
+        path: the run directory.
+        model: the mind everybody thought with, where it was one of a script's own; what it asks is not known here.
 
     Raises:
         RecordError: it has none: everything would be paid for again, and come out differently.
     """
     config = load_inputs(path).config
-    asked = any(choice.name != "offline" for choice in read_choices(path, config).values())
+    choices = read_choices(path, config).values() if model is None else ()
+    asked = any(choice.name != OFFLINE for choice in choices) or isinstance(model, LLMMind)
     if asked and (path / EPOCHS).is_file() and not (path / JOURNAL).is_file():
         raise RecordError(f"{path} has lost its {JOURNAL}: put it back, or run again from {path / 'config.yaml'}")
 

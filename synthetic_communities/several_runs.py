@@ -17,7 +17,7 @@ from .notebook.showing import at_home_in_notebook
 from .report.result import SimulationResult
 from .runs.directory import REPLICATES
 from .simulation.many import Together, make_replicates_folder, plan_replicates
-from .simulation.progress import describe_interrupted_replicates
+from .simulation.progress import describe_interrupted_replicates, describe_interrupted_runs
 from .simulation.stage import Stage
 from .simulation.watching import Moment
 
@@ -91,17 +91,17 @@ class SeveralRuns(ABC):
             UsageError: `max_concurrent` is no whole number from 1 up.
             OSError: a run directory cannot be made.
             RunStoppedError: a limit stopped one of them; the others have come to their ends.
+            KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
         """
-        return run_sync(
-            cls.run_many_async(
-                configs,
-                max_concurrent=max_concurrent,
-                model=model,
-                cache=cache,
-                base_dir=base_dir,
-                observer=observer,
-            )
-        )
+        engines = cls._build_many(configs, max_concurrent, model, cache)
+        running = cls._run_together(engines, max_concurrent, Path(base_dir), observer)
+        try:
+            return run_sync(running, twin="GameEngine.run_many_async")
+        except KeyboardInterrupt:
+            made = [engine.simulation_dir for engine in engines if engine.simulation_dir is not None]
+            if not made:
+                raise
+            raise KeyboardInterrupt(describe_interrupted_runs(made)) from None
 
     @classmethod
     async def run_many_async(
@@ -115,10 +115,21 @@ class SeveralRuns(ABC):
         observer: Callable[[Moment], None] | None = None,
     ) -> list[SimulationResult]:
         """As `run_many`; when one run fails or this is cancelled, all are, and the epochs that had ended stand."""
+        engines = cls._build_many(configs, max_concurrent, model, cache)
+        return await cls._run_together(engines, max_concurrent, Path(base_dir), observer)
+
+    @classmethod
+    def _build_many(
+        cls,
+        configs: Iterable[str | Path | Config],
+        max_concurrent: int | None,
+        model: str | Mind | None,
+        cache: str | Path | None,
+    ) -> list[Self]:
         _check_limit(max_concurrent)
         engines = [cls.from_config(config, model) for config in configs]
         _share_cache(engines, cache)
-        return await cls._run_together(engines, max_concurrent, Path(base_dir), observer)
+        return engines
 
     @classmethod
     def run_replicates(

@@ -399,6 +399,7 @@ def test_an_interrupted_run_says_where_its_record_is_and_what_it_holds(
         f"Interrupted. What is recorded stands in {path}",
         f"Partial (interrupted): {ended} of 200 epochs ended, no ballot was held.",
         f"To see it: python -m synthetic_communities show {path}",
+        f"To go on:  python -m synthetic_communities resume {path}",
     ]
     shown = spawn(tmp_path, "show", str(path))
     assert shown.returncode == 0
@@ -586,7 +587,9 @@ def test_version(place: Path) -> None:
     assert re.fullmatch(r"synthetic-communities \d+\.\d+\.\d+\n", call("--version").stdout)
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in ("run", "check", "show", "init"))])
+@pytest.mark.parametrize(
+    "command", [(), *((name,) for name in ("run", "resume", "replay", "verify", "check", "show", "init"))]
+)
 def test_help(place: Path, command: tuple[str, ...]) -> None:
     result = call(*command, "--help")
 
@@ -595,7 +598,7 @@ def test_help(place: Path, command: tuple[str, ...]) -> None:
 
 
 def test_every_option_is_used_by_a_test() -> None:
-    others = ("test_show.py", "test_replicates.py", "test_stopped_command.py")
+    others = ("test_show.py", "test_replicates.py", "test_stopped_command.py", "test_cli_rerunning.py")
     files = (Path(__file__), *map(Path(__file__).with_name, others))
     source = "".join(file.read_text(encoding="utf-8") for file in files)
     context = click.Context(program)

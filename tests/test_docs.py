@@ -20,7 +20,9 @@ import inspect
 import json
 import re
 import shlex
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +35,7 @@ from synthetic_communities.config import Config
 from synthetic_communities.domain.ballot import VoteCounts
 from synthetic_communities.domain.outcome import Failed, Refused, Unreadable
 from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.journal.journal import JOURNAL
 from synthetic_communities.minds import views
 from synthetic_communities.minds.views import BallotView, ChatTurnView, View
 from synthetic_communities.runs.directory import CONFIG, FINAL_VOTE, USAGE
@@ -49,7 +52,7 @@ RECORD = "docs/record-format.md"
 
 API_MODULES = (
     *("config", "game_engine", "population", "persona", "candidate", "mediator", "social_media"),
-    *("llm_client", "errors"),
+    *("llm_client", "errors", "rerunning"),
 )
 """Modules whose every public name stands in the API list of the migration page."""
 
@@ -63,6 +66,7 @@ OTHER_MODULES = (
 GLOSSARY = (
     *("persona", "mind", "belief", "stance", "axis", "ballot", "epoch", "act", "step", "task", "plan", "ledger", "run"),
     *("run directory", "record", "scene", "chance", "stream", "remark", "outcome", "clamp", "feed", "exposure"),
+    *("journal", "resume", "replay", "verify"),
 )
 
 BLOCK = re.compile(r"(?:^<!-- (needs|add to): (\S+) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -301,8 +305,9 @@ def class_section(name: str) -> str:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A run in which some acts are refused, some fail, some cannot be read; and one that asks a model."""
-    unreadable, rates = {"BALLOT: whom": "malformed-text:0"}, {"requests_per_second": 2_000, "bucket": 500}
-    with LoopbackServer(no_auth=True, when=unreadable, rate_headers=True, **rates) as server:
+    troubles = {"BALLOT: whom": "malformed-text:0", "INTRODUCTION: how": "500:1"}
+    rates = {"requests_per_second": 2_000, "bucket": 500}
+    with LoopbackServer(no_auth=True, when=troubles, rate_headers=True, **rates) as server:
         model = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
         return [run_troubled(tmp_path_factory.mktemp("troubled")), run_small(tmp_path_factory.mktemp("small"), **model)]
 
@@ -330,6 +335,7 @@ def run_troubled(folder: Path) -> Path:
 
 KINDS: Mapping[str, tuple[type, ...]] = {
     "any": (object,),
+    "bytes": (bytes,),
     "list": (list,),
     "mapping": (dict,),
     "null": (type(None),),
@@ -358,11 +364,16 @@ class TestRecord:
             assert found == set(patterns), f"{file}: {set(patterns) - found} do not occur"
 
     def test_keys_stand_in_the_order_of_the_tables(self, runs: list[Path]) -> None:
-        for file in [file for file in documented_files() if file not in (CONFIG, FINAL_VOTE)]:
+        for file in [file for file in documented_files() if file not in (CONFIG, FINAL_VOTE, JOURNAL)]:
             top = [key for key in documented_keys(file) if not re.search(r"[.\[]", key)]
             for row in (row for run in runs for row in read_rows(run / file)):
                 assert set(top) - set(row) <= set(LEFT_OUT.get(file, ())), file
                 assert list(row) == [key for key in top if key in row], file
+
+    def test_columns_of_the_journal_stand_in_their_order(self, runs: list[Path]) -> None:
+        with open_journal(runs[-1] / JOURNAL) as journal:
+            columns = [f"{table}.{column}" for table in tables_of(journal) for column in columns_of(journal, table)]
+        assert list(documented_keys(JOURNAL)) == columns
 
 
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {USAGE: ("calls", "calls_by_act", "limit_changes")}
@@ -381,9 +392,35 @@ def documented_keys(file: str) -> dict[str, str]:
 def read_rows(file: Path) -> list[dict[str, Any]]:
     if not file.exists():
         return []
+    if file.name == JOURNAL:
+        return read_tables(file)
     if file.suffix == ".jsonl":
         return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     return [json.loads(file.read_text("utf-8"))] if file.suffix == ".json" else []
+
+
+def open_journal(file: Path) -> closing[sqlite3.Connection]:
+    journal = sqlite3.connect(f"file:{file}?immutable=1", uri=True)
+    journal.row_factory = sqlite3.Row
+    return closing(journal)
+
+
+def read_tables(file: Path) -> list[dict[str, Any]]:
+    """Return every row of every table, its columns under `table.column`."""
+    with open_journal(file) as journal:
+        return [
+            {f"{table}.{column}": value for column, value in dict(row).items()}
+            for table in tables_of(journal)
+            for row in journal.execute(f"SELECT * FROM {table}")
+        ]
+
+
+def tables_of(journal: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in journal.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")]
+
+
+def columns_of(journal: sqlite3.Connection, table: str) -> list[str]:
+    return [row["name"] for row in journal.execute(f"PRAGMA table_info({table})")]
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -88,8 +88,9 @@ def read_whole_lines(path: Path) -> list[dict[str, Any]]:
 def told(path: Path) -> str:
     """Return what a script that is stopped says last."""
     return (
-        "the run was interrupted and cannot be continued; what is recorded, up to the last epoch that ended, stands in "
-        f"{path}; to read it: from synthetic_communities import load_run; result = load_run('{path}')"
+        f"the run was interrupted; what is recorded, up to the last epoch that ended, stands in {path}; "
+        f"to read it: from synthetic_communities import load_run; result = load_run('{path}'); "
+        f"to go on with it: from synthetic_communities import resume_run; result = resume_run('{path}')"
     )
 
 

@@ -297,7 +297,7 @@ from synthetic_communities.errors import ConfigurationError, Problem
 build_engine(Wrong()).run()
 """
         ran = kernel.run(cell)
-        assert ran.frames[-1]["text/plain"].startswith("The run failed, and cannot be continued.\n")
+        assert ran.frames[-1]["text/plain"].startswith("The run failed.\n")
         (raised,) = ran.of("error")
         assert (raised["ename"], raised["evalue"]) == ("ConfigurationError", "mind: is wrong; mend it")
 
@@ -329,10 +329,11 @@ class TestStopButton:
 
         headline, _, where, advice = ran.frames[-1]["text/plain"].splitlines()
         path = kernel.run("engine.simulation_dir.as_posix()").value.strip("'")
-        assert headline == "The run was interrupted, and cannot be continued."
+        assert headline == "The run was interrupted."
         assert where == f"What is recorded, up to the last epoch that ended: {path}"
         if error == "KeyboardInterrupt":
-            assert raised["evalue"].endswith(f"stands in {path}; {advice[0].lower()}{advice[1:]}")
+            assert f"stands in {path}; {advice[0].lower()}{advice[1:]}; to go on" in raised["evalue"]
+            assert raised["evalue"].endswith(f"result = resume_run('{path}')")
         usage = json.loads((kernel.folder / path / "usage.json").read_text(encoding="utf-8"))
         assert usage["status"] == "interrupted"
 

@@ -94,12 +94,12 @@ class TestFrames:
             ("complete", "The run has ended.", "Record:"),
             (
                 "interrupted",
-                "The run was interrupted, and cannot be continued.",
+                "The run was interrupted.",
                 "What is recorded, up to the last epoch that ended:",
             ),
             (
                 "failed",
-                "The run failed, and cannot be continued.",
+                "The run failed.",
                 "What is recorded, up to the last epoch that ended:",
             ),
         ],
@@ -148,8 +148,9 @@ class TestAdvice:
 
     def test_an_interruption_on_one_line(self) -> None:
         assert describe_interruption(RUN) == (
-            "the run was interrupted and cannot be continued; what is recorded, up to the last epoch that ended, "
-            f"stands in runs/run_1; to read it: {LOAD}"
+            "the run was interrupted; what is recorded, up to the last epoch that ended, "
+            f"stands in runs/run_1; to read it: {LOAD}; to go on with it: "
+            "from synthetic_communities import resume_run; result = resume_run('runs/run_1')"
         )
 
 

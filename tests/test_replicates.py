@@ -125,6 +125,18 @@ class TestMany:
     def test_no_runs_are_no_trouble(self, tmp_path: Path) -> None:
         assert GameEngine.run_many([], base_dir=tmp_path) == []
 
+    def test_ctrl_c_says_where_they_are_and_how_to_go_on(self, tmp_path: Path) -> None:
+        mind = Ending(lambda: signal.raise_signal(signal.SIGINT), slow_seconds=0.0)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            GameEngine.run_many([bundled(), bundled(replicate=1)], model=mind, base_dir=tmp_path)
+        told = str(caught.value)
+        paths = sorted(map(str, tmp_path.iterdir()))
+        assert f"stands in {paths[0]}, {paths[1]}; to go on " in told
+        (advice,) = re.findall(r"from synthetic_communities import resume_run; results = .*$", told)
+        namespace: dict[str, Any] = {}
+        exec(advice.replace("resume_run(path)", "str(path)"), namespace)
+        assert namespace["results"] == paths
+
     def test_an_observer_is_told_of_all_together(self, tmp_path: Path) -> None:
         moments: list[Moment] = []
         GameEngine.run_many([bundled(), bundled(random_seed=1)], base_dir=tmp_path, observer=moments.append)
@@ -366,7 +378,9 @@ class TestBrokenOff:
             GameEngine.run_replicates(bundled(), 2, model=mind, base_dir=tmp_path)
         (folder,) = tmp_path.iterdir()
         assert f"stands in {folder}; to read it: from " in str(caught.value)
-        assert str(caught.value).endswith(f"import Replicates; runs = Replicates('{folder}')")
+        told = str(caught.value)
+        assert f"import Replicates; runs = Replicates('{folder}'); to go on with them: from " in told
+        assert told.endswith(f"import resume_replicates; runs = resume_replicates('{folder}')")
         assert [row["replicate"] for row in Replicates(folder).rows] == [0, 1]
         assert Replicates(folder).rows[1]["status"] == "interrupted"
 
@@ -472,19 +486,20 @@ class TestCommand:
             f"What is recorded stands in {folder}",
             f"{complete} of 3 runs complete.",
             f"To see it: synthetic-communities show {folder}",
+            f"To go on:  synthetic-communities resume {folder}",
         ]
         return result, folder, left
 
     def test_a_failure_says_where_the_runs_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
         result, folder, left = self.stop_in_the_second(monkeypatch, break_off)
         assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.splitlines()[-4:] == ["Error: the runs failed: the mind is used wrongly", *left]
+        assert result.stderr.splitlines()[-5:] == ["Error: the runs failed: the mind is used wrongly", *left]
         assert Replicates(folder).rows[1]["status"] == "failed"
 
     def test_ctrl_c_says_where_the_runs_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
         result, folder, left = self.stop_in_the_second(monkeypatch, lambda: signal.raise_signal(signal.SIGINT))
         assert (result.exit_code, result.stdout) == (130, "")
-        assert result.stderr.splitlines()[-3:] == [f"Interrupted. {left[0]}", *left[1:]]
+        assert result.stderr.splitlines()[-4:] == [f"Interrupted. {left[0]}", *left[1:]]
         assert Replicates(folder).rows[1]["status"] == "interrupted"
 
     def test_a_full_disk_is_no_wrong_usage(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 from ..config import BUNDLED_FILE
+from ..late import Late
 from ..llm.naming import PROVIDERS
 from .checking import describe_run
 from .durations import read_duration
@@ -15,10 +17,14 @@ from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .program import Program, print_text, stdout_encoding
 from .repeating import run_replicates
-from .rerunning import replay, resume, verify
 from .running import run_community
 from .showing import choose_view, show_run
 from .starting import describe_next_steps, write_scenario
+
+if TYPE_CHECKING:
+    from . import rerunning
+else:  # three commands need it
+    rerunning = Late(f"{__package__}.rerunning")
 
 MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PROVIDERS)}."
 
@@ -27,6 +33,33 @@ Exit status: 0 done; 1 nothing could be counted, or the run failed;
 2 wrong usage or configuration, or a damaged run;
 4 stopped, as a limit was reached;
 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LIMIT_OPTIONS = (
+    click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once."),
+    click.option("--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost in all."),
+    click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies."),
+    click.option("--max-calls", metavar="N", type=int, help="Calls of models in all, every try counted."),
+    click.option(
+        *("--deadline", "deadline_seconds"),
+        metavar="TIME",
+        type=read_duration,
+        help="When to stop: 90m, 2h30m, or seconds.",
+    ),
+    click.option(
+        "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
+    ),
+)
+"""Options for settings that no result depends on: of `run`, and of `resume`."""
+
+
+def limit_options(command: Command) -> Command:
+    """Give a command the options of limits, in their order."""
+    for option in reversed(LIMIT_OPTIONS):
+        command = option(command)
+    return command
 
 
 def typed_command(context: click.Context) -> str:
@@ -55,16 +88,7 @@ def program(context: click.Context) -> None:
 @click.option("--epochs", "num_epochs", metavar="N", type=int, help="Rounds of debate, conversation and posts.")
 @click.option("--population", "population_size", metavar="N", type=int, help="How many people are drawn from the file.")
 @click.option("--seed", "random_seed", metavar="N", type=int, help="What all chance is drawn from.")
-@click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once.")
-@click.option("--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost in all.")
-@click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies.")
-@click.option("--max-calls", metavar="N", type=int, help="Calls of models in all, every try counted.")
-@click.option(
-    "--deadline", "deadline_seconds", metavar="TIME", type=read_duration, help="When to stop: 90m, 2h30m, or seconds."
-)
-@click.option(
-    "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
-)
+@limit_options
 @click.option(
     "--output",
     metavar="DIR",
@@ -124,12 +148,12 @@ def run(
 
 @program.command("resume")
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once.")
+@limit_options
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
 @click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
 @click.pass_context
 def resume_command(
-    context: click.Context, /, directory: Path, as_data: bool, verbose: int, **limits: int | None
+    context: click.Context, /, directory: Path, as_data: bool, verbose: int, **limits: float | None
 ) -> None:
     """Go on with a run that was broken off.
 
@@ -138,7 +162,7 @@ def resume_command(
     """
     stated = {name: value for name, value in limits.items() if value is not None}
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
-    context.exit(resume(directory, stated, **telling))
+    context.exit(rerunning.resume(directory, stated, **telling))
 
 
 @program.command("replay")
@@ -171,7 +195,7 @@ def replay_command(
     With another configuration, calls whose requests did not change are answered; the others need --allow-calls.
     """
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
-    context.exit(replay(directory, config, output, allow_calls=allow_calls, **telling))
+    context.exit(rerunning.replay(directory, config, output, allow_calls=allow_calls, **telling))
 
 
 @program.command("verify")
@@ -183,7 +207,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
     No key and no network are needed. Exit status: 0 identical; 1 it differs; 3 nothing can be said, as this version
     of the package asks something else than the one that ran.
     """
-    context.exit(verify(directory))
+    context.exit(rerunning.verify(directory))
 
 
 @program.command()

@@ -14,6 +14,7 @@ import click
 from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
+from ..llm.journal.journal import CallNotRecordedError
 from ..report.result import SimulationResult, load_run
 from ..report.text import clean_text
 from ..runs.directory import METADATA
@@ -21,7 +22,7 @@ from ..simulation.progress import Progress
 from .live import told_live
 from .loading import OPTIONS
 from .logs import logs_on_stderr
-from .program import STOPPED, print_text, say, say_failure, stdout_encoding
+from .program import STOPPED, print_text, say, say_errors, say_failure, stdout_encoding
 from .progress import told_plainly
 from .stopping import INTERRUPTED
 
@@ -81,9 +82,12 @@ def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command
         raise
     except RunStoppedError as stop:
         say(clean_text(spell_sentence(stop)))
-        say(describe_left(directory, command))
-        say(f"To go on: {command} resume {shlex.quote(str(directory))}{spell_change(stop)}")
+        say(describe_left(directory, command, change=spell_change(stop)))
         return STOPPED
+    except CallNotRecordedError as error:
+        say_errors([f"the run needs a call that is not recorded: {error}; with --allow-calls a model is asked"])
+        say(f"What is recorded stands in {directory}")
+        return FAILED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the run", error)
         say(describe_left(directory, command))
@@ -151,8 +155,14 @@ def tell(progress: Progress) -> AbstractContextManager[None]:
     return told_live(progress) if can_redraw else told_plainly(progress)
 
 
-def describe_left(directory: Path, command: str) -> str:
-    """Return where a run that did not end left its record, what that holds, and how to look at it."""
+def describe_left(directory: Path, command: str, *, change: str = "") -> str:
+    """Return where a run that did not end left its record, what that holds, how to look at it, and how to go on.
+
+    Args:
+        directory: the run directory.
+        command: what was typed to start this program.
+        change: the option without which it would end there again, after a space.
+    """
     if not directory.is_dir():
         return f"Nothing is recorded any more: {directory} is gone."
     where = f"What is recorded stands in {directory}"
@@ -163,4 +173,4 @@ def describe_left(directory: Path, command: str) -> str:
     except RecordError as error:
         return f"{where}, and cannot be read as it is: {error}"
     quoted = shlex.quote(str(directory))
-    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}"
+    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}{change}"

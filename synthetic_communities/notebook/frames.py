@@ -26,9 +26,9 @@ WORDS_LIMIT = 200
 
 HEADLINES = {
     "complete": "The run has ended.",
-    "interrupted": "The run was interrupted, and cannot be continued.",
+    "interrupted": "The run was interrupted.",
     "stopped": "The run was stopped, as a limit was reached.",
-    "failed": "The run failed, and cannot be continued.",
+    "failed": "The run failed.",
 }
 """How a run ended, as `usage.json` calls it, to what is said of it."""
 

@@ -1,6 +1,6 @@
 """How far a run is, in plain words: what a log, a terminal and a notebook tell of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .watching import Moment
@@ -93,20 +93,31 @@ def describe_spent(moment: Moment | None, elapsed_seconds: float) -> str:
 
 
 def describe_interruption(directory: Path) -> str:
-    """Return where an interrupted run is, and how to read it, on one line."""
+    """Return where an interrupted run is, how to read it, and how to go on with it, on one line."""
+    going_on = f"from synthetic_communities import resume_run; result = resume_run({str(directory)!r})"
     return (
-        "the run was interrupted and cannot be continued; "
-        f"what is recorded, up to the last epoch that ended, stands in {directory}; "
-        f"to read it: {spell_loading(directory)}"
+        f"the run was interrupted; what is recorded, up to the last epoch that ended, stands in {directory}; "
+        f"to read it: {spell_loading(directory)}; to go on with it: {going_on}"
+    )
+
+
+def describe_interrupted_runs(directories: Sequence[Path]) -> str:
+    """Return where interrupted runs are, and how to go on with them, on one line."""
+    names = [str(directory) for directory in directories]
+    going_on = f"from synthetic_communities import resume_run; results = [resume_run(path) for path in {names!r}]"
+    return (
+        "the runs were interrupted; what is recorded of each, up to the last epoch that ended, stands in "
+        f"{', '.join(names)}; to go on with those that are not complete: {going_on}"
     )
 
 
 def describe_interrupted_replicates(folder: Path) -> str:
-    """Return where interrupted replicates are, and how to read them, on one line."""
+    """Return where interrupted replicates are, how to read them, and how to go on with them, on one line."""
     reading = f"from synthetic_communities.report.replicates import Replicates; runs = Replicates({str(folder)!r})"
+    resuming = "from synthetic_communities.rerunning import resume_replicates"
     return (
-        "the runs were interrupted and cannot be continued; "
-        f"what is recorded of each, up to the last epoch that ended, stands in {folder}; to read it: {reading}"
+        f"the runs were interrupted; what is recorded of each, up to the last epoch that ended, stands in {folder}; "
+        f"to read it: {reading}; to go on with them: {resuming}; runs = resume_replicates({str(folder)!r})"
     )
 
 
