@@ -16,6 +16,7 @@ from synthetic_communities.cli.durations import read_duration
 from synthetic_communities.cli.main import program
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.model_communities import MODELS, set_keys
+from tests.small_communities import read_record
 
 TOWN: dict[str, Any] = {
     "population_size": 6,
@@ -88,7 +89,7 @@ def test_a_run_that_is_stopped_says_why_and_how_to_go_on(
     ]
     assert usage["stopped"].startswith(f"{reached}; ")
     assert usage["stopped"].endswith(" acts are left undone")
-    assert lines[-1] == f"To go on: sc resume {path} {option} {placeholder}"
+    assert lines[-1] == f"To go on:  sc resume {path} {option} {placeholder}"
 
     shown = call("show", str(path))
     assert "Partial (stopped): 0 of 1 epoch ended, no ballot was held." in shown.stdout
@@ -101,7 +102,7 @@ def test_too_many_failures_stop_a_run(town: Path, server: LoopbackServer, tmp_pa
     assert result.exit_code == 4
     assert " opening opinions came to nothing (refused " in result.stderr.replace("\n", " ")
     path = find_run(tmp_path)
-    assert result.stderr.splitlines()[-1] == f"To go on: sc resume {path} --max-failures SHARE"
+    assert result.stderr.splitlines()[-1] == f"To go on:  sc resume {path} --max-failures SHARE"
 
 
 def test_replicates_each_have_the_budget(town: Path) -> None:
@@ -149,3 +150,36 @@ class TestDurations:
     def test_anything_else_is_refused(self, text: str) -> None:
         with pytest.raises(click.BadParameter, match="write it like 90m, 2h30m, 45s, or in seconds"):
             read_duration(text)
+
+
+def calls_of(server: LoopbackServer) -> int:
+    return int(server.stats()["calls"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "more"),
+    [
+        ("--max-calls", "25", "2500"),
+        ("--max-tokens", "30000", "3000000"),
+        ("--max-cost-usd", "0.01", "10"),
+        ("--deadline", "0.05s", "2h"),
+        ("--max-failures", "0.0001", "1"),
+    ],
+)
+def test_a_run_that_was_stopped_goes_on_with_more(
+    town: Path, server: LoopbackServer, option: str, value: str, more: str
+) -> None:
+    server.reset()
+    assert call("run", "town.yaml", "--output", "undisturbed").exit_code == 0
+    (undisturbed,), whole = Path("undisturbed").iterdir(), calls_of(server)
+    server.reset()
+    result = call("run", "town.yaml", option, value)
+    assert result.exit_code == (0 if option == "--max-failures" else 4), "nothing fails here"
+    path, begun = find_run(town.parent), calls_of(server)
+    if option not in ("--deadline", "--max-failures"):
+        assert 0 < begun < whole
+        again = call("resume", str(path))
+        assert (again.exit_code, calls_of(server)) == (4, begun), "what was spent before counts"
+    assert call("resume", str(path), option, more).exit_code == 0
+    assert calls_of(server) == whole, "nothing is paid for twice"
+    assert read_record(path) == read_record(undisturbed)
