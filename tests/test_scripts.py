@@ -339,7 +339,9 @@ def test_settings_for_other_environments_do_not_reach_this_one(machine: Machine)
 # The steps of scripts/test and .ci/run
 
 
-STEPS = ("-m ruff check .", "-m ruff format --check .", "-m mypy", "-m pytest")
+TESTS = ("-m pytest --numprocesses auto --dist loadfile -m not timing", "-m pytest -m timing")
+
+STEPS = ("-m ruff check .", "-m ruff format --check .", "-m mypy", *TESTS)
 
 
 def test_the_steps_come_in_order_in_the_repository_and_pytest_gets_the_arguments(machine: Machine) -> None:
@@ -354,7 +356,8 @@ def test_the_first_step_to_fail_is_named_and_the_last_to_run(machine: Machine, i
     machine.add_python("python3", "3.11.9")
     result = machine.call("scripts/test", fails_at=STEPS[index])
     assert result.returncode == 1
-    assert result.stderr.endswith(f"{STEPS[index].removeprefix('-m ').removesuffix(' .')} failed\n")
+    name = STEPS[index].removeprefix("-m ").removesuffix(" .").partition(" --numprocesses")[0]
+    assert result.stderr.endswith(f"{name} failed\n")
     _venv, _pip, *steps = machine.take_calls()
     assert steps == list(STEPS[: index + 1])
 
@@ -362,17 +365,17 @@ def test_the_first_step_to_fail_is_named_and_the_last_to_run(machine: Machine, i
 def test_the_checks_before_a_change_is_taken_end_with_the_benchmark_where_there_is_one(machine: Machine) -> None:
     machine.add_python("python3", "3.11.9")
     assert machine.call(".ci/run").returncode == 0
-    assert machine.take_calls()[-1] == "-m pytest"
+    assert machine.take_calls()[-1] == TESTS[1]
     (machine.root / "scripts/benchmark.py").touch()
     assert machine.call(".ci/run").returncode == 0
-    assert machine.take_calls()[-2:] == ["-m pytest", "scripts/benchmark.py --quick"]
+    assert machine.take_calls()[-2:] == [TESTS[1], "scripts/benchmark.py --quick"]
 
 
 def test_the_benchmark_does_not_run_after_failed_tests(machine: Machine) -> None:
     machine.add_python("python3", "3.11.9")
     (machine.root / "scripts/benchmark.py").touch()
-    assert machine.call(".ci/run", fails_at="-m pytest").returncode != 0
-    assert machine.take_calls()[-1] == "-m pytest"
+    assert machine.call(".ci/run", fails_at=TESTS[0]).returncode != 0
+    assert machine.take_calls()[-1] == TESTS[0]
 
 
 @pytest.mark.parametrize("name", [".ci/run", "scripts/run", "scripts/test"])

@@ -318,7 +318,7 @@ class TestBadInput:
             Path("run", file).unlink()
         for file in Path("run").glob("*.jsonl"):
             lines = file.read_text("utf-8").splitlines(keepends=True)
-            file.write_text("".join(line for line in lines if json.loads(line)["epoch"] == 0), "utf-8")
+            file.write_text("".join(line for line in lines if json.loads(line).get("epoch", 0) == 0), "utf-8")
 
         result = call("show", "run", *typed)
 

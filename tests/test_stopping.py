@@ -23,7 +23,10 @@ from tests.model_communities import KEYS
 from tests.test_cli import COMMAND, environment, run_path, wait_for
 from tests.test_model_choice import write_config
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are ended otherwise there")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="processes are ended otherwise there"),
+    pytest.mark.timing,  # and sends signals to its own process
+]
 
 LONG = ("--population", "20", "--epochs", "150")
 
