@@ -10,6 +10,7 @@ from .config import Config
 from .engine.bridge import run_sync
 from .errors import RecordError, UsageError
 from .game_engine import GameEngine
+from .llm.journal.file import is_begun
 from .llm.journal.journal import JOURNAL, CallNotRecordedError, RequestDiffersError
 from .minds.base import Mind
 from .report.result import SimulationResult
@@ -203,7 +204,7 @@ def refuse_lost_journal(path: Path) -> None:
     """
     config = load_inputs(path).config
     asked = any(choice.name != "offline" for choice in read_choices(path, config).values())
-    if asked and (path / EPOCHS).is_file() and not (path / JOURNAL).is_file():
+    if asked and (path / EPOCHS).is_file() and not is_begun(path / JOURNAL):
         raise RecordError(f"{path} has lost its {JOURNAL}: put it back, or run again from {path / 'config.yaml'}")
 
 

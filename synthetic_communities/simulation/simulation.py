@@ -11,7 +11,7 @@ from ..engine.bridge import inside
 from ..engine.collecting import not_collecting
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
-from ..llm.journal.journal import Journal, current_journal
+from ..llm.journal.journal import Journal, journaling
 from ..social_media import as_feed_post
 from .acts import Acts
 from .bookkeeping import Bookkeeping
@@ -77,8 +77,7 @@ class Simulation:
         Raises:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
-        current_journal.set(self._journal)  # for what is done in this task and those it starts; others have theirs
-        with inside(), self._recorder, self._failed_calls.holding():
+        with inside(), journaling(self._journal), self._recorder, self._failed_calls.holding():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
                 await run_tasks(self._ledger, self._perform, self._settle, places=self._places)
