@@ -2,6 +2,7 @@
 """Kills runs at random moments and goes on with them; `--help` tells more."""
 
 import argparse
+import logging
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ PROGRESS_EVERY = 10
 def main() -> None:
     """Kill so many runs, and say what came of it; the first that does not come out right ends it with an error."""
     arguments = parse_arguments()
+    logging.disable(logging.WARNING)  # the server's faults are meant
     with TemporaryDirectory() as name:
         folder = Path(name)
         with undisturbed_town(folder, people=arguments.people, epochs=arguments.epochs) as town:

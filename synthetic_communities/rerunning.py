@@ -14,7 +14,7 @@ from .llm.journal.file import is_begun
 from .llm.journal.journal import JOURNAL, CallNotRecordedError, RequestDiffersError
 from .minds.base import Mind
 from .report.result import SimulationResult
-from .runs.directory import EPOCHS, INPUTS
+from .runs.directory import EPOCHS, INPUTS, METADATA
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
 from .simulation.inputs import load_inputs, read_choices
@@ -86,26 +86,34 @@ def build_resumed(path: Path, *, model: Mind | None = None, **limits: Any) -> Ga
 
 
 def resume_replicates(
-    folder: str | Path, *, max_concurrent: int | None = None, observer: Observer | None = None, **limits: Any
+    folder: str | Path,
+    *,
+    max_concurrent: int | None = None,
+    model: Mind | None = None,
+    observer: Observer | None = None,
+    **limits: Any,
 ) -> "Replicates":
     """Go on with every run in a folder of replicates that is not complete; see `resume_run`.
 
     Args:
         folder: that the runs are in.
         max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
+        model: the mind everybody thought with, where it was one of a script's own.
         observer: called with every step forward, all runs taken together.
         **limits: settings that no result depends on, in place of those of then.
 
     Raises:
         UsageError: there is no such folder, or no run in it.
+        RecordError: one of the runs had not begun: nothing says what it is made of.
         KeyboardInterrupt: Ctrl-C; they can be gone on with again.
     """
     folder = Path(folder)
     paths = list_replicates(folder)
     if not paths:
         raise UsageError(f"{folder} is no folder of replicates")
+    refuse_unbegun(folder)
     complete = [(load_inputs(path).config.replicate, path) for path in paths if is_complete(path)]
-    engines = [build_resumed(path, **limits) for path in paths if not is_complete(path)]
+    engines = [build_resumed(path, model=model, **limits) for path in paths if not is_complete(path)]
     return run_sync(GameEngine._run_in_folder(engines, max_concurrent, folder, observer, complete))
 
 
@@ -148,7 +156,9 @@ def build_replayed(
     """Return an engine whose `run` takes the answers of a run; see `replay_run`."""
     check_run(path)
     journal = path / JOURNAL
-    engine = GameEngine.from_run(path, config, model=model, may_call=allow_calls)
+    # Which of several alike entries answers a call goes by who asks first: so one asks after the other, where that counts.
+    limits = {} if config is None or allow_calls else {"max_concurrent": 1}
+    engine = GameEngine.from_run(path, config, model=model, may_call=allow_calls, **limits)
     others = (journal,) if journal.is_file() else ()
     engine.answer_from(Answers(others=others, new_calls="made" if allow_calls else "refused"))
     return engine
@@ -206,6 +216,18 @@ def refuse_lost_journal(path: Path) -> None:
     asked = any(choice.name != "offline" for choice in read_choices(path, config).values())
     if asked and (path / EPOCHS).is_file() and not is_begun(path / JOURNAL):
         raise RecordError(f"{path} has lost its {JOURNAL}: put it back, or run again from {path / 'config.yaml'}")
+
+
+def refuse_unbegun(folder: Path) -> None:
+    """Check that every run in a folder of replicates tells what it is made of, and can so be gone on with.
+
+    Raises:
+        RecordError: some do not: they were killed before they began.
+    """
+    unbegun = [str(path) for path in sorted(folder.glob("run_*")) if path.is_dir() and not (path / METADATA).is_file()]
+    if unbegun:
+        what = f"{', '.join(unbegun)} had not begun when the runs were broken off"
+        raise RecordError(f"{what}; delete them to go on with the others, or run all of them again")
 
 
 def list_replicates(path: Path) -> list[Path]:

@@ -543,7 +543,7 @@ class TestRecorded:
             assert (recorded.used, len(recorded), recorded.has(CALL)) == (2, 3, True)
 
     def test_an_alike_entry_is_the_first_by_key_that_has_answered_nobody(self, tmp_path: Path) -> None:
-        calls = [Call("e0/chat/b"), Call("e0/chat/a"), Call("e0/chat/c"), Call("e0/chat/a", attempt=2)]
+        calls = [Call("e0/chat/b"), Call("e0/chat/c"), Call("e0/chat/a"), Call("e0/chat/a", attempt=2)]
         request = make_request("a")
         keep(tmp_path / "j", *((request, make_entry(request, make_reply(call.key), call)) for call in calls))
         other, asked = Call("e9/other"), fingerprint(MODEL, request).request

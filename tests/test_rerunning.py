@@ -25,7 +25,14 @@ from synthetic_communities.llm.model import Call, ModelReply, ModelRequest
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.persona import Persona
 from synthetic_communities.report.result import SimulationResult
-from synthetic_communities.rerunning import Verdict, is_complete, replay_run, resume_run, verify_run
+from synthetic_communities.rerunning import (
+    Verdict,
+    is_complete,
+    replay_run,
+    resume_replicates,
+    resume_run,
+    verify_run,
+)
 from synthetic_communities.runs.directory import (
     BALLOTS,
     BELIEFS,
@@ -329,6 +336,12 @@ class TestResume:
         assert result.measured["limits"]["max_concurrent"] == 2
         assert read_record(path) == read_record(whole.path)
 
+    def test_another_version_of_the_package_is_refused_and_named(self, copy: Path) -> None:
+        end_early(copy)
+        edit_json(copy / METADATA, lambda value: value["provenance"].update(package="0.0.7"))
+        with pytest.raises(RecordError, match=r"provenance.package: '0.0.7' then, .* now"):
+            resume_run(copy, model=SILENT)
+
     def test_other_prompts_are_refused_and_the_first_difference_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -400,6 +413,33 @@ class TestResume:
         assert all(max(keys_of(each.path / JOURNAL).values()) == 1 for each in results)
         assert [verify_run(each.path, model=SILENT).word for each in results] == ["identical"] * 2
 
+    def test_replicates_are_gone_on_with_each_from_its_own_journal(self, tmp_path: Path) -> None:
+        config = made_config(tmp_path)
+        usual = GameEngine.run_replicates(config, 3, model=Counting().mind, folder=made(tmp_path / "usual"))
+        broken = made(tmp_path / "broken")
+        with pytest.raises(ModelUnavailableError):
+            GameEngine.run_replicates(
+                config, 3, model=LLMMind(ScriptedModel(out_of_quota(100), name=NAME)), folder=broken
+            )
+        rest = Counting()
+        again = resume_replicates(broken, model=rest.mind)
+        paths = [sorted(Path(each.path).glob("run_*")) for each in (usual, again)]
+        assert [read_record(path) for path in paths[0]] == [read_record(path) for path in paths[1]]
+        assert len(rest.calls) == sum(count_calls(path / JOURNAL) for path in paths[0]) - 100
+        assert all(is_complete(path) for path in paths[1])
+
+    def test_a_replicate_that_had_not_begun_is_named(self, tmp_path: Path) -> None:
+        folder = made(tmp_path / "broken")
+        with pytest.raises(ModelUnavailableError):
+            GameEngine.run_replicates(
+                made_config(tmp_path), 2, model=LLMMind(ScriptedModel(out_of_quota(9), name=NAME)), folder=folder
+            )
+        _, second = sorted(folder.glob("run_*"))
+        (second / METADATA).unlink()
+        (second / INPUTS).unlink()
+        with pytest.raises(RecordError, match=f"^{second} had not begun when the runs were broken off; delete them"):
+            resume_replicates(folder, model=SILENT)
+
     def test_after_a_run_a_mind_can_be_asked_again(self, tmp_path: Path) -> None:
         async def main() -> str:
             engine = make_engine()
@@ -409,6 +449,11 @@ class TestResume:
             return (await engine.llm_client.model_asked.reply(request, Call("own/x"))).text
 
         assert asyncio.run(main()).startswith("I say")
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def made_config(folder: Path, **changes: Any) -> Config:
@@ -553,6 +598,15 @@ class TestReplay:
         config = made_config(tmp_path, num_epochs=3)
         with pytest.raises(CallNotRecordedError, match=r"(was not asked then|it said)"):
             replay_run(whole.path, config, model=SILENT, base_dir=tmp_path)
+
+    def test_a_change_that_asks_nothing_new_is_free_and_in_one_order(
+        self, tmp_path: Path, whole: SimulationResult
+    ) -> None:
+        config = made_config(tmp_path, max_concurrent=30)
+        again = replay_run(whole.path, config, model=SILENT, base_dir=tmp_path)
+        assert again.measured["journal"]["made"] == 0
+        assert again.measured["limits"]["max_concurrent"] == 1
+        assert (again.path / BALLOTS).read_bytes() == (whole.path / BALLOTS).read_bytes()
 
     def test_only_what_is_asked_otherwise_is_paid_for(self, tmp_path: Path, whole: SimulationResult) -> None:
         rest = Counting()
