@@ -156,7 +156,7 @@ def build_replayed(
     """Return an engine whose `run` takes the answers of a run; see `replay_run`."""
     check_run(path)
     journal = path / JOURNAL
-    # Which of several alike entries answers a call goes by who asks first: so one asks after the other, where that counts.
+    # Which of several alike entries answers a call goes by who asks first; where that counts, one asks after the other.
     limits = {} if config is None or allow_calls else {"max_concurrent": 1}
     engine = GameEngine.from_run(path, config, model=model, may_call=allow_calls, **limits)
     others = (journal,) if journal.is_file() else ()

@@ -17,7 +17,7 @@ import pytest
 
 from synthetic_communities.errors import RecordError
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
-from synthetic_communities.llm.journal import rows, writer
+from synthetic_communities.llm.journal import file, rows, writer
 from synthetic_communities.llm.journal.digests import digest_text, fingerprint
 from synthetic_communities.llm.journal.entry import FailedTry, JournalEntry
 from synthetic_communities.llm.journal.file import (
@@ -312,6 +312,17 @@ class TestFile:
         with pytest.raises(JournalError, match=r"nowhere/j cannot be opened: No such file or directory$"):
             open_to_write(tmp_path / "nowhere" / "j")
 
+    def test_one_that_another_process_holds_is_said_to_be_held(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(file, "PATIENCE_SECONDS", 0.05)
+        keep_replies(tmp_path / "j", "a")
+        with closing(sqlite3.connect(tmp_path / "j", isolation_level=None)) as holder:
+            holder.execute("PRAGMA journal_mode=DELETE")
+            holder.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(JournalError, match="j: database is locked; another process is using it"):
+                open_to_write(tmp_path / "j")
+
     def test_two_processes_may_make_one_at_once(self, tmp_path: Path) -> None:
         failures: list[BaseException] = []
 
@@ -342,7 +353,8 @@ def open_half(path: Path) -> None:
 class TestMounts:
     MOUNTS = (
         "/dev/sda1 / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\n/dev/sdb1 /home/me/local ext4 rw 0 0\n"
-        "//nas/x /mnt/my\\040share cifs rw 0 0\nserver:/y /mnt/a\\134b nfs rw 0 0\ngarbage\n"
+        "//nas/x /mnt/my\\040share cifs rw 0 0\nserver:/y /mnt/a\\134b nfs rw 0 0\n"
+        "server:/z /data nfs rw 0 0\n/dev/sdc1 / ext4 rw 0 0\ngarbage\n"
     )
 
     @pytest.mark.parametrize(
@@ -353,6 +365,7 @@ class TestMounts:
             ("/homes/me/run", False),
             ("/home/me/local/run", False),
             ("/mnt/my share/run", True),
+            ("/data/run", True),
             ("/mnt/a\\b/run", True),
         ],
     )
@@ -518,6 +531,10 @@ class TestWriter:
         keep_replies(tmp_path / "j", "a", "b", "c", "a")
         with closing(open_to_read(tmp_path / "j")) as connection:
             assert connection.execute("SELECT count(*) FROM texts").fetchone() == (6,)
+
+    def test_the_more_there_is_to_write_the_longer_is_gathered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(writer, "GATHER_SECONDS", 0.002)
+        assert [writer.decide_gathering(calls) for calls in (0, 1, 3, 100)] == [0.002, 0.002, 0.006, 0.01]
 
     def test_virtual_time_does_not_run_ahead_of_the_disk(self, tmp_path: Path) -> None:
         async def main() -> float:

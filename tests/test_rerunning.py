@@ -484,13 +484,35 @@ class TestVerify:
         assert verify_run(copy, model=SILENT) == Verdict("identical", answered=calls)
         assert look(copy) == before
 
-    @pytest.mark.parametrize("calls", [0, 5, 40, 60])
+    @pytest.mark.parametrize("calls", [0, 1, 5, 40, 60])
     def test_a_run_that_did_not_end_is_held_against_it_as_far_as_it_goes(self, tmp_path: Path, calls: int) -> None:
         path = break_off(tmp_path, out_of_quota(calls), ModelUnavailableError)
         before = look(path)
         verdict = verify_run(path, model=SILENT)
         assert (verdict.word, verdict.why, verdict.is_complete) == ("identical", "", False)
         assert look(path) == before
+
+    def test_the_journal_of_a_killed_run_stays_as_it_lies(self, copy: Path, tmp_path: Path) -> None:
+        with closing(sqlite3.connect(copy / JOURNAL)) as connection:
+            connection.execute("UPDATE calls SET seconds = 1.0")
+            connection.commit()
+            killed = copy_run(copy, tmp_path / "killed")  # before SQLite has put its log in order
+        before = look(killed)
+        assert len(before[f"{JOURNAL}-wal"][0]) > 0
+        assert verify_run(killed, model=SILENT).word == "identical"
+        assert look(killed) == before
+
+    def test_what_candidates_first_say_may_not_stand_there_yet(self, copy: Path) -> None:
+        end_early(copy)
+        for name in (EPOCHS, BELIEFS):
+            (copy / name).unlink()
+
+        def unsettle(value: dict[str, Any]) -> None:
+            for candidate in value["candidates"]:
+                candidate.update(initial_policy_positions={}, initial_stances={})
+
+        edit_json(copy / METADATA, unsettle)
+        assert verify_run(copy, model=SILENT).why == ""
 
     def test_an_edited_line_is_named(self, copy: Path) -> None:
         edit_line(copy / BELIEFS, 2, lambda row: row.update(persona_id="px"))

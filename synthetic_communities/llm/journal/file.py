@@ -243,6 +243,8 @@ def describe(path: Path, error: sqlite3.Error) -> str:
     said = str(error)
     if "full" in said:
         return f"{path} cannot be written: {said}; make room, then go on from there"
+    if "locked" in said:
+        return f"{path}: {said}; another process is using it, wait until that has ended"
     if "malformed" in said or "not a database" in said:
         return f"{path} is damaged: {said}; {_TAKE_COPY}"
     return f"{path}: {said}"

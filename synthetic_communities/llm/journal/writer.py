@@ -19,6 +19,9 @@ from .rows import Rows, add_rows, as_stored
 GATHER_SECONDS = 0.002
 """How long the thread waits for more before it commits: a commit for each call would cost more than the call."""
 
+LONGEST_GATHER_SECONDS = 0.01
+"""The longest it waits, where much is to be written."""
+
 REMEMBERED_TEXTS = 100_000
 """Of how many texts it is remembered that they are written; one that was forgotten is offered again, and not taken."""
 
@@ -47,6 +50,7 @@ class JournalWriter:
         self._taken = 0
         self._written = 0
         self._thread: threading.Thread | None = None
+        self._gathered = 0
         self._is_idle = False
         self._is_blocking = False
         self._is_closing = False
@@ -151,7 +155,8 @@ class JournalWriter:
                 self._is_idle = True
                 self._wake.wait()
             self._is_idle = False
-            self._wake.wait_for(lambda: self._is_closing or self._is_blocking, GATHER_SECONDS)
+            self._wake.wait_for(lambda: self._is_closing or self._is_blocking, decide_gathering(self._gathered))
+            self._gathered = len(self._rows.calls)
             return bool(self._rows)
 
     def _fail(self, error: JournalError) -> None:
@@ -168,6 +173,11 @@ class JournalWriter:
             if self._is_blocking:
                 self._is_blocking = False
                 self._wake.notify_all()
+
+
+def decide_gathering(calls: int) -> float:
+    """Return how long to wait for more, in seconds, when so many calls were written together last."""
+    return min(GATHER_SECONDS * max(1, calls), LONGEST_GATHER_SECONDS)
 
 
 def _lies_on_network(path: Path) -> bool:
