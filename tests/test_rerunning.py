@@ -62,6 +62,8 @@ def _gather_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 def reply(request: ModelRequest, call: Call) -> Reply:
     """Return what the model says to a call: mostly what was asked for, and now and then anything else."""
     draw = random.Random(f"{call.key} {call.attempt}")
+    if call.key.startswith("opening/position/"):
+        return "\n".join(f"t{number}: {draw.uniform(-1, 1):+.1f}; words of {call.key}" for number in (0, 1))
     luck = draw.random()
     if luck < 0.05:
         return CallError("server error", "overheated", status=500)
@@ -70,8 +72,7 @@ def reply(request: ModelRequest, call: Call) -> Reply:
     if luck < 0.2:
         return "neither this nor that"
     if request.reply_format is None:
-        lines = [f"t{number}: {draw.uniform(-1, 1):+.1f}; words of {call.key}" for number in (0, 1)]
-        return "\n".join(lines) if call.act == "opening_position" else f"I say {draw.random()}."
+        return f"I say {draw.random()}."
     opinions = [
         {"topic": topic, "sentence": f"So be it {draw.random()}.", "stance": round(draw.uniform(-1, 1), 1)}
         | {"candidate": draw.choice("AB")}
