@@ -314,11 +314,12 @@ class GameEngine(SeveralRuns):
 
         if self._goes_on:
             check_stage(directory, stage)
-            clear_end(directory)
         else:
             write_inputs(directory, self.config, self.population.personas)
             note_stage()
         journal = open_journal(directory, self._answers, self.config.replicate, self._minds.calls.note)
+        if self._goes_on:
+            clear_end(directory)  # only now that nothing refuses any more
         watcher = Watcher(self.config.num_epochs, self._follow)
         self._simulation = Simulation(
             stage,

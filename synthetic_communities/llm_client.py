@@ -183,6 +183,8 @@ def tell_choice(choice: ModelChoice) -> None:
 class _LookedUpLate:
     """The model of a client, asked through `generate_response_async` or `generate_response` if they were replaced."""
 
+    keeps_journal = True
+
     def __init__(self, client: object, name: str, inner: Model | None, settings: MindSettings) -> None:
         self.name = name
         self.inner = inner

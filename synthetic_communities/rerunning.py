@@ -11,11 +11,12 @@ from .engine.bridge import run_sync
 from .errors import RecordError, UsageError
 from .game_engine import GameEngine
 from .llm.choice import OFFLINE
+from .llm.journal.file import is_begun
 from .llm.journal.journal import JOURNAL, CallNotRecordedError, RequestDiffersError
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .report.result import SimulationResult
-from .runs.directory import EPOCHS, INPUTS
+from .runs.directory import EPOCHS, INPUTS, METADATA
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
 from .simulation.inputs import load_inputs, read_choices
@@ -26,6 +27,9 @@ from .simulation.watching import Moment
 
 if TYPE_CHECKING:
     from .report.replicates import Replicates
+
+_UNSTOPPED: dict[str, Any] = {"deadline_seconds": None, "max_failures": 1.0}
+"""Limits under which no run is stopped that asks nobody."""
 
 Observer = Callable[[Moment], None]
 VerdictWord = Literal["identical", "differs", "cannot say"]
@@ -106,12 +110,14 @@ def resume_replicates(
 
     Raises:
         UsageError: there is no such folder, or no run in it.
+        RecordError: one of the runs had not begun: nothing says what it is made of.
         KeyboardInterrupt: Ctrl-C; they can be gone on with again, and the message says how.
     """
     folder = Path(folder)
     paths = list_replicates(folder)
     if not paths:
         raise UsageError(f"{folder} is no folder of replicates")
+    refuse_unbegun(folder)
     complete = [(load_inputs(path).config.replicate, path) for path in paths if is_complete(path)]
     engines = [build_resumed(path, model=model, **limits) for path in paths if not is_complete(path)]
     try:
@@ -159,7 +165,9 @@ def build_replayed(
     """Return an engine whose `run` takes the answers of a run; see `replay_run`."""
     check_run(path)
     journal = path / JOURNAL
-    engine = GameEngine.from_run(path, config, model=model, may_call=allow_calls)
+    # Which of several alike entries answers a call goes by who asks first; where that counts, one asks after the other.
+    limits = {} if allow_calls else _UNSTOPPED if config is None else {**_UNSTOPPED, "max_concurrent": 1}
+    engine = GameEngine.from_run(path, config, model=model, may_call=allow_calls, **limits)
     others = (journal,) if journal.is_file() else ()
     engine.answer_from(Answers(others=others, new_calls="made" if allow_calls else "refused"))
     return engine
@@ -184,7 +192,7 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
     refuse_lost_journal(path, model)
     complete = is_complete(path)
     with TemporaryDirectory() as folder:
-        engine = GameEngine.from_run(path, model=model, may_call=False, max_concurrent=1)
+        engine = GameEngine.from_run(path, model=model, may_call=False, **_UNSTOPPED, max_concurrent=1)
         own = path / JOURNAL
         new_calls: Literal["refused", "failed"] = "refused" if complete else "failed"
         engine.answer_from(Answers(own if own.is_file() else None, new_calls=new_calls, is_kept=False))
@@ -224,8 +232,20 @@ def refuse_lost_journal(path: Path, model: Mind | None = None) -> None:
     config = load_inputs(path).config
     choices = read_choices(path, config).values() if model is None else ()
     asked = any(choice.name != OFFLINE for choice in choices) or isinstance(model, LLMMind)
-    if asked and (path / EPOCHS).is_file() and not (path / JOURNAL).is_file():
+    if asked and (path / EPOCHS).is_file() and not is_begun(path / JOURNAL):
         raise RecordError(f"{path} has lost its {JOURNAL}: put it back, or run again from {path / 'config.yaml'}")
+
+
+def refuse_unbegun(folder: Path) -> None:
+    """Check that every run in a folder of replicates tells what it is made of, and can so be gone on with.
+
+    Raises:
+        RecordError: some do not: they were killed before they began.
+    """
+    unbegun = [str(path) for path in sorted(folder.glob("run_*")) if path.is_dir() and not (path / METADATA).is_file()]
+    if unbegun:
+        what = f"{', '.join(unbegun)} had not begun when the runs were broken off"
+        raise RecordError(f"{what}; delete them to go on with the others, or run all of them again")
 
 
 def list_replicates(path: Path) -> list[Path]:

@@ -183,6 +183,7 @@ class TestResume:
         engine.initialize_simulation_output(tmp_path)
         path = engine.run().path
         (path / USAGE).unlink()
+        (path / JOURNAL).unlink()
         with pytest.raises(RecordError, match=f"has lost its {JOURNAL}"):
             resume_run(path, model=mind)
 

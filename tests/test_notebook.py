@@ -235,6 +235,7 @@ RUNS = {"run()": "result = engine.run()", "await run_async()": "result = await e
 
 
 class TestDisplay:
+    @pytest.mark.timing
     @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
     def test_one_display_is_updated_in_place_and_nothing_else_is_put_out(self, kernel: Kernel, run: str) -> None:
         ran = kernel.run(f"engine = build_engine(Talking(), people=40)\n{run}\nresult.path.as_posix()")

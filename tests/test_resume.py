@@ -1,4 +1,4 @@
-"""Runs that are broken off and gone on with."""
+"""Runs that are broken off and gone on with; a short sample of `scripts/kill_runs.py`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,14 @@ from tests.killed_runs import Town, disturb, undisturbed_town
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with undisturbed_town(tmp_path_factory.mktemp("town"), people=6, epochs=2) as made:
+    with undisturbed_town(tmp_path_factory.mktemp("town"), people=4, epochs=1) as made:
         yield made
 
 
-@pytest.mark.parametrize(
-    ("how", "share"),
-    [
-        (signal.SIGKILL, 0.45),
-        (signal.SIGKILL, 0.6),
-        (signal.SIGKILL, 0.75),
-        (signal.SIGKILL, 0.9),
-        (signal.SIGINT, 0.7),
-        (signal.SIGTERM, 0.7),
-    ],
-)
+@pytest.mark.parametrize(("how", "share"), [(signal.SIGKILL, 0.65), (signal.SIGKILL, 0.85), (signal.SIGINT, 0.75)])
 def test_a_run_ended_at_any_moment_is_gone_on_with(
     town: Town, how: signal.Signals, share: float, tmp_path: Path
 ) -> None:
     jitter = random.Random(f"{how} {share}").uniform(-0.02, 0.02)
     killed = disturb(town, tmp_path, (share + jitter) * town.seconds, how)
-    print(killed)
     assert killed.recorded is None or killed.recorded + killed.made == town.calls

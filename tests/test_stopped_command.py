@@ -183,3 +183,17 @@ def test_a_run_that_was_stopped_goes_on_with_more(
     assert call("resume", str(path), option, more).exit_code == 0
     assert calls_of(server) == whole, "nothing is paid for twice"
     assert read_record(path) == read_record(undisturbed)
+
+
+def test_what_asks_nobody_is_not_stopped_by_limits_of_then(town: Path) -> None:
+    assert call("run", "town.yaml", "--max-calls", "25", "--deadline", "1h").exit_code == 4
+    path = find_run(town.parent)
+    verified = call("verify", str(path))
+    assert (verified.exit_code, verified.stdout) == (
+        0,
+        f"{path}: identical, as far as its epochs had ended; made again with 25 calls answered from its journal.\n",
+    )
+    assert call("resume", str(path), "--max-calls", "2500", "--deadline", "0.000001s").exit_code == 4
+    assert call("resume", str(path), "--max-calls", "2500").exit_code == 0
+    assert call("verify", str(path)).exit_code == 0
+    assert call("replay", str(path), "--output", "again").exit_code == 0

@@ -18,6 +18,11 @@ class Wrapper:
         self.name = inner.name
         self.inner = inner
 
+    @property
+    def keeps_journal(self) -> bool:
+        """Whether what it is asked goes through the journal of the run."""
+        return bool(getattr(self.inner, "keeps_journal", False))
+
     async def __aenter__(self) -> Self:
         """Open the other one on the running loop."""
         await self.inner.__aenter__()

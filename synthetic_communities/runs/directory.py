@@ -129,6 +129,28 @@ def continue_file(path: Path, pieces: Iterable[bytes], start: int) -> int:
     return position
 
 
+def cut_torn_line(path: Path) -> None:
+    """Take from the end of a file a line that was cut off while it was written, so that lines can be added again.
+
+    Raises:
+        OSError: it cannot be taken away.
+    """
+    if not path.is_file():
+        return
+    with path.open("r+b") as file:
+        end = size = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - CHUNK_BYTES)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
+
+
 def _read_all(file: FileIO, start: int, size: int) -> bytes:
     file.seek(start)
     read = bytearray()

@@ -64,8 +64,9 @@ def load_inputs(path: Path) -> Inputs:
         RecordError: that is not there, is of another version, or is damaged.
     """
     file = path / INPUTS
-    if not file.is_file():
-        raise RecordError(f"{path} holds no {INPUTS}: it was made by an earlier version, or is no run directory")
+    for name in (INPUTS, PEOPLE):
+        if not (path / name).is_file():
+            raise RecordError(f"{path} holds no {name}: it was made by an earlier version, or is no run directory")
     values = read_json(file)
     version = values.get("format_version")
     if version != FORMAT_VERSION:

@@ -54,12 +54,12 @@ def open_journal(
     """
     own = answers.own or directory / JOURNAL
     with ExitStack() as opened:  # what is open is closed again where one of them cannot be
-        recorded = opened.enter_context(Recorded(own)) if own.is_file() else None
+        recorded = opened.enter_context(Recorded(own, is_shared=answers.is_kept)) if own.is_file() else None
         others: list[tuple[Source, Recorded]] = [
             ("replay", opened.enter_context(Recorded(path))) for path in answers.others
         ]
         if answers.cache is not None and answers.cache.is_file():
-            others.append(("cache", opened.enter_context(Recorded(answers.cache, replicate=replicate))))
+            others.append(("cache", opened.enter_context(Recorded(answers.cache, replicate=replicate, is_shared=True))))
         opened.pop_all()
     return Journal(
         JournalWriter(directory / JOURNAL, replicate=replicate) if answers.is_kept else None,

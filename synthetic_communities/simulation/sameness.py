@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
-from ..runs.directory import BALLOTS, FINAL_VOTE, LINES, METADATA, USAGE, rounded
+from ..runs.directory import BALLOTS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
 from ..runs.reading import read_json, read_metadata
 from .files import build_metadata
 from .stage import Stage
@@ -39,9 +39,16 @@ def check_stage(path: Path, stage: Stage) -> None:
 
 
 def clear_end(path: Path) -> None:
-    """Take away what a run wrote when it ended: it is written again when it ends now."""
+    """Take away what a run wrote when it ended: it is written again when it ends now.
+
+    Of the calls of failed acts, which are added to, a line that was cut off goes.
+
+    Raises:
+        OSError: it cannot be taken away.
+    """
     for name in MADE_AT_THE_END:
         (path / name).unlink(missing_ok=True)
+    cut_torn_line(path / FAILED_CALLS)
 
 
 def as_recorded(value: Any) -> Any:
@@ -111,14 +118,21 @@ def compare_records(path: Path, again: Path, *, is_complete: bool) -> str | None
         if isinstance(provenance, dict):  # what made it may differ, as long as what came of it does not
             for name in ("package", "python", "platform"):
                 provenance.pop(name, None)
-    difference = find_difference({**before, "simulation_id": ""}, {**now, "simulation_id": ""})
-    if difference is not None and is_complete:
+    before, now = {**before, "simulation_id": ""}, {**now, "simulation_id": ""}
+    if not is_complete:
+        before, now = _without_settled_later(before), _without_settled_later(now)
+    difference = find_difference(before, now)
+    if difference is not None:
         return f"{METADATA}, {difference}"
     files = [name for name in LINES if is_complete or name not in MADE_AT_THE_END]
     found = next(filter(None, (_compare_lines(path / name, again / name, is_complete) for name in files)), None)
-    if found is not None or not is_complete or not (path / FINAL_VOTE).is_file():
-        return found
-    difference = find_difference(read_json(path / FINAL_VOTE), read_json(again / FINAL_VOTE))
+    return found if found is not None or not is_complete else _compare_votes(path / FINAL_VOTE, again / FINAL_VOTE)
+
+
+def _compare_votes(file: Path, again: Path) -> str | None:
+    if file.is_file() != again.is_file():
+        return f"{FINAL_VOTE} {'should not be there' if file.is_file() else 'is missing'}"
+    difference = find_difference(read_json(file), read_json(again)) if file.is_file() else None
     return None if difference is None else f"{FINAL_VOTE}, {difference}"
 
 

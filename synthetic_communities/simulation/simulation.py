@@ -13,7 +13,7 @@ from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
 from ..errors import RunStoppedError
 from ..llm.budget import Budget
-from ..llm.journal.journal import Journal, current_journal
+from ..llm.journal.journal import Journal, journaling
 from ..llm.prices import Prices
 from ..social_media import as_feed_post
 from .acts import Acts
@@ -86,8 +86,7 @@ class Simulation:
             RunStoppedError: a limit ended it; the epochs that had ended stand in the record.
             asyncio.CancelledError: cancelled, likewise.
         """
-        current_journal.set(self._journal)  # for what is done in this task and those it starts; others have theirs
-        with inside(), self._recorder, self._failed_calls.holding(), self._budget.in_force():
+        with inside(), journaling(self._journal), self._recorder, self._failed_calls.holding(), self._budget.in_force():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
                 await self._do_tasks()

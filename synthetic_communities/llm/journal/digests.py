@@ -40,8 +40,9 @@ def fingerprint(model: str, request: ModelRequest) -> Fingerprint:
         model: the name of the model that is asked.
         request: what it is asked.
     """
+    warmth = None if request.temperature is None else request.temperature + 0.0  # 1 and 1.0 are one, and told as one
     settings = _spell_settings(
-        model, request.max_output_tokens, request.temperature, request.effort, request.seed, _Same(request.reply_format)
+        model, request.max_output_tokens, warmth, request.effort, request.seed, _Same(request.reply_format)
     )
     system, user = _digest_all(request.system), _digest_all(request.user)
     whole = blake2b(digest_text(settings), digest_size=DIGEST_BYTES)

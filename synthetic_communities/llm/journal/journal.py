@@ -1,6 +1,7 @@
 """Who answers a call: what is recorded of it, or the model, whose answer is then recorded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 from ...errors import SyntheticCommunitiesError
 from ..call_log import CallEntry
 from ..failures import CallError
-from ..model import Call, ModelRequest, Usage
+from ..model import Call, ModelReply, ModelRequest, Usage
 from .digests import Fingerprint
 from .entry import FailedTry, JournalEntry, Source
 from .recorded import Recorded
@@ -55,7 +56,7 @@ class Journal:
             own: what this run has recorded before; a call that it has may ask nothing else now.
             others: other records, in the order in which they are looked through; any entry of theirs with the same
                 request will do.
-            cache: takes every answer a model gave, for other runs.
+            cache: takes every reply a model gave, for other runs; failures it does not take.
             new_calls: what becomes of a call that is not recorded.
             observe: is told of every call that is answered from records.
         """
@@ -113,7 +114,7 @@ class Journal:
         """
         if self._writer is not None:
             await self._writer.write(entry, request, asked)
-        if self._cache is not None:
+        if self._cache is not None and isinstance(entry.result, ModelReply):  # what failed once need not again
             await self._cache.write(entry, request, asked)
 
     def note(self, tried: FailedTry) -> None:
@@ -131,7 +132,7 @@ class Journal:
         if self._own is None:
             return None
         entry = self._own.take_same(call, asked.request)
-        if entry is None and self._own.has(call):
+        if entry is None and not is_by_hand(call) and self._own.has(call):
             raise RequestDiffersError(self._own.describe_difference(call, request, asked))
         return entry
 
@@ -152,5 +153,20 @@ class Journal:
         raise CallNotRecordedError(why)
 
 
+def is_by_hand(call: Call) -> bool:
+    """Say whether a call belongs to no task of a plan: many such calls may have one key, and ask different things."""
+    return call.key.startswith("own")
+
+
 current_journal: ContextVar[Journal | None] = ContextVar("current_journal", default=None)
 """The journal of the run that is under way here; None: no run is."""
+
+
+@contextmanager
+def journaling(journal: Journal) -> Iterator[None]:
+    """Have the calls that are made in here, and in tasks started here, go through a journal."""
+    token = current_journal.set(journal)
+    try:
+        yield
+    finally:
+        current_journal.reset(token)

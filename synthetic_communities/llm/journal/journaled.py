@@ -15,7 +15,15 @@ class Journaled(Wrapper):
     """Answers calls from the journal of the run, and records what the model answers to the others.
 
     Outside a run there is no journal, and every call is the model's.
+
+    Attributes:
+        keeps_journal: True: nobody else need put a journal in front of it.
     """
+
+    @property
+    def keeps_journal(self) -> bool:
+        """True."""
+        return True
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
         """Return the reply, recorded or new.
@@ -76,4 +84,4 @@ class NoCalls:
 
 def as_journaled(model: Model) -> Model:
     """Return the model with the journal of the run in front of it, once."""
-    return model if isinstance(model, Journaled) else Journaled(model)
+    return model if getattr(model, "keeps_journal", False) else Journaled(model)

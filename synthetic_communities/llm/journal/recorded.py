@@ -2,59 +2,82 @@
 
 import json
 import sqlite3
-from collections import defaultdict, deque
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import repeat
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ...errors import RecordError
 from ..model import Call, ModelRequest, Usage
 from .digests import Fingerprint, split_digests
 from .entry import JournalEntry
-from .file import TOKENS, open_to_read, read_entry, read_texts
+from .file import describe, has_tables, open_to_read
+from .rows import TOKENS, as_stored, read_entry, read_texts
 
 SHOWN_CHARACTERS = 60
 """How much of two texts is shown from where they first differ."""
+
+_PLACES = """
+CREATE TEMP TABLE places (id INTEGER PRIMARY KEY, key TEXT, attempt INTEGER, request BLOB, used INTEGER DEFAULT 0)
+"""
+
+_INDEXES = (
+    "CREATE INDEX temp.by_call ON places (key, attempt, request, used)",
+    "CREATE INDEX temp.by_request ON places (request, attempt, used, key)",
+)
+
+_SAME = "SELECT id FROM places WHERE key = ? AND attempt = ? AND request = ? AND used = 0 ORDER BY id LIMIT 1"
+_ALIKE = "SELECT id FROM places WHERE request = ? AND attempt = ? AND used = 0 ORDER BY key, id LIMIT 1"
 
 
 class Recorded:
     """Entries of a journal, each of which answers one call.
 
+    Which entry is where, and has answered, is kept in a table of SQLite's own for the time being: it stays on the disk
+    where it is large, and the journal as it is.
+
     Attributes:
         path: the file.
     """
 
-    def __init__(self, path: Path, *, replicate: int | None = None) -> None:
-        """Open a journal.
+    def __init__(self, path: Path, *, replicate: int | None = None, is_shared: bool = False) -> None:
+        """Open a journal; what is added to it later is not looked at.
 
         Args:
             path: the file.
             replicate: number of the repetition whose entries are taken; None: of all.
+            is_shared: whether it is written meanwhile, by this process or another.
 
         Raises:
             JournalError: it cannot be read, is of another version, or is damaged.
         """
         self.path = path
-        self._connection = open_to_read(path)
-        self._by_call: defaultdict[tuple[str, int], deque[tuple[int, bytes]]] = defaultdict(deque)
-        self._by_request: defaultdict[tuple[bytes, int], deque[int]] = defaultdict(deque)
-        self._used: set[int] = set()
-        chosen = "" if replicate is None else f" WHERE replicate = {int(replicate)}"
-        for row_id, key, attempt, request in self._connection.execute(
-            f"SELECT id, key, attempt, request FROM calls{chosen} ORDER BY key, attempt, id"
-        ):
-            self._by_call[key, attempt].append((row_id, request))
-            self._by_request[request, attempt].append(row_id)
+        self._taking = threading.Lock()
+        self._connection = open_to_read(path, is_shared=is_shared)
+        try:
+            self._note_places(replicate)
+        except sqlite3.Error as error:
+            self.close()
+            raise RecordError(describe(path, error)) from error
+
+    def _note_places(self, replicate: int | None) -> None:
+        run = self._connection.execute
+        run(_PLACES)
+        if has_tables(self._connection):
+            chosen = "" if replicate is None else f" WHERE replicate = {int(replicate)}"
+            run(f"INSERT INTO places SELECT id, key, attempt, request, 0 FROM calls{chosen}")
+        for index in _INDEXES:
+            run(index)
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_call.values()))
+        return int(self._one("SELECT count(*) FROM places")[0])
 
     @property
     def used(self) -> int:
         """How many entries have answered a call so far."""
-        return len(self._used)
+        return int(self._one("SELECT count(*) FROM places WHERE used = 1")[0])
 
     def close(self) -> None:
         """Close the file."""
@@ -68,29 +91,20 @@ class Recorded:
 
     def take_same(self, call: Call, request: bytes) -> JournalEntry | None:
         """Return the entry of this call with this request; it answers no other. None: there is none."""
-        for row_id, recorded in self._by_call.get((call.key, call.attempt), ()):
-            if recorded == request and row_id not in self._used:
-                return self._take(row_id)
-        return None
+        return self._take(_SAME, as_stored(call.key), call.attempt, request)
 
     def take_alike(self, call: Call, request: bytes) -> JournalEntry | None:
-        """Return an entry with this request that has answered nobody yet, the first by key; None: there is none.
-
-        That of a call which may still be made under its own key is not touched while there is another.
-        """
-        waiting = self._by_request.get((request, call.attempt))
-        while waiting:
-            row_id = waiting.popleft()
-            if row_id not in self._used:
-                return self._take(row_id)
-        return None
+        """Return an entry with this request that has answered nobody yet, the first by key; None: there is none."""
+        return self._take(_ALIKE, request, call.attempt)
 
     def has(self, call: Call) -> bool:
-        """Say whether there is an entry of this call, whatever it asked."""
-        return (call.key, call.attempt) in self._by_call
+        """Say whether there is an entry of this call, whatever it asked and whether or not it has answered."""
+        return self._row_of(call) is not None
 
     def list_paid(self) -> Iterator[tuple[str, Usage]]:
         """Yield model and tokens of every entry that was a call, and of every try that failed."""
+        if not has_tables(self._connection):
+            return
         models: dict[bytes, str] = {}
         columns = ", ".join(TOKENS)
         for settings, *tokens in self._connection.execute(
@@ -105,28 +119,48 @@ class Recorded:
 
     def describe_difference(self, call: Call, request: ModelRequest, asked: Fingerprint) -> str:
         """Return where the request of a call first differs from the recorded one."""
-        recorded = self._by_call.get((call.key, call.attempt))
-        if not recorded:
+        row_id = self._row_of(call)
+        if row_id is None:
             return f"{call.key} was not asked then"
-        row = self._connection.execute(
-            "SELECT system, user, settings FROM calls WHERE id = ?", (recorded[0][0],)
-        ).fetchone()
-        for name, before, now in (("system", row[0], request.system), ("user", row[1], request.user)):
-            texts = list(read_texts(self._connection, split_digests(before)))
+        system, user, settings = self._one("SELECT system, user, settings FROM calls WHERE id = ?", row_id)
+        for name, before, now in (("system", system, request.system), ("user", user, request.user)):
+            texts = self._texts(before)
             for number, (old, new) in enumerate(zip(texts, now, strict=False), start=1):
                 if old != new:
                     return f"{call.key}, text {number} of its {name} message: {spell_difference(old, new)}"
             if len(texts) != len(now):
                 return f"{call.key}: its {name} message has {len(now)} texts, and had {len(texts)}"
-        (settings,) = read_texts(self._connection, [row[2]])
-        return f"{call.key}, what is asked besides texts: {spell_difference(settings, asked.settings)}"
+        difference = spell_difference(self._texts(settings)[0], asked.settings)
+        return f"{call.key}, what is asked besides texts: {difference}"
 
-    def _take(self, row_id: int) -> JournalEntry:
-        self._used.add(row_id)
+    def _row_of(self, call: Call) -> int | None:
+        row = self._one(
+            "SELECT id FROM places WHERE key = ? AND attempt = ? ORDER BY id LIMIT 1", as_stored(call.key), call.attempt
+        )
+        return int(row[0]) if row else None
+
+    def _texts(self, digests: bytes) -> list[str]:
         try:
-            return read_entry(self._connection, row_id)
+            return list(read_texts(self._connection, split_digests(digests)))
+        except sqlite3.Error as error:
+            raise RecordError(describe(self.path, error)) from error
+
+    def _one(self, question: str, *values: Any) -> Any:
+        try:
+            return self._connection.execute(question, values).fetchone()
+        except sqlite3.Error as error:
+            raise RecordError(describe(self.path, error)) from error
+
+    def _take(self, question: str, *values: Any) -> JournalEntry | None:
+        with self._taking:  # a mind may ask from threads, and an entry answers once
+            row = self._one(question, *values)
+            if row is None:
+                return None
+            self._one("UPDATE places SET used = 1 WHERE id = ?", row[0])
+        try:
+            return read_entry(self._connection, row[0])
         except (sqlite3.Error, TypeError, ValueError) as error:
-            raise RecordError(f"{self.path}, entry {row_id} cannot be read: {error}") from error
+            raise RecordError(f"{self.path}, entry {row[0]} cannot be read: {error}") from error
 
 
 def spell_difference(before: str, now: str) -> str:
@@ -144,4 +178,4 @@ def read_about(path: Path) -> dict[str, str]:
         JournalError: it cannot be read.
     """
     with closing(open_to_read(path)) as connection:
-        return dict(connection.execute("SELECT name, value FROM about"))
+        return dict(connection.execute("SELECT name, value FROM about")) if has_tables(connection) else {}

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,10 +12,20 @@ from pathlib import Path
 from ..model import ModelRequest
 from .digests import Fingerprint, digest_text, split_digests
 from .entry import FailedTry, JournalEntry
-from .file import JournalError, Rows, add_rows, as_stored, describe, is_on_network, open_to_write, read_mounts
+from .file import JournalError, describe, open_to_write
+from .mounts import is_on_network, read_mounts
+from .rows import Rows, add_rows, as_stored
 
 GATHER_SECONDS = 0.002
 """How long the thread waits for more before it commits: a commit for each call would cost more than the call."""
+
+LONGEST_GATHER_SECONDS = 0.01
+"""The longest it waits, where much is to be written."""
+
+REMEMBERED_TEXTS = 100_000
+"""Of how many texts it is remembered that they are written; one that was forgotten is offered again, and not taken."""
+
+logger = logging.getLogger("synthetic_communities.journal")
 
 Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
@@ -35,8 +47,12 @@ class JournalWriter:
         self._rows = Rows()
         self._waiting: list[Waiting] = []
         self._known: set[bytes] = set()
+        self._taken = 0
+        self._written = 0
         self._thread: threading.Thread | None = None
+        self._gathered = 0
         self._is_idle = False
+        self._is_blocking = False
         self._is_closing = False
         self._error: JournalError | None = None
 
@@ -59,6 +75,8 @@ class JournalWriter:
                 self._add_text(digest, text)
             self._waiting.append((loop, done))
             self._wake_thread()
+            if getattr(loop, "outruns_threads", False):
+                self._wait_for(self._taken)
         await done
 
     def note(self, tried: FailedTry) -> None:
@@ -70,16 +88,21 @@ class JournalWriter:
                 self._wake_thread()
 
     def close(self) -> None:
-        """Write what is left, and close the file.
-
-        Raises:
-            JournalError: what nobody waited for could not be written.
-        """
+        """Write what is left, and close the file; tries that got no reply may be lost, and then it is said."""
         with self._wake:
             self._is_closing = True
-            self._wake.notify()
+            self._wake.notify_all()
         if self._thread is not None:
             self._thread.join()
+        if self._error is not None:
+            logger.warning("the journal is not whole: %s", self._error)
+
+    def _wait_for(self, number: int) -> None:
+        """Block until so many groups are written: time that is not real does not wait for a thread."""
+        while self._written <= number:
+            self._is_blocking = True
+            self._wake.notify_all()
+            self._wake.wait()
 
     def _begin(self) -> None:
         if self._error is not None:
@@ -93,30 +116,37 @@ class JournalWriter:
     def _wake_thread(self) -> None:
         if self._is_idle:  # else it is about to look anyway, and waking it would cost every call a switch of threads
             self._is_idle = False
-            self._wake.notify()
+            self._wake.notify_all()
 
     def _add_text(self, digest: bytes, text: str) -> None:
         if digest not in self._known:
+            if len(self._known) >= REMEMBERED_TEXTS:
+                self._known.clear()
             self._known.add(digest)
             self._rows.texts.append((digest, as_stored(text)))
 
     def _run(self) -> None:
         try:
             connection, self.mode = open_to_write(self.path, is_on_network=_lies_on_network(self.path))
+            with contextlib.closing(connection):
+                self._write_all(connection)
         except JournalError as error:
             self._fail(error)
-            return
-        with contextlib.closing(connection):
-            while self._gather():
-                with self._wake:
-                    rows, self._rows = self._rows, Rows()
-                    waiting, self._waiting = self._waiting, []
-                try:
-                    add_rows(connection, rows)
-                except sqlite3.Error as error:
-                    self._fail(JournalError(describe(self.path, error)), waiting)
-                    return
-                _tell(waiting, None)
+        except sqlite3.Error as error:
+            self._fail(JournalError(describe(self.path, error)))
+        except Exception as error:  # handed to all who wait: they would wait for ever
+            self._fail(JournalError(f"{self.path} cannot be written: {type(error).__name__}: {error}"))
+
+    def _write_all(self, connection: sqlite3.Connection) -> None:
+        while self._gather():
+            with self._wake:
+                rows, self._rows = self._rows, Rows()
+                self._taken += 1
+            add_rows(connection, rows)
+            with self._wake:
+                waiting, self._waiting = self._waiting[: len(rows.calls)], self._waiting[len(rows.calls) :]
+            _tell(waiting, None)
+            self._let_go(self._written + 1)
 
     def _gather(self) -> bool:
         """Wait for rows, and a moment for more; return whether there are any: none when it is closing."""
@@ -125,15 +155,29 @@ class JournalWriter:
                 self._is_idle = True
                 self._wake.wait()
             self._is_idle = False
-            self._wake.wait_for(lambda: self._is_closing, GATHER_SECONDS)
+            self._wake.wait_for(lambda: self._is_closing or self._is_blocking, decide_gathering(self._gathered))
+            self._gathered = len(self._rows.calls)
             return bool(self._rows)
 
-    def _fail(self, error: JournalError, waiting: Iterable[Waiting] = ()) -> None:
+    def _fail(self, error: JournalError) -> None:
         with self._wake:
             self._error = error
-            waiting = [*waiting, *self._waiting]
-            self._rows, self._waiting = Rows(), []
+            waiting, self._waiting = self._waiting, []
+            self._rows = Rows()
         _tell(waiting, error)
+        self._let_go(sys.maxsize)
+
+    def _let_go(self, written: int) -> None:
+        with self._wake:
+            self._written = written
+            if self._is_blocking:
+                self._is_blocking = False
+                self._wake.notify_all()
+
+
+def decide_gathering(calls: int) -> float:
+    """Return how long to wait for more, in seconds, when so many calls were written together last."""
+    return min(GATHER_SECONDS * max(1, calls), LONGEST_GATHER_SECONDS)
 
 
 def _lies_on_network(path: Path) -> bool:

@@ -12,6 +12,7 @@ from ...domain.chance import Chance
 from ...domain.outcome import Answer, Done, Failed, NotAsked, Refused, Unreadable
 from ...domain.remark import Remark
 from ...llm.failures import CallError
+from ...llm.journal.journaled import as_journaled
 from ...llm.model import Call, Model, ModelReply, ModelRequest
 from ..views import (
     ChatTurnView,
@@ -92,7 +93,7 @@ class LLMMind:
             max_concurrent: how many calls its server is asked at once, unless somebody says so.
         """
         self.name = model.name
-        self.model_asked = model
+        self.model_asked = as_journaled(model)
         self.max_concurrent = max_concurrent
         self._temperature = temperature
         self._effort = effort
