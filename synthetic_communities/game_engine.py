@@ -1,8 +1,6 @@
 """The engine existing scripts call: it puts a community together, runs it, and keeps its record."""
 
-import asyncio
 import hashlib
-import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -18,10 +16,9 @@ from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .engine.collecting import not_collecting
 from .engine.runner import Places
-from .errors import RunStoppedError, UsageError
+from .errors import UsageError
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
-from .llm.journal.journal import Journal
 from .mediator import Mediator
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
@@ -29,25 +26,21 @@ from .persona import Persona
 from .population import Population
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
-from .runs.lock import RunLock
 from .runs.reading import read_metadata
-from .runs.writing import noted_on
 from .several_runs import SeveralRuns
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
-from .simulation.failed_calls import FailedCalls
-from .simulation.files import write_config, write_metadata, write_usage
+from .simulation.files import write_config
 from .simulation.forecast import Forecast
 from .simulation.forecasting import forecast_run
 from .simulation.gathering import build_candidates, gather_people, load_config
-from .simulation.inputs import load_inputs, read_choices, refuse_other_changes, write_inputs
-from .simulation.journals import CACHE, Answers, open_journal, tell_mode
+from .simulation.inputs import load_inputs, read_choices, refuse_other_changes
+from .simulation.journals import CACHE, Answers
+from .simulation.kept_run import KeptRun
 from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
-from .simulation.recorder import Recorder
-from .simulation.sameness import check_stage, clear_end
 from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
-from .simulation.watching import Moment, Watcher
+from .simulation.watching import Moment
 from .social_media import SocialMedia
 
 
@@ -86,7 +79,7 @@ class GameEngine(SeveralRuns):
         self._answers = Answers()
         self._goes_on = False
         self._display: Callable[[Moment], None] | None = None
-        self._simulation: Simulation | None = None
+        self._kept_run: KeptRun | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
@@ -290,13 +283,13 @@ class GameEngine(SeveralRuns):
         try:
             return run_sync(self.run_async())
         except KeyboardInterrupt:
-            if self._simulation is None or self.simulation_dir is None:
+            if self._kept_run is None or self.simulation_dir is None:
                 raise
             raise KeyboardInterrupt(describe_interruption(self.simulation_dir)) from None
 
     async def run_async(self) -> SimulationResult:
         """As `run`; when cancelled, what was under way is cancelled, and the epochs that had ended stand."""
-        if self._simulation is not None:
+        if self._kept_run is not None:
             raise UsageError("this engine has run; GameEngine.from_config(...) builds another")
         stage = self._set_stage()
         return await self._run(stage, Places(stage.limit()))
@@ -305,76 +298,21 @@ class GameEngine(SeveralRuns):
         if self.simulation_dir is None:
             self.initialize_simulation_output()
         assert self.simulation_dir is not None
-        with RunLock(self.simulation_dir):
-            return await self._run_locked(self.simulation_dir, stage, places)
-
-    async def _run_locked(self, directory: Path, stage: Stage, places: Places) -> SimulationResult:
-        def note_stage() -> None:
-            write_metadata(directory, self.simulation_id or directory.name, stage)
-
-        if self._goes_on:
-            check_stage(directory, stage)
-        else:
-            write_inputs(directory, self.config, self.population.personas)
-            note_stage()
-        journal = open_journal(directory, self._answers, self.config.replicate, self._minds.calls.note)
-        if self._goes_on:
-            clear_end(directory)  # only now that nothing refuses any more
-        watcher = Watcher(self.config.num_epochs, self._follow)
-        self._simulation = Simulation(
+        directory = self.simulation_dir
+        self._kept_run = KeptRun(
+            directory,
             stage,
-            Recorder(directory),
-            watcher,
+            simulation_id=self.simulation_id or directory.name,
+            minds=self._minds,
             places=places,
-            failed_calls=FailedCalls(directory),
-            at_opening_end=note_stage,
+            answers=self._answers,
+            goes_on=self._goes_on,
             published=self.debate_transcripts,
-            journal=journal,
+            follow=self._follow,
         )
         with at_home_in_notebook(directory, is_watched=self.observer is not None) as self._display:
-            await self._run_measured(self._simulation, directory, stage, watcher, journal, places.limit)
+            await self._kept_run.carry_out(self._take_ballots)
         return SimulationResult(directory)
-
-    async def _run_measured(
-        self,
-        simulation: Simulation,
-        directory: Path,
-        stage: Stage,
-        watcher: Watcher,
-        journal: Journal,
-        limit: int,
-    ) -> None:
-        began, began_at = datetime.now(UTC), time.monotonic()
-        status, stopped = "failed", None
-        ended_by: BaseException | None = None
-        try:
-            await simulation.run()
-            self._take_ballots(simulation)
-            status = "complete"
-        except RunStoppedError as stop:
-            status, stopped = "stopped", f"{stop}; {watcher.undone}"
-            ended_by = type(stop)(f"stopped: {stopped}", stop.setting)
-            raise ended_by from None
-        except BaseException as error:
-            ended_by = error
-            status = "interrupted" if isinstance(error, asyncio.CancelledError) else "failed"
-            raise
-        finally:
-            with noted_on(ended_by):
-                simulation.keep_ballots()
-            journal.close()
-            tell_mode(journal)
-            times = {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at}
-            calls = self._minds.measured(stage.minds())
-            with noted_on(ended_by):
-                write_usage(
-                    *(directory, status, times, stage, watcher),
-                    limit=limit,
-                    calls=calls,
-                    journal=journal,
-                    began_at=began_at,
-                    stopped=stopped,
-                )
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch

@@ -117,7 +117,7 @@ def resume_replicates(
     paths = list_replicates(folder)
     if not paths:
         raise UsageError(f"{folder} is no folder of replicates")
-    refuse_unbegun(folder)
+    _refuse_unbegun(folder)
     complete = [(load_inputs(path).config.replicate, path) for path in paths if is_complete(path)]
     engines = [build_resumed(path, model=model, **limits) for path in paths if not is_complete(path)]
     try:
@@ -236,7 +236,7 @@ def refuse_lost_journal(path: Path, model: Mind | None = None) -> None:
         raise RecordError(f"{path} has lost its {JOURNAL}: put it back, or run again from {path / 'config.yaml'}")
 
 
-def refuse_unbegun(folder: Path) -> None:
+def _refuse_unbegun(folder: Path) -> None:
     """Check that every run in a folder of replicates tells what it is made of, and can so be gone on with.
 
     Raises:

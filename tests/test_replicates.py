@@ -30,6 +30,7 @@ from synthetic_communities.minds.views import ChatTurnView, View
 from synthetic_communities.report.replicate_lines import has_no_count
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.runs.directory import METADATA
+from synthetic_communities.simulation import kept_run
 from synthetic_communities.simulation.watching import Moment
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
@@ -506,7 +507,7 @@ class TestCommand:
         def refuse(*_: Any) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(game_engine, "write_metadata", refuse)
+        monkeypatch.setattr(kept_run, "write_metadata", refuse)
         result = call("run", "--replicates", "3", *SMALL)
         (folder,) = Path("out").iterdir()
         assert (result.exit_code, result.stdout) == (1, "")

@@ -16,6 +16,7 @@ from synthetic_communities.errors import ConfigurationError, RecordError
 from synthetic_communities.persona import Persona
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.runs.directory import METADATA
+from synthetic_communities.simulation import simulation
 from synthetic_communities.simulation.events import Events
 from synthetic_communities.social_media import Post, SocialMedia
 from tests.small_communities import make_config, make_engine, run_engine
@@ -168,17 +169,21 @@ class TestRows:
 
 
 class TestEvents:
-    def test_nothing_is_kept_of_feeds_shown_once_an_epoch_of_a_person_has_ended(self, tmp_path: Path) -> None:
-        engine = make_engine(make_config(6, num_epochs=2))
-        run_engine(engine, tmp_path)
-        events = _events_of(engine)
+    def test_nothing_is_kept_of_feeds_shown_once_an_epoch_of_a_person_has_ended(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[Events] = []
+
+        def make_events(*arguments: Any, **named: Any) -> Events:
+            made.append(Events(*arguments, **named))
+            return made[-1]
+
+        monkeypatch.setattr(simulation, "Events", make_events)
+        run_engine(make_engine(make_config(6, num_epochs=2)), tmp_path)
+        (events,) = made
         assert events.shown == {}
         assert events.reactions == {}
         assert events.affinities_at_end == {}
-
-
-def _events_of(engine: Any) -> Events:
-    return engine._simulation.events  # type: ignore[no-any-return]
 
 
 class TestResult:

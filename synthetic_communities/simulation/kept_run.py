@@ -1,0 +1,130 @@
+"""One run in its directory: from the lock on it, through its start, to what was measured of it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..domain.debate import DebateTranscript
+from ..engine.runner import Places
+from ..errors import RunStoppedError
+from ..llm.journal.journal import Journal
+from ..runs.lock import RunLock
+from ..runs.writing import noted_on
+from .failed_calls import FailedCalls
+from .files import write_metadata, write_usage
+from .inputs import write_inputs
+from .journals import Answers, open_journal, tell_mode
+from .minds import Minds
+from .recorder import Recorder
+from .sameness import check_stage, clear_end
+from .simulation import Simulation
+from .stage import Stage
+from .watching import Moment, Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A run to be made in a directory.
+
+    Attributes:
+        directory: of the run.
+        stage: what it is made of.
+        simulation_id: its name.
+        minds: who measure calls of models.
+        places: how many acts may be under way at once, in this run and in others that share them.
+        answers: where answers come from before a model is asked.
+        goes_on: whether the run in this directory is gone on with; False: it is a new one.
+        published: where transcripts are added as they are published.
+        follow: called with every step forward.
+    """
+
+    directory: Path
+    stage: Stage
+    simulation_id: str = field(kw_only=True)
+    minds: Minds = field(kw_only=True)
+    places: Places = field(kw_only=True)
+    answers: Answers = field(kw_only=True)
+    goes_on: bool = field(kw_only=True)
+    published: list[DebateTranscript] = field(kw_only=True)
+    follow: Callable[[Moment], None] = field(kw_only=True)
+
+    async def carry_out(self, at_end: Callable[[Simulation], None]) -> None:
+        """Run it.
+
+        Args:
+            at_end: called when every task has ended.
+
+        Raises:
+            RunInUseError: another process is at work in the directory.
+            RecordError: what is gone on with was made of something else, or its journal cannot be read.
+            RunStoppedError: a limit ended it.
+            asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
+        """
+        with RunLock(self.directory):
+            journal = self._begin()
+            watcher = Watcher(self.stage.config.num_epochs, self.follow)
+            simulation = Simulation(
+                self.stage,
+                Recorder(self.directory),
+                watcher,
+                places=self.places,
+                failed_calls=FailedCalls(self.directory),
+                at_opening_end=self._note_stage,
+                published=self.published,
+                journal=journal,
+            )
+            await self._measure(simulation, watcher, journal, at_end)
+
+    def _begin(self) -> Journal:
+        """Write what stands at the start of a run, or check that it is what stands there, and open the journal."""
+        if self.goes_on:
+            check_stage(self.directory, self.stage)
+        else:
+            write_inputs(self.directory, self.stage.config, self.stage.population.personas)
+            self._note_stage()
+        replicate = self.stage.config.replicate
+        journal = open_journal(self.directory, self.answers, replicate, self.minds.calls.note)
+        if self.goes_on:
+            clear_end(self.directory)  # only now that nothing refuses any more
+        return journal
+
+    def _note_stage(self) -> None:
+        write_metadata(self.directory, self.simulation_id, self.stage)
+
+    async def _measure(
+        self, simulation: Simulation, watcher: Watcher, journal: Journal, at_end: Callable[[Simulation], None]
+    ) -> None:
+        began, began_at = datetime.now(UTC), time.monotonic()
+        status, stopped = "failed", None
+        ended_by: BaseException | None = None
+        try:
+            await simulation.run()
+            at_end(simulation)
+            status = "complete"
+        except RunStoppedError as stop:
+            status, stopped = "stopped", f"{stop}; {watcher.undone}"
+            ended_by = type(stop)(f"stopped: {stopped}", stop.setting)
+            raise ended_by from None
+        except BaseException as error:
+            ended_by = error
+            status = "interrupted" if isinstance(error, asyncio.CancelledError) else "failed"
+            raise
+        finally:
+            with noted_on(ended_by):
+                simulation.keep_ballots()
+            journal.close()
+            tell_mode(journal)
+            with noted_on(ended_by):
+                write_usage(
+                    *(self.directory, status),
+                    {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at},
+                    *(self.stage, watcher),
+                    limit=self.places.limit,
+                    calls=self.minds.measured(self.stage.minds()),
+                    journal=journal,
+                    began_at=began_at,
+                    stopped=stopped,
+                )
