@@ -1,4 +1,19 @@
-"""From a name to a model that can be asked: the one place where provider and wrappers are put together."""
+"""From a name to a model that can be asked: the one place where provider and wrappers are put together.
+
+From the outside in, and why in this order:
+
+* `Journaled` is outermost: what it has recorded is asked of nobody, and what came of a call in the end is on the
+  disk before anything is built on it;
+* `FirstReplies` tells whether a call has succeeded in the end, after however many tries;
+* `Retrying` comes next: waiting for the next try belongs neither to a try's time nor to the calls in flight;
+* `Budgeted` holds back a try that its run may not spend any more, so that it takes no place at the provider;
+* `Limited` takes a place at the provider for each try, and holds none between two of them;
+* `Counted` counts against the run's budget what goes out, which is not yet what waits for a place;
+* `Logged` sees every single try, those that ran out of time too;
+* `Timed` limits one try, from connecting to the last byte;
+* `PromptCut` stands before all that: what it fails is no reply to anybody further out;
+* `Masked` stands next to the provider: nobody further out gets to see a key that a server repeats.
+"""
 
 import logging
 from functools import lru_cache
@@ -52,20 +67,6 @@ def build_model(
     observe_limits: LimitObserver | None = None,
 ) -> Model:
     """Return a model that retries, measures, and holds to limits. Nothing is opened yet.
-
-    From the outside in, and why in this order:
-
-    * `Journaled` is outermost: what it has recorded is asked of nobody, and what came of a call in the end is on the
-      disk before anything is built on it;
-    * `FirstReplies` tells whether a call has succeeded in the end, after however many tries;
-    * `Retrying` comes next: waiting for the next try belongs neither to a try's time nor to the calls in flight;
-    * `Budgeted` holds back a try that its run may not spend any more, so that it takes no place at the provider;
-    * `Limited` takes a place at the provider for each try, and holds none between two of them;
-    * `Counted` counts against the run's budget what goes out, which is not yet what waits for a place;
-    * `Logged` sees every single try, those that ran out of time too;
-    * `Timed` limits one try, from connecting to the last byte;
-    * `PromptCut` stands before all that: what it fails is no reply to anybody further out;
-    * `Masked` stands next to the provider: nobody further out gets to see a key that a server repeats.
 
     Args:
         name: which model.
