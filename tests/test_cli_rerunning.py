@@ -316,7 +316,7 @@ class TestVerify:
         verified = call("verify", path)
         assert verified.exit_code == 3
         assert verified.stdout == (
-            f"{path}: cannot say: this package asks something else than the one that ran: "
+            f"{path}: cannot say: this package asks something else than the one that ran, or the journal lacks a call: "
             "e0/debate/t0/q0/question: its user message has 2 texts, and had 1.\n"
         )
 
