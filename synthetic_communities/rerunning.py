@@ -22,7 +22,7 @@ from .runs.run_files import RunFiles
 from .simulation.inputs import load_inputs, read_choices
 from .simulation.journals import Answers
 from .simulation.progress import describe_interrupted_replicates
-from .simulation.sameness import compare_records
+from .simulation.sameness import compare_metadata, compare_records, has_same_package
 from .simulation.watching import Moment
 
 if TYPE_CHECKING:
@@ -203,10 +203,19 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
         except KeyboardInterrupt:  # what it says is about a directory that is gone by then
             raise KeyboardInterrupt(f"{path} was not compared to its end; nothing in it was changed") from None
         except (RequestDiffersError, CallNotRecordedError) as error:
-            return Verdict("cannot say", str(error), is_complete=complete)
+            return _judge_stopped(path, engine.simulation_dir, error, is_complete=complete)
         answered = (again.measured.get("journal") or {}).get("answered", 0)
         why = compare_records(path, again.path, is_complete=complete)
     return Verdict("differs" if why else "identical", why or "", is_complete=complete, answered=answered)
+
+
+def _judge_stopped(path: Path, again: Path | None, error: Exception, *, is_complete: bool) -> Verdict:
+    """Return what follows from a call the journal does not answer: under the same version it may be an edited input."""
+    if again is not None and has_same_package(path, again):
+        difference = compare_metadata(path, again, is_settled=False)
+        if difference is not None:
+            return Verdict("differs", difference, is_complete=is_complete)
+    return Verdict("cannot say", str(error), is_complete=is_complete)
 
 
 def is_complete(path: Path) -> bool:

@@ -24,6 +24,7 @@ from synthetic_communities.minds.views import View
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.rerunning import resume_replicates
 from synthetic_communities.runs.directory import METADATA, USAGE
+from synthetic_communities.runs.lock import RunLock
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind
@@ -163,6 +164,22 @@ class TestResume:
             refused = call(command, path)
             assert (refused.exit_code, refused.stdout) == (2, "")
             assert f"{path} has lost its {JOURNAL}: put it back" in refused.stderr
+        assert calls_of(server) == 0
+
+    def test_a_run_under_way_has_not_failed(
+        self, town: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            interrupt_at(patched, "e0/post/p1")
+            call("run", town, "--output", "out")
+        (path,) = Path("out").iterdir()
+        server.reset()
+        with RunLock(path):
+            refused = call("resume", path)
+        assert refused.exit_code == 1
+        assert f"Error: {path} is in use by process" in refused.stderr
+        assert "failed" not in refused.stderr
+        assert "To go on" not in refused.stderr
         assert calls_of(server) == 0
 
     def test_from_python_with_a_mind_of_a_scripts_own(self, tmp_path: Path) -> None:
@@ -316,7 +333,7 @@ class TestVerify:
         verified = call("verify", path)
         assert verified.exit_code == 3
         assert verified.stdout == (
-            f"{path}: cannot say: this package asks something else than the one that ran: "
+            f"{path}: cannot say: this package asks something else than the one that ran, or the journal lacks a call: "
             "e0/debate/t0/q0/question: its user message has 2 texts, and had 1.\n"
         )
 

@@ -546,6 +546,30 @@ class TestVerify:
         (copy / name).unlink()
         assert verify_run(copy, model=SILENT).why == f"{name}: lines are missing at its end"
 
+    def test_the_vote_of_a_run_that_says_not_that_it_ended_is_compared(self, copy: Path) -> None:
+        (copy / USAGE).unlink()
+        assert verify_run(copy, model=SILENT).why == ""
+        edit_line(copy / BALLOTS, 1, lambda row: row.update(first_choice="nobody"))
+        assert "ballots.jsonl, line 2, first_choice: 'nobody' then" in verify_run(copy, model=SILENT).why
+        (copy / BALLOTS).unlink()
+        edit_json(copy / FINAL_VOTE, lambda value: value.update({"Aisha Noor": 99}))
+        assert "final_vote.json, Aisha Noor: 99 then" in verify_run(copy, model=SILENT).why
+
+    def test_ballots_that_were_not_asked_for_any_more_are_not_compared(self, copy: Path) -> None:
+        for name in (USAGE, FINAL_VOTE):
+            (copy / name).unlink()
+        edit_line(copy / BALLOTS, 1, lambda row: row.update(status="not_asked", first_choice=None))
+        assert verify_run(copy, model=SILENT).why == ""
+
+    def test_epochs_that_ended_are_whole_in_every_file(self, copy: Path) -> None:
+        end_early(copy)
+        lines = (copy / BELIEFS).read_bytes().splitlines(keepends=True)
+        (copy / BELIEFS).write_bytes(b"".join(lines[:-1]))
+        verdict = verify_run(copy, model=SILENT)
+        assert verdict == Verdict(
+            "differs", "beliefs.jsonl: lines are missing at its end", is_complete=False, answered=verdict.answered
+        )
+
     def test_other_prompts_leave_it_open(self, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         change_prompts(monkeypatch)
         verdict = verify_run(copy, model=SILENT)
@@ -563,6 +587,16 @@ class TestVerify:
                 "UPDATE calls SET reply = 'I say no.' WHERE key LIKE 'e1/post/%' AND stop = 'end' AND attempt = 1"
             )
         assert verify_run(copy, model=SILENT).word in ("differs", "cannot say")
+
+    def test_edited_settings_that_change_what_is_asked_are_named(self, copy: Path) -> None:
+        edit_json(copy / INPUTS, lambda value: value["settings"].update(random_seed=8))
+        verdict = verify_run(copy, model=SILENT)
+        assert (verdict.word, verdict.why) == ("differs", "metadata.json, config.random_seed: 7 then, 8 now")
+
+    def test_edited_settings_under_another_version_leave_it_open(self, copy: Path) -> None:
+        edit_json(copy / INPUTS, lambda value: value["settings"].update(random_seed=8))
+        edit_json(copy / METADATA, lambda value: value["provenance"].update(package="0.0.1"))
+        assert verify_run(copy, model=SILENT).word == "cannot say"
 
     def test_people_and_settings_that_were_edited_show(self, copy: Path) -> None:
         edit_line(copy / PEOPLE, 0, lambda row: row["attributes"].update(name="Somebody"))

@@ -69,5 +69,6 @@ def describe_verdict(verdict: Verdict) -> str:
         return f"identical{extent}; made again with {calls if verdict.answered else 'no call of a model'}."
     why = clean_text(verdict.why)
     if verdict.word == "cannot say":
-        return f"cannot say: this package asks something else than the one that ran: {why}."
+        reason = "this package asks something else than the one that ran, or the journal lacks a call"
+        return f"cannot say: {reason}: {why}."
     return f"differs: {why}."

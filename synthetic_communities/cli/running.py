@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
+from ..errors import ConfigurationError, RecordError, RunInUseError, RunStoppedError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
 from ..llm.journal.journal import CallNotRecordedError
@@ -87,6 +87,9 @@ def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command
     except CallNotRecordedError as error:
         say_errors([f"the run needs a call that is not recorded: {error}; with --allow-calls a model is asked"])
         say(f"What is recorded stands in {directory}")
+        return FAILED
+    except RunInUseError as error:  # the run is another process's: it has not failed, and goes on
+        say_errors([str(error)])
         return FAILED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the run", error)

@@ -1,12 +1,12 @@
 """Whether a run, made again, is the run that is there: what it is made of, and its record."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
-from ..runs.directory import BALLOTS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
+from ..runs.directory import BALLOTS, EPOCHS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
 from ..runs.reading import read_json, read_metadata
 from .files import build_metadata
 from .stage import Stage
@@ -108,10 +108,35 @@ def compare_records(path: Path, again: Path, *, is_complete: bool) -> str | None
     Args:
         path: the run directory.
         again: that of the run made again.
-        is_complete: whether the run came to its end; if not, it is compared as far as it goes.
+        is_complete: whether the run came to its end; if not, its epochs that had ended are compared, and the ballots
+            that had been cast.
 
     Raises:
         RecordError: `metadata.json` or `final_vote.json` cannot be read.
+    """
+    ended = None if is_complete else set(map(_epoch_of, filter(_is_whole, _lines(path / EPOCHS))))
+    difference = compare_metadata(path, again, is_settled=ended is None or bool(ended))
+    if difference is not None:
+        return difference
+    files = [name for name in LINES if is_complete or name not in MADE_AT_THE_END]
+    found = next(filter(None, (_compare_lines(path / name, again / name, ended) for name in files)), None)
+    if found is None and not is_complete:
+        found = _compare_cast(path / BALLOTS, again / BALLOTS)
+    if found is not None or not (is_complete or (path / FINAL_VOTE).is_file()):
+        return found
+    return _compare_votes(path / FINAL_VOTE, again / FINAL_VOTE)
+
+
+def compare_metadata(path: Path, again: Path, *, is_settled: bool) -> str | None:
+    """Return where `metadata.json` of two runs first differs; what made them, and their names, may differ.
+
+    Args:
+        path: the run directory.
+        again: that of the run made again.
+        is_settled: whether the opening had ended, and it tells where candidates stood.
+
+    Raises:
+        RecordError: one cannot be read.
     """
     before, now = read_metadata(path), read_metadata(again)
     for provenance in (before.get("provenance"), now.get("provenance")):
@@ -119,14 +144,20 @@ def compare_records(path: Path, again: Path, *, is_complete: bool) -> str | None
             for name in ("package", "python", "platform"):
                 provenance.pop(name, None)
     before, now = {**before, "simulation_id": ""}, {**now, "simulation_id": ""}
-    if not is_complete:
+    if not is_settled:
         before, now = _without_settled_later(before), _without_settled_later(now)
     difference = find_difference(before, now)
-    if difference is not None:
-        return f"{METADATA}, {difference}"
-    files = [name for name in LINES if is_complete or name not in MADE_AT_THE_END]
-    found = next(filter(None, (_compare_lines(path / name, again / name, is_complete) for name in files)), None)
-    return found if found is not None or not is_complete else _compare_votes(path / FINAL_VOTE, again / FINAL_VOTE)
+    return None if difference is None else f"{METADATA}, {difference}"
+
+
+def has_same_package(path: Path, again: Path) -> bool:
+    """Say whether two runs were made by the same version of the package.
+
+    Raises:
+        RecordError: `metadata.json` of one cannot be read.
+    """
+    before, now = (read_metadata(each).get("provenance") for each in (path, again))
+    return isinstance(before, dict) and isinstance(now, dict) and before.get("package") == now.get("package")
 
 
 def _compare_votes(file: Path, again: Path) -> str | None:
@@ -136,15 +167,52 @@ def _compare_votes(file: Path, again: Path) -> str | None:
     return None if difference is None else f"{FINAL_VOTE}, {difference}"
 
 
-def _compare_lines(file: Path, again: Path, is_complete: bool) -> str | None:
+def _compare_lines(file: Path, again: Path, ended: Collection[Any] | None) -> str | None:
+    """Return where two files of lines first differ.
+
+    Args:
+        file: of the run.
+        again: of the run made again.
+        ended: the epochs whose lines have to be there; None: all of them.
+    """
     before, now = _lines(file), _lines(again)
     for number, line in enumerate(before, start=1):
         other = next(now, b"")
-        if line != other and not (not is_complete and not line.endswith(b"\n") and other.startswith(line)):
+        is_torn = ended is not None and not _is_whole(line)
+        if line != other and not (is_torn and other.startswith(line)):
             return f"{file.name}, line {number}{_describe(line, other)}"
-    if is_complete and next(now, None) is not None:
+    if any(ended is None or _epoch_of(line) in ended for line in now):
         return f"{file.name}: lines are missing at its end"
     return None
+
+
+def _compare_cast(file: Path, again: Path) -> str | None:
+    """Return where ballots that had been cast first differ; in a run that was broken off some are not."""
+    now = {row.get("id"): row for row in map(_read, _lines(again))}
+    for number, line in enumerate(filter(_is_whole, _lines(file)), start=1):
+        row = _read(line)
+        difference = find_difference(row, now.get(row.get("id"), {})) if row.get("status") != "not_asked" else None
+        if difference is not None:
+            return f"{file.name}, line {number}, {difference}"
+    return None
+
+
+def _is_whole(line: bytes) -> bool:
+    return line.endswith(b"\n")
+
+
+def _epoch_of(line: bytes) -> Any:
+    epoch = _read(line).get("epoch")
+    return epoch if isinstance(epoch, int) else None
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    """Return the values of a line, none where it is damaged."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _lines(file: Path) -> Iterator[bytes]:
