@@ -80,13 +80,14 @@ def benchmark(
     if lists:
         click.echo("".join(f"{measure.name:20}{measure.title}\n" for measure in EVERYTHING.values()), nl=False)
         return
-    _check_writable(json_file, "--json")
-    _check_writable(markdown_file, "--markdown")
     measures = [*choose_measures(names, quick=quick), *_read_own(config_file)]
+    held_against = _read_baseline(baseline)
+    _check_writable(json_file, "--json")  # last, as it makes the file: wrong usage leaves none behind
+    _check_writable(markdown_file, "--markdown")
     wanted = Wanted(
         json_file=json_file,
         markdown_file=markdown_file,
-        baseline=_read_baseline(baseline),
+        baseline=held_against,
         tolerance=tolerance,
         tries=2 if quick else 1,
     )
