@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..config import Config
 from ..errors import ConfigurationError
 from ..simulation.gathering import load_config
 from .baseline import Baseline, Worse, count_shared, find_worse, load_baseline
@@ -126,8 +127,16 @@ def _read_own(file: Path | None) -> list[Measure]:
         plan = OwnPlan(load_config(file))
     except ConfigurationError as error:
         raise click.BadParameter(str(error), param_hint="--config") from error
-    digest = hashlib.blake2b(repr(plan.config).encode(), digest_size=4).hexdigest()
-    return [build_measure(f"own-{digest}", f"the run of {file.name}, replies of 1 s", plan, list_own_figures, take_own)]
+    name = f"own-{_digest(plan.config)}"
+    return [build_measure(name, f"the run of {file.name}, replies of 1 s", plan, list_own_figures, take_own)]
+
+
+def _digest(config: Config) -> str:
+    """Return what names a scenario, wherever its files lie: a baseline of another folder or machine knows it again."""
+    settings = repr(replace(config, population_file="", world_file=None))  # the world itself is among them
+    found = hashlib.blake2b(settings.encode(), digest_size=4)
+    found.update(Path(config.population_file).read_bytes())
+    return found.hexdigest()
 
 
 def _read_baseline(file: Path | None) -> Baseline | None:
