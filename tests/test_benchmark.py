@@ -636,6 +636,8 @@ class TestCommand:
             ('{"format_version": 1, "measures": []}', ["--baseline", "given"], "given is of format version 1"),
             (None, ["--quick", "--only", "start"], "choose different measures"),
             (None, ["--only", "start", "--json", "none/told.json"], "none/told.json cannot be written"),
+            ("{}", ["--json", "told", "--baseline", "given"], "given does not hold what --json writes"),
+            (None, ["--json", "told", "--only", "speed"], "'speed' is none of same-record"),
         ],
     )
     def test_wrong_usage_is_2_and_measures_nothing(
@@ -647,3 +649,4 @@ class TestCommand:
         result = CliRunner().invoke(benchmark, arguments)
         assert result.exit_code == 2
         assert said in result.stderr
+        assert not (tmp_path / "told").exists()

@@ -1,8 +1,10 @@
 """The benchmark's measures, taken on a handful of people over replies that take next to no time."""
 
+import random
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from synthetic_communities.benchmark.children import call_in_child
 from synthetic_communities.benchmark.client_cpu import CpuPlan, Provider, list_cpu_figures, take_cpu
 from synthetic_communities.benchmark.command import benchmark
 from synthetic_communities.benchmark.machine import describe_machine, measure_room
-from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Sample, build_measure
+from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Measure, Sample, build_measure
 from synthetic_communities.benchmark.own_scenario import OwnPlan, list_own_figures, take_own
 from synthetic_communities.benchmark.rates import RatePlan, list_rate_figures, take_rates
 from synthetic_communities.benchmark.records import RecordPlan, find_different_files, list_record_figures, take_records
@@ -27,6 +29,7 @@ from synthetic_communities.benchmark.table import EVERYTHING
 from synthetic_communities.benchmark.towns import Town, build_config, write_people
 from synthetic_communities.benchmark.whole_runs import time_run
 from synthetic_communities.config import Config
+from synthetic_communities.scenario.people import build_people, format_person
 from synthetic_communities.testing.loopback import LoopbackServer
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "benchmark.py"
@@ -180,6 +183,27 @@ class TestCommand:
         ((measure, figure),) = load_baseline(tmp_path / "told.json")
         assert re.fullmatch("own-[0-9a-f]{8}", measure), "another scenario is another measure"
         assert figure == "share of the bound"
+
+    def test_a_scenario_of_ones_own_has_the_same_name_wherever_it_lies(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken: list[str] = []
+
+        def take_down(measures: Sequence[Measure], wanted: object) -> int:
+            taken.append(measures[-1].name)
+            return 0
+
+        monkeypatch.setattr("synthetic_communities.benchmark.command.run_benchmark", take_down)
+        for folder in ("here", "there", "other people"):
+            (tmp_path / folder).mkdir()
+            write_scenario(tmp_path / folder / "own.yaml")
+            if folder == "other people":
+                (tmp_path / folder / "people_2.jsonl").write_text(
+                    "".join(map(format_person, build_people(random.Random(2), 2))), "utf-8"
+                )
+            CliRunner().invoke(benchmark, ["--only", "start", "--config", str(tmp_path / folder / "own.yaml")])
+        here, there, others = taken
+        assert here == there != others
 
     def test_the_script_is_the_command(self) -> None:
         shown = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout

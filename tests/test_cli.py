@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -126,6 +127,16 @@ def test_alone_it_does_what_run_does(place: Path) -> None:
 
     assert (alone.exit_code, run.exit_code) == (0, 0)
     assert read_record(run_path(alone.stdout)) == read_record(run_path(run.stdout))
+
+
+def test_what_the_last_line_says_can_be_typed_as_it_stands(place: Path) -> None:
+    *_, last = call("run", "--population", "3", "--epochs", "1").stdout.splitlines()
+    found = re.fullmatch(r"One run is one draw.*; (.+) gives intervals\. Your own: (.+)", last)
+    assert found is not None
+    replicates, init = (told.split() for told in found.groups())
+
+    assert call(*replicates, "--population", "3", "--epochs", "1").exit_code == 0
+    assert call(*init).exit_code == 0
 
 
 # run
@@ -543,10 +554,11 @@ def test_show_of_a_run_that_was_killed(place: Path) -> None:
 
 def test_from_init_to_check_to_run(tmp_path: Path) -> None:
     init = spawn(tmp_path, "init", "my town")
-    typed = [line.strip() for line in init.stdout.splitlines() if "python -m" in line]
+    assert f"  {shlex.quote(sys.executable)} -m synthetic_communities.scenario.people " in init.stdout
+    typed = [line.strip() for line in init.stdout.splitlines() if " -m synthetic_communities" in line]
     outputs = [
         subprocess.run(
-            f"'{sys.executable}' {line.removeprefix('python')}",
+            re.sub("^python ", f"{shlex.quote(sys.executable)} ", line),
             shell=True,
             cwd=tmp_path,
             env=environment(),

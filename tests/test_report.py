@@ -238,7 +238,7 @@ def test_a_run_that_has_only_begun_shows_what_it_is_made_of() -> None:
         "Partial (still running, or killed): 0 of 2 epochs ended, no ballot was held.",
         "Norrhaven: 3 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
         "How many acts there were is not recorded: that is written when a run ends.",
-        "One run is one draw; --replicates 10 gives intervals. Your own: init my-town",
+        "One run is one draw; run --replicates 10 gives intervals. Your own: init my-town",
     ]
 
 
@@ -596,7 +596,7 @@ def test_where_room_is_short_reasons_are_cut_and_no_counts() -> None:
 
 
 def test_the_last_line_says_that_one_run_is_one_draw() -> None:
-    for width, said in ((80, "One run is one draw; "), (100, "One run is one draw of chance; ")):
+    for width, said in ((80, "One run is one draw; run "), (100, "One run is one draw of chance; run ")):
         assert build_tables(write_record(), width).splitlines()[-1] == (
             f"{said}--replicates 10 gives intervals. Your own: init my-town"
         )

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..config import Config
 from ..errors import ConfigurationError
 from ..simulation.gathering import load_config
 from .baseline import Baseline, Worse, count_shared, find_worse, load_baseline
@@ -80,13 +81,14 @@ def benchmark(
     if lists:
         click.echo("".join(f"{measure.name:20}{measure.title}\n" for measure in EVERYTHING.values()), nl=False)
         return
-    _check_writable(json_file, "--json")
-    _check_writable(markdown_file, "--markdown")
     measures = [*choose_measures(names, quick=quick), *_read_own(config_file)]
+    held_against = _read_baseline(baseline)
+    _check_writable(json_file, "--json")  # last, as it makes the file: wrong usage leaves none behind
+    _check_writable(markdown_file, "--markdown")
     wanted = Wanted(
         json_file=json_file,
         markdown_file=markdown_file,
-        baseline=_read_baseline(baseline),
+        baseline=held_against,
         tolerance=tolerance,
         tries=2 if quick else 1,
     )
@@ -125,8 +127,16 @@ def _read_own(file: Path | None) -> list[Measure]:
         plan = OwnPlan(load_config(file))
     except ConfigurationError as error:
         raise click.BadParameter(str(error), param_hint="--config") from error
-    digest = hashlib.blake2b(repr(plan.config).encode(), digest_size=4).hexdigest()
-    return [build_measure(f"own-{digest}", f"the run of {file.name}, replies of 1 s", plan, list_own_figures, take_own)]
+    name = f"own-{_digest(plan.config)}"
+    return [build_measure(name, f"the run of {file.name}, replies of 1 s", plan, list_own_figures, take_own)]
+
+
+def _digest(config: Config) -> str:
+    """Return what names a scenario, wherever its files lie: a baseline of another folder or machine knows it again."""
+    settings = repr(replace(config, population_file="", world_file=None))  # the world itself is among them
+    found = hashlib.blake2b(settings.encode(), digest_size=4)
+    found.update(Path(config.population_file).read_bytes())
+    return found.hexdigest()
 
 
 def _read_baseline(file: Path | None) -> Baseline | None:

@@ -1,6 +1,7 @@
 """The bundled scenario as files to edit."""
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def describe_next_steps(paths: Sequence[Path], command: str) -> str:
     """Return what was written, and what to type next."""
     config, world, people = names = [shlex.quote(str(path)) for path in paths]
     width = max(map(len, names))
+    python = shlex.quote(sys.executable)  # whatever `python` is on the PATH, it need not have this package
     return f"""Written:
   {config:<{width}}  the settings: topics, candidates, how long it runs
   {world:<{width}}  what everybody knows
@@ -45,4 +47,4 @@ Edit them, then:
   {command} run {config}
 
 More people, or others; population_size in {paths[0].name} says how many take part:
-  python -m synthetic_communities.scenario.people --count 500 --seed 7 --output {people}"""
+  {python} -m synthetic_communities.scenario.people --count 500 --seed 7 --output {people}"""

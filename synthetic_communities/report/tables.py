@@ -25,8 +25,8 @@ LONGEST = 8 * MAX_WIDTH
 COMMAND = "synthetic-communities"
 
 ONE_DRAW = (
-    "One run is one draw of chance; --replicates 10 gives intervals. Your own: init my-town",
-    "One run is one draw; --replicates 10 gives intervals. Your own: init my-town",
+    "One run is one draw of chance; run --replicates 10 gives intervals. Your own: init my-town",
+    "One run is one draw; run --replicates 10 gives intervals. Your own: init my-town",
 )
 
 ENOUGH = (3, 4, 2)
