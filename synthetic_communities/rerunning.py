@@ -11,8 +11,9 @@ from .engine.bridge import run_sync
 from .errors import RecordError, UsageError
 from .game_engine import GameEngine
 from .llm.choice import OFFLINE
-from .llm.journal.file import is_begun
+from .llm.journal.file import is_begun, note_about
 from .llm.journal.journal import JOURNAL, CallNotRecordedError, RequestDiffersError
+from .llm.journal.recorded import read_about
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .report.result import SimulationResult
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 _UNSTOPPED: dict[str, Any] = {"deadline_seconds": None, "max_failures": 1.0}
 """Limits under which no run is stopped that asks nobody."""
+
+_RETRIED = "failures_retried"
+"""What a journal says of itself once failed calls were made again: those after them ask something else since then."""
 
 Observer = Callable[[Moment], None]
 VerdictWord = Literal["identical", "differs", "cannot say"]
@@ -53,7 +57,13 @@ class Verdict:
 
 
 def resume_run(
-    path: str | Path, *, model: Mind | None = None, observer: Observer | None = None, **limits: Any
+    path: str | Path,
+    *,
+    retry_failures: bool = False,
+    cache: str | Path | None = None,
+    model: Mind | None = None,
+    observer: Observer | None = None,
+    **limits: Any,
 ) -> SimulationResult:
     """Go on with a run that was broken off, and return what came of it.
 
@@ -63,6 +73,9 @@ def resume_run(
 
     Args:
         path: the run directory.
+        retry_failures: whether calls that failed are made again, in epochs that had not ended; False: what failed has
+            failed, as it would have in a run that was never interrupted.
+        cache: a folder of answers that runs share; None: none, whatever the run had then.
         model: the mind everybody thought with, where it was one of a script's own.
         observer: called with every step forward.
         **limits: settings that no result depends on, such as `max_concurrent`, in place of those of then.
@@ -78,23 +91,48 @@ def resume_run(
     path = Path(path)
     if is_complete(path):
         return SimulationResult(path)
-    engine = build_resumed(path, model=model, **limits)
+    engine = build_resumed(path, retry_failures=retry_failures, cache=cache, model=model, **limits)
     engine.observer = observer
     return engine.run()
 
 
-def build_resumed(path: Path, *, model: Mind | None = None, **limits: Any) -> GameEngine:
+def build_resumed(
+    path: Path,
+    *,
+    retry_failures: bool = False,
+    cache: str | Path | None = None,
+    model: Mind | None = None,
+    **limits: Any,
+) -> GameEngine:
     """Return an engine whose `run` goes on with the run in this directory; see `resume_run`."""
     refuse_lost_journal(path, model)
+    if load_inputs(path).is_replay:
+        raise UsageError(f"{path} is a replay that was broken off; replay again instead: its calls were another run's")
     engine = GameEngine.from_run(path, model=model, **limits)
     engine.go_on(path)
+    engine.answer_from(Answers(retried_from=_find_retried(path, retry_failures)))
+    engine.use_cache(cache)
     return engine
+
+
+def _find_retried(path: Path, retry_failures: bool) -> int | None:
+    """Return the epoch from which on failed calls are made again; None: none is, now or when it was gone on before."""
+    journal = path / JOURNAL
+    if not is_begun(journal):
+        return None
+    if retry_failures:
+        note_about(journal, _RETRIED, "yes")
+    if read_about(journal).get(_RETRIED) != "yes":
+        return None
+    return len(list(RunFiles(path, skip_damaged=True).each(EPOCHS, lambda row: row.whole_number("epoch"))))
 
 
 def resume_replicates(
     folder: str | Path,
     *,
     max_concurrent: int | None = None,
+    retry_failures: bool = False,
+    cache: str | Path | None = None,
     model: Mind | None = None,
     observer: Observer | None = None,
     **limits: Any,
@@ -104,6 +142,8 @@ def resume_replicates(
     Args:
         folder: that the runs are in.
         max_concurrent: how many acts may be under way at once in all; None: as many as one run may have.
+        retry_failures: whether calls that failed are made again, in epochs that had not ended.
+        cache: a folder of answers that runs share; None: none.
         model: the mind everybody thought with, where it was one of a script's own.
         observer: called with every step forward, all runs taken together.
         **limits: settings that no result depends on, in place of those of then.
@@ -119,7 +159,11 @@ def resume_replicates(
         raise UsageError(f"{folder} is no folder of replicates")
     _refuse_unbegun(folder)
     complete = [(load_inputs(path).config.replicate, path) for path in paths if is_complete(path)]
-    engines = [build_resumed(path, model=model, **limits) for path in paths if not is_complete(path)]
+    engines = [
+        build_resumed(path, retry_failures=retry_failures, cache=cache, model=model, **limits)
+        for path in paths
+        if not is_complete(path)
+    ]
     try:
         return run_sync(GameEngine._run_in_folder(engines, max_concurrent, folder, observer, complete))
     except KeyboardInterrupt:
@@ -164,6 +208,7 @@ def build_replayed(
 ) -> GameEngine:
     """Return an engine whose `run` takes the answers of a run; see `replay_run`."""
     check_run(path)
+    refuse_lost_journal(path, model)
     journal = path / JOURNAL
     # Which of several alike entries answers a call goes by who asks first; where that counts, one asks after the other.
     limits = {} if allow_calls else _UNSTOPPED if config is None else {**_UNSTOPPED, "max_concurrent": 1}

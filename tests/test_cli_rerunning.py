@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -378,3 +382,82 @@ class TestCache:
         assert (measured[0]["answered"], measured[0]["made"]) == (needed, 0), "the first is the run from before"
         assert measured[1]["answered"] == 0, "the same opening is asked anew for the second"
         assert calls_of(server) == measured[1]["made"] > 0
+
+
+class TestRetrying:
+    """Failures of a server that was broken for a while."""
+
+    @pytest.fixture
+    def stopped(self, town: Path) -> Path:
+        """A run that was stopped by a server that answers nobody."""
+        with LoopbackServer(no_auth=True, dialect="llamacpp", faults={"malformed": 1.0}, fault_times=0) as broken:
+            settings = {"model": "vllm:test", "base_url": f"{broken.url}/v1", "max_failures": 0.1}
+            write_town("broken.yaml", **settings, population_size=PEOPLE)
+            result = call("run", "broken.yaml", "--max-calls", "4", "--output", "stopped")
+        assert result.exit_code == 4, result.stderr
+        (path,) = Path("stopped").iterdir()
+        return path
+
+    def move_to(self, path: Path, server: LoopbackServer) -> None:
+        """Let a run find the server that works, as if the broken one had been mended."""
+        for name in ("inputs.json", METADATA):
+            text = (path / name).read_text(encoding="utf-8")
+            (path / name).write_text(re.sub(r"http://127.0.0.1:[0-9]+", server.url, text), encoding="utf-8")
+
+    def test_what_failed_has_failed_unless_it_is_asked_again(
+        self, town: Path, stopped: Path, server: LoopbackServer
+    ) -> None:
+        self.move_to(stopped, server)
+        undisturbed = run(town, "--output", "undisturbed")
+        whole = calls_of(server)
+        shutil.copytree(stopped, "copy")
+        assert call("resume", stopped, "--max-calls", "1000", "--max-failures", "1").exit_code == 0
+        assert read_record(stopped) != read_record(undisturbed), "some have failed"
+        calls_of(server)
+
+        assert call("resume", "copy", "--retry-failures", "--max-calls", "9").exit_code == 4
+        assert call("resume", "copy", "--max-calls", "1000").exit_code == 0, "it is known from then on"
+        assert calls_of(server) == whole, "each that failed was made again, once"
+        assert read_record(Path("copy")) == read_record(undisturbed)
+        assert call("verify", "copy").exit_code == 0
+
+
+def test_a_replay_that_was_broken_off_is_replayed_again(town: Path, server: LoopbackServer) -> None:
+    path = run(town)
+    write_town("longer.yaml", model="vllm:test", base_url=f"{server.url}/v1", num_epochs=2)
+    assert call("replay", path, "--config", "longer.yaml", "--output", "again").exit_code == 1
+    (again,) = Path("again").iterdir()
+    calls_of(server)
+    refused = call("resume", again)
+    assert (refused.exit_code, calls_of(server)) == (2, 0)
+    assert refused.stderr == (
+        f"Error: {again} is a replay that was broken off; replay again instead: its calls were another run's\n"
+    )
+
+
+def test_a_refused_resume_leaves_all_as_it_was(town: Path) -> None:
+    path = run(town)
+    usage = read_json(path / USAGE)
+    (path / USAGE).write_text(json.dumps(usage | {"status": "interrupted"}), encoding="utf-8")
+    lines = (path / "beliefs.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (path / "beliefs.jsonl").write_text(
+        "".join([*lines[:3], lines[3].replace('"epoch": 0', '"epoch": 7'), *lines[4:]]), "utf-8"
+    )
+    before = {each.name: each.read_bytes() for each in path.iterdir()}
+    refused = call("resume", path)
+    assert refused.exit_code == 1
+    assert f"Error: {path} cannot be gone on with: {path / 'beliefs.jsonl'}, byte " in refused.stderr
+    assert "To go on" not in refused.stderr
+    assert {each.name: each.read_bytes() for each in path.iterdir()} == before
+
+
+def test_a_cache_and_a_key_are_named_anew(town: Path, server: LoopbackServer) -> None:
+    whole = run(town, "--cache", "answers")
+    calls_of(server)
+    assert call("run", town, "--max-calls", "3", "--output", "stopped").exit_code == 4
+    (path,) = Path("stopped").iterdir()
+    calls_of(server)
+    key = f"{shlex.quote(sys.executable)} -c 'print(chr(107) * 20)'"
+    done = call("resume", path, "--max-calls", "99", "--cache", "answers", "--api-key-command", key)
+    assert (done.exit_code, calls_of(server)) == (0, 0), done.stderr
+    assert read_record(path) == read_record(whole)

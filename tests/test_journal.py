@@ -266,7 +266,7 @@ class TestFile:
         keep_replies(tmp_path / "j", *map(str, range(100)))
         content = (tmp_path / "j").read_bytes()
         (tmp_path / "j").write_bytes(content[:cut])
-        with pytest.raises(JournalError, match=r"j is damaged: .*; take it from a copy, or move it away"):
+        with pytest.raises(JournalError, match=r"j is damaged: .*; take it from a copy, or run again"):
             open_to_read(tmp_path / "j")
 
     def test_a_damaged_page_is_reported_with_what_sqlite_says_of_the_place(self, tmp_path: Path) -> None:
@@ -383,10 +383,10 @@ class _Failing(sqlite3.Connection):
 
     failure: Exception | None = None
 
-    def executemany(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
+    def execute(self, statement: str, *arguments: Any) -> sqlite3.Cursor:
         if self.failure is not None and "INTO calls" in statement:
             raise self.failure
-        return super().executemany(statement, *arguments)
+        return super().execute(statement, *arguments)
 
 
 class TestWriter:

@@ -149,18 +149,21 @@ def run(
 @program.command("resume")
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 @limit_options
+@click.option(
+    "--retry-failures", is_flag=True, default=None, help="Ask again what failed in epochs that had not ended."
+)
+@click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="As for run.")
+@click.option("--api-key-command", metavar="COMMAND", help="What prints the key; the run does not say.")
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
 @click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
 @click.pass_context
-def resume_command(
-    context: click.Context, /, directory: Path, as_data: bool, verbose: int, **limits: float | None
-) -> None:
+def resume_command(context: click.Context, /, directory: Path, as_data: bool, verbose: int, **changes: Any) -> None:
     """Go on with a run that was broken off.
 
     RUN is its directory, or a folder of replicates. Calls that are in its journal are answered from there and cost
     nothing; the finished record is that of a run that was never interrupted.
     """
-    stated = {name: value for name, value in limits.items() if value is not None}
+    stated = {name: value for name, value in changes.items() if value is not None}
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
     context.exit(rerunning.resume(directory, stated, **telling))
 

@@ -24,18 +24,18 @@ IDENTICAL, DIFFERS, CANNOT_SAY = 0, 1, 3
 STATUSES = {"identical": IDENTICAL, "differs": DIFFERS, "cannot say": CANNOT_SAY}
 
 
-def resume(path: Path, limits: dict[str, Any], **telling: Any) -> int:
+def resume(path: Path, changes: dict[str, Any], **telling: Any) -> int:
     """Go on with a run, or with all of a folder of replicates, show what came of it, and return the exit status.
 
     Args:
         path: the run directory, or the folder.
-        limits: settings that no result depends on, in place of those of then.
+        changes: what is done otherwise than then, as `resume_run` takes it.
         **telling: as `run_prepared` takes it.
     """
     if list_replicates(path):
-        return run_in_folder(lambda observer: resume_replicates(path, observer=observer, **limits), path, **telling)
+        return run_in_folder(lambda observer: resume_replicates(path, observer=observer, **changes), path, **telling)
     if not is_complete(path):
-        return run_prepared(build_resumed(path, **limits), path, **telling)
+        return run_prepared(build_resumed(path, **changes), path, **telling)
     if not telling["as_data"]:
         print_text(f"{path} is complete; there is nothing to go on with.\n")
     return show_result(SimulationResult(path), telling["command"], as_data=telling["as_data"])

@@ -14,7 +14,8 @@ import click
 from ..errors import ConfigurationError, RecordError, RunInUseError, RunStoppedError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
-from ..llm.journal.journal import CallNotRecordedError
+from ..llm.journal.file import JournalError
+from ..llm.journal.journal import CallNotRecordedError, RequestDiffersError
 from ..report.result import SimulationResult, load_run
 from ..report.text import clean_text
 from ..runs.directory import METADATA
@@ -90,6 +91,13 @@ def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command
         return FAILED
     except RunInUseError as error:  # the run is another process's: it has not failed, and goes on
         say_errors([str(error)])
+        return FAILED
+    except JournalError as error:
+        say_failure("the run", error)
+        say(describe_left(directory, command))
+        return FAILED
+    except (RecordError, RequestDiffersError) as error:  # what refuses now does so again
+        say_errors([f"{directory} cannot be gone on with: {error}"])
         return FAILED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the run", error)

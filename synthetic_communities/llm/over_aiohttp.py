@@ -89,7 +89,8 @@ def _make_response_class() -> "type[aiohttp.ClientResponse]":
     class WellFormedResponse(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             started = await super().start(connection)
-            self.reason = well_formed(self.reason or "")
+            if self.reason is None or not self.reason.isascii():
+                self.reason = well_formed(self.reason or "")
             return started
 
     return WellFormedResponse

@@ -78,13 +78,14 @@ class HttpConnections:
         request = self._build_request(method, path, content)
         try:
             response = await self._transport.handle_async_request(request)
-            body = await read_body(response, self._max_reply_bytes)
+            headers = read_headers(response)
+            body = await read_body(response, self._max_reply_bytes, headers)
         except Exception as error:
             failure = name_failure(error, self._httpx)
             if failure is None or failure is error:
                 raise
             raise failure from error
-        return HttpAnswer(response.status_code, response.headers, body)
+        return HttpAnswer(response.status_code, headers, body)
 
     def _build_request(self, method: str, path: str, content: bytes | None) -> "httpx.Request":
         url = self._url(path)
@@ -106,15 +107,36 @@ class HttpConnections:
         return self._urls[path]
 
 
-async def read_body(response: Any, limit: int) -> bytes:
+def read_headers(response: Any) -> dict[str, str]:
+    """Return the headers of an httpx or httpx2 response, names in small letters; its own are slow to look through."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers.raw:
+        key, text = name.decode("latin-1").lower(), _decode(value)
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _decode(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+async def read_body(response: Any, limit: int, headers: Mapping[str, str] | None = None) -> bytes:
     """Return the body of an httpx or httpx2 response and close it, read to its end or not.
+
+    Args:
+        response: with its headers, and its body not read yet.
+        limit: how many bytes of it are read.
+        headers: those of the response, if they have been looked at already; names in small letters.
 
     Raises:
         CallError: it is larger than `limit` bytes, `reply too large`; what is beyond is neither read nor unpacked. Or
             it is a success and cannot be unpacked, `malformed reply`.
     """
     try:
-        return await _read_unpacked(response, limit)
+        return await _read_unpacked(response, limit, read_headers(response) if headers is None else headers)
     except CannotUnpackError as error:
         if response.is_success:
             raise CallError("malformed reply", str(error), status=response.status_code) from error
@@ -123,8 +145,8 @@ async def read_body(response: Any, limit: int) -> bytes:
         await response.aclose()
 
 
-async def _read_unpacked(response: Any, limit: int) -> bytes:
-    unpack = find_unpacking(response.headers)
+async def _read_unpacked(response: Any, limit: int, headers: Mapping[str, str]) -> bytes:
+    unpack = find_unpacking(headers)
     parts, size = [], 0
     async for part in response.stream:
         if unpack is not None:

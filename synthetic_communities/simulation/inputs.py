@@ -28,14 +28,22 @@ class Inputs:
     Attributes:
         config: the settings, the world's words instead of its file.
         people: id and attributes of everybody, in order.
+        is_replay: whether it took its answers from another run.
     """
 
     config: Config
     people: tuple[tuple[str, Attributes], ...] = field(kw_only=True)
+    is_replay: bool = field(default=False, kw_only=True)
 
 
-def write_inputs(path: Path, config: Config, personas: Iterable[Persona]) -> None:
+def write_inputs(path: Path, config: Config, personas: Iterable[Persona], *, is_replay: bool = False) -> None:
     """Write what a run is made from, exactly as it is.
+
+    Args:
+        path: the run directory.
+        config: the settings.
+        personas: the people.
+        is_replay: whether it takes its answers from another run.
 
     Raises:
         OSError: it cannot be written.
@@ -48,7 +56,8 @@ def write_inputs(path: Path, config: Config, personas: Iterable[Persona]) -> Non
     stated = [name for name in NAMES if config.is_stated(name)]
     (path / PEOPLE).unlink(missing_ok=True)
     append_lines(path / PEOPLE, _people_lines(personas))
-    write_json(path / INPUTS, {"format_version": FORMAT_VERSION, "settings": settings, "stated": stated}, exactly=True)
+    inputs = {"format_version": FORMAT_VERSION, "settings": settings, "stated": stated, "is_replay": is_replay}
+    write_json(path / INPUTS, inputs, exactly=True)
 
 
 def _people_lines(personas: Iterable[Persona]) -> Iterator[str]:
@@ -78,7 +87,8 @@ def load_inputs(path: Path) -> Inputs:
     if unknown:
         raise RecordError(f"{file} names settings this package does not know: {', '.join(map(repr, unknown))}")
     config = Config.from_values(settings, stated=[name for name in stated if name in NAMES])
-    return Inputs(config, people=tuple(_load_people(path / PEOPLE)))
+    people = tuple(_load_people(path / PEOPLE))
+    return Inputs(config, people=people, is_replay=values.get("is_replay") is True)
 
 
 def _load_people(file: Path) -> Iterator[tuple[str, Attributes]]:

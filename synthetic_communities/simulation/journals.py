@@ -1,6 +1,7 @@
 """The journal of one run: where its answers come from, and where new ones go."""
 
 import logging
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from ..llm.journal.entry import Source
 from ..llm.journal.journal import JOURNAL, Journal, NewCalls
 from ..llm.journal.recorded import Recorded
 from ..llm.journal.writer import JournalWriter
+from ..llm.model import Call
 
 CACHE = "answers.sqlite3"
 """Name of the file in a folder of answers that runs share."""
@@ -27,6 +29,7 @@ class Answers:
         own: the journal of the very same run, whose calls may ask nothing else now; None: the one in its directory.
         others: journals of other runs.
         cache: the file that several runs share; None: none.
+        retried_from: the epoch from which on calls that failed are made again; None: what failed has failed.
         new_calls: what becomes of a call that is not recorded.
         is_kept: whether new answers are recorded.
     """
@@ -34,6 +37,7 @@ class Answers:
     own: Path | None = None
     others: tuple[Path, ...] = ()
     cache: Path | None = field(default=None, kw_only=True)
+    retried_from: int | None = field(default=None, kw_only=True)
     new_calls: NewCalls = field(default="made", kw_only=True)
     is_kept: bool = field(default=True, kw_only=True)
 
@@ -66,9 +70,18 @@ def open_journal(
         recorded,
         others=others,
         cache=JournalWriter(answers.cache, replicate=replicate) if answers.cache is not None else None,
+        is_retried=lambda call: answers.retried_from is not None and epoch_of(call) >= answers.retried_from,
         new_calls=answers.new_calls,
         observe=observe,
     )
+
+
+def epoch_of(call: Call) -> float:
+    """Return the epoch whose line in the record a call can change: that of its task; the last of all for a ballot."""
+    first, _, _ = call.key.partition("/")
+    if first == "opening":
+        return 0
+    return int(first[1:]) if first[:1] == "e" and first[1:].isdecimal() else math.inf
 
 
 def measure_journal(journal: Journal) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
 from .minds import Minds
 from .recorder import Recorder
-from .sameness import check_stage, clear_end
+from .sameness import check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
 from .watching import Moment, Watcher
@@ -65,31 +66,33 @@ class KeptRun:
         """
         with RunLock(self.directory):
             journal = self._begin()
-            watcher = Watcher(self.stage.config.num_epochs, self.follow)
-            simulation = Simulation(
-                self.stage,
-                Recorder(self.directory),
-                watcher,
-                places=self.places,
-                failed_calls=FailedCalls(self.directory),
-                at_opening_end=self._note_stage,
-                published=self.published,
-                journal=journal,
-            )
-            await self._measure(simulation, watcher, journal, at_end)
+            with end_set_aside(self.directory) if self.goes_on else nullcontext():  # now that nothing else refuses
+                await self._carry_out(journal, at_end)
+
+    async def _carry_out(self, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
+        watcher = Watcher(self.stage.config.num_epochs, self.follow)
+        simulation = Simulation(
+            self.stage,
+            Recorder(self.directory),
+            watcher,
+            places=self.places,
+            failed_calls=FailedCalls(self.directory),
+            at_opening_end=self._note_stage,
+            published=self.published,
+            journal=journal,
+        )
+        await self._measure(simulation, watcher, journal, at_end)
 
     def _begin(self) -> Journal:
         """Write what stands at the start of a run, or check that it is what stands there, and open the journal."""
         if self.goes_on:
             check_stage(self.directory, self.stage)
         else:
-            write_inputs(self.directory, self.stage.config, self.stage.population.personas)
+            is_replay = bool(self.answers.others)
+            write_inputs(self.directory, self.stage.config, self.stage.population.personas, is_replay=is_replay)
             self._note_stage()
         replicate = self.stage.config.replicate
-        journal = open_journal(self.directory, self.answers, replicate, self.minds.calls.note)
-        if self.goes_on:
-            clear_end(self.directory)  # only now that nothing refuses any more
-        return journal
+        return open_journal(self.directory, self.answers, replicate, self.minds.calls.note)
 
     def _note_stage(self) -> None:
         write_metadata(self.directory, self.simulation_id, self.stage)

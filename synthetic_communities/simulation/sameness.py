@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
+from ..llm.journal.journal import RequestDiffersError
 from ..runs.directory import BALLOTS, EPOCHS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
 from ..runs.reading import read_json, read_metadata
 from .files import build_metadata
@@ -18,6 +20,9 @@ SETTLED_LATER = ("initial_policy_positions", "initial_stances")
 """What `metadata.json` tells of candidates only once the opening has ended."""
 
 MADE_AT_THE_END = (BALLOTS, FINAL_VOTE, USAGE)
+
+ASIDE = ".before"
+"""What is added to the name of a file that is set aside."""
 
 _ABSENT = object()
 
@@ -38,17 +43,31 @@ def check_stage(path: Path, stage: Stage) -> None:
         )
 
 
-def clear_end(path: Path) -> None:
-    """Take away what a run wrote when it ended: it is written again when it ends now.
+@contextmanager
+def end_set_aside(path: Path) -> Iterator[None]:
+    """Set aside what a run wrote when it ended: it is written again when it ends now.
 
-    Of the calls of failed acts, which are added to, a line that was cut off goes.
+    Where the run turns out not to be the one that is gone on with, all is put back. Of the calls of failed acts, which
+    are added to, a line that was cut off goes.
 
     Raises:
-        OSError: it cannot be taken away.
+        OSError: it cannot be set aside.
     """
     for name in MADE_AT_THE_END:
-        (path / name).unlink(missing_ok=True)
+        if (path / name).is_file():
+            (path / name).replace(path / f"{name}{ASIDE}")
     cut_torn_line(path / FAILED_CALLS)
+    try:
+        yield
+    except (RecordError, RequestDiffersError):
+        for name in MADE_AT_THE_END:
+            (path / name).unlink(missing_ok=True)
+            if (path / f"{name}{ASIDE}").is_file():
+                (path / f"{name}{ASIDE}").replace(path / name)
+        raise
+    finally:
+        for name in MADE_AT_THE_END:
+            (path / f"{name}{ASIDE}").unlink(missing_ok=True)
 
 
 def as_recorded(value: Any) -> Any:
@@ -139,6 +158,10 @@ def compare_metadata(path: Path, again: Path, *, is_settled: bool) -> str | None
         RecordError: one cannot be read.
     """
     before, now = read_metadata(path), read_metadata(again)
+    if not has_same_package(path, again):  # a setting that there was not yet had its default, as it has now
+        now = {**now, "config": _known_then(now.get("config"), before.get("config"))}
+        for each in (before, now):
+            each.get("provenance", {}).pop("settings", None)  # those in effect; the same once more
     for provenance in (before.get("provenance"), now.get("provenance")):
         if isinstance(provenance, dict):  # what made it may differ, as long as what came of it does not
             for name in ("package", "python", "platform"):
@@ -148,6 +171,12 @@ def compare_metadata(path: Path, again: Path, *, is_settled: bool) -> str | None
         before, now = _without_settled_later(before), _without_settled_later(now)
     difference = find_difference(before, now)
     return None if difference is None else f"{METADATA}, {difference}"
+
+
+def _known_then(now: Any, before: Any) -> Any:
+    if not (isinstance(now, dict) and isinstance(before, dict)):
+        return now
+    return {name: value for name, value in now.items() if name in before}
 
 
 def has_same_package(path: Path, again: Path) -> bool:

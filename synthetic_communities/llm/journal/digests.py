@@ -45,11 +45,9 @@ def fingerprint(model: str, request: ModelRequest) -> Fingerprint:
         model, request.max_output_tokens, warmth, request.effort, request.seed, _Same(request.reply_format)
     )
     system, user = _digest_all(request.system), _digest_all(request.user)
-    whole = blake2b(digest_text(settings), digest_size=DIGEST_BYTES)
-    whole.update(len(system).to_bytes(4, "big"))  # so that a text cannot move from one message to the other
-    whole.update(system)
-    whole.update(user)
-    return Fingerprint(whole.digest(), settings, model=model, system=system, user=user)
+    where = len(system).to_bytes(4, "big")  # so that a text cannot move from one message to the other
+    whole = blake2b(digest_text(settings) + where + system + user, digest_size=DIGEST_BYTES).digest()
+    return Fingerprint(whole, settings, model=model, system=system, user=user)
 
 
 @lru_cache(maxsize=REMEMBERED_TEXTS)

@@ -235,7 +235,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(f"{path} is of format version {found}; this package reads version {JOURNAL_VERSION}")
 
 
-_TAKE_COPY = "take it from a copy, or move it away: then its calls are made again"
+_TAKE_COPY = "take it from a copy, or run again: what it held is paid for again then"
 
 
 def describe(path: Path, error: sqlite3.Error) -> str:
@@ -259,6 +259,20 @@ def count_calls(path: Path) -> int:
     with closing(open_to_read(path)) as connection:
         number = connection.execute("SELECT count(*) FROM calls").fetchone()[0] if has_tables(connection) else 0
         return int(number)
+
+
+def note_about(path: Path, name: str, value: str) -> None:
+    """Write down something about a journal that is there.
+
+    Raises:
+        JournalError: it cannot be written.
+    """
+    connection, _ = open_to_write(path)
+    with closing(connection):
+        try:
+            connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
+        except sqlite3.Error as error:
+            raise JournalError(describe(path, error)) from error
 
 
 def is_begun(path: Path) -> bool:

@@ -46,6 +46,7 @@ class Journal:
         *,
         others: Sequence[tuple[Source, Recorded]] = (),
         cache: JournalWriter | None = None,
+        is_retried: Callable[[Call], bool] = lambda call: False,
         new_calls: NewCalls = "made",
         observe: Callable[[CallEntry], None] | None = None,
     ) -> None:
@@ -57,6 +58,8 @@ class Journal:
             others: other records, in the order in which they are looked through; any entry of theirs with the same
                 request will do.
             cache: takes every reply a model gave, for other runs; failures it does not take.
+            is_retried: says of which calls those that failed are made again, and may ask something else than then; what
+                else failed has failed.
             new_calls: what becomes of a call that is not recorded.
             observe: is told of every call that is answered from records.
         """
@@ -66,6 +69,7 @@ class Journal:
         self._own = own
         self._others = others
         self._cache = cache
+        self._is_retried = is_retried
         self._new_calls = new_calls
         self._observe = observe
 
@@ -131,14 +135,18 @@ class Journal:
     def _find_own(self, request: ModelRequest, call: Call, asked: Fingerprint) -> JournalEntry | None:
         if self._own is None:
             return None
-        entry = self._own.take_same(call, asked.request)
+        entry = self._own.take_same(call, asked.request, newest=not is_by_hand(call))  # what was made again counts
+        if self._is_retried(call):
+            return entry if entry is not None and isinstance(entry.result, ModelReply) else None
         if entry is None and not is_by_hand(call) and self._own.has(call):
             raise RequestDiffersError(self._own.describe_difference(call, request, asked))
         return entry
 
     def _find_elsewhere(self, call: Call, asked: Fingerprint) -> JournalEntry | None:
         for source, recorded in self._others:
-            entry = recorded.take_same(call, asked.request) or recorded.take_alike(call, asked.request)
+            entry = recorded.take_same(call, asked.request, newest=not is_by_hand(call)) or recorded.take_alike(
+                call, asked.request
+            )
             if entry is not None:
                 return replace(entry, call=call, source=source)
         return None

@@ -29,6 +29,7 @@ _INDEXES = (
 )
 
 _SAME = "SELECT id FROM places WHERE key = ? AND attempt = ? AND request = ? AND used = 0 ORDER BY id LIMIT 1"
+_SAME_NEWEST = _SAME.replace("ORDER BY id", "ORDER BY id DESC")
 _ALIKE = "SELECT id FROM places WHERE request = ? AND attempt = ? AND used = 0 ORDER BY key, id LIMIT 1"
 
 
@@ -89,9 +90,15 @@ class Recorded:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def take_same(self, call: Call, request: bytes) -> JournalEntry | None:
-        """Return the entry of this call with this request; it answers no other. None: there is none."""
-        return self._take(_SAME, as_stored(call.key), call.attempt, request)
+    def take_same(self, call: Call, request: bytes, *, newest: bool = False) -> JournalEntry | None:
+        """Return the entry of this call with this request; it answers no other. None: there is none.
+
+        Args:
+            call: which call it is.
+            request: digest of what it asks.
+            newest: which is taken where there are several: the last, or the first that has answered nobody yet.
+        """
+        return self._take(_SAME_NEWEST if newest else _SAME, as_stored(call.key), call.attempt, request)
 
     def take_alike(self, call: Call, request: bytes) -> JournalEntry | None:
         """Return an entry with this request that has answered nobody yet, the first by key; None: there is none."""

@@ -1,7 +1,8 @@
 """Entries as rows of the journal's tables: how they are written, and read back."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from ..failures import CallError
@@ -11,15 +12,21 @@ from .entry import FailedTry, JournalEntry
 
 TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
 
+_read_tokens = attrgetter(*TOKENS)
+_NO_TOKENS = (None,) * len(TOKENS)
+
 COLUMNS = (
     *("key", "act", "attempt", "replicate", "request", "settings", "system", "user", "reply", "stop", "model"),
     *TOKENS,
     *("failure", "detail", "status", "seconds", "ended", "source"),
 )
 
-_ADD_CALL = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_ADD_TEXT = "INSERT OR IGNORE INTO texts VALUES (?, ?)"
-_ADD_TRY = "INSERT INTO failed_tries VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_CALLS = f"INSERT INTO calls ({', '.join(COLUMNS)}) VALUES "
+_ADD_TEXTS = "INSERT OR IGNORE INTO texts VALUES "
+_ADD_TRIES = "INSERT INTO failed_tries VALUES "
+
+ROWS_AT_ONCE = 32
+"""Rows written by one statement: around each statement the thread gives up the interpreter and has to get it back."""
 
 
 def add_rows(connection: sqlite3.Connection, rows: "Rows") -> None:
@@ -30,14 +37,24 @@ def add_rows(connection: sqlite3.Connection, rows: "Rows") -> None:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.executemany(_ADD_TEXT, rows.texts)
-        connection.executemany(_ADD_CALL, rows.calls)
-        connection.executemany(_ADD_TRY, rows.failed_tries)
+        _add(connection, _ADD_TEXTS, rows.texts)
+        _add(connection, _ADD_CALLS, rows.calls)
+        _add(connection, _ADD_TRIES, rows.failed_tries)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # SQLite may have rolled back by itself
             connection.execute("ROLLBACK")
         raise
+
+
+def _add(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    start = 0
+    while start < len(rows):
+        size = min(ROWS_AT_ONCE, 1 << ((len(rows) - start).bit_length() - 1))
+        place = f"({', '.join('?' * len(rows[start]))})"
+        values = [value for row in rows[start : start + size] for value in row]
+        connection.execute(statement + ", ".join([place] * size), values)
+        start += size
 
 
 class Rows:
@@ -69,7 +86,7 @@ class Rows:
                 *(as_stored(call.key), as_stored(call.act), call.attempt, replicate),
                 *(entry.request, settings, asked.system, asked.user),
                 *((as_stored(reply.text), reply.stop, as_stored(reply.model)) if reply else (None, None, None)),
-                *((getattr(usage, name) for name in TOKENS) if usage else (None,) * len(TOKENS)),
+                *(_read_tokens(usage) if usage else _NO_TOKENS),
                 *((error.kind, as_stored(error.detail), error.status) if error else (None, None, None)),
                 *(entry.seconds, entry.ended, entry.source),
             )

@@ -25,14 +25,17 @@ async def send_answer(
     if answer.manner == "drop":
         return _close(request, web.Response())
     response = await _begin(request, answer)
-    if answer.manner == "slow":
-        await _trickle(response, answer.body, byte_seconds)
-    elif answer.manner == "huge":
-        await _inflate(response, answer.body, huge_bytes)
-    else:
+    if answer.manner not in ("slow", "huge"):
         await response.write(answer.body[: len(answer.body) // 2])
         return _close(request, response)
-    await response.write_eof()
+    try:
+        if answer.manner == "slow":
+            await _trickle(response, answer.body, byte_seconds)
+        else:
+            await _inflate(response, answer.body, huge_bytes)
+        await response.write_eof()
+    except ConnectionResetError:  # whoever asked has had enough, as it should
+        return _close(request, response)
     return response
 
 
