@@ -272,10 +272,14 @@ class TestFile:
     def test_a_damaged_page_is_reported_with_what_sqlite_says_of_the_place(self, tmp_path: Path) -> None:
         keep_replies(tmp_path / "j", *map(str, range(100)))
         content = bytearray((tmp_path / "j").read_bytes())
-        content[5 * 4096 : 5 * 4096 + 2000] = b"\xff" * 2000
-        (tmp_path / "j").write_bytes(content)
-        with pytest.raises(JournalError, match=r"j is damaged: \*\*\* in database main \*\*\*, Page 6: .*; take it"):
-            open_to_read(tmp_path / "j")
+        for page, told in (
+            (5, r"\*\*\* in database main \*\*\*, Page 5: .*"),
+            (8, r".* in the table \w+, after row \d+"),
+        ):
+            start = (page - 1) * 4096
+            (tmp_path / "j").write_bytes(content[:start] + b"\xff" * 2000 + content[start + 2000 :])
+            with pytest.raises(JournalError, match=f"j is damaged: {told}; take it"):
+                open_to_read(tmp_path / "j")
 
     def test_what_is_no_database_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "j").write_text("no database at all, but words" * 500, encoding="utf-8")

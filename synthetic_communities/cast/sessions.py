@@ -13,7 +13,7 @@ _held_open: ContextVar[tuple[tuple[int, object], ...]] = ContextVar("synthetic_c
 def held_open(minds: Iterable[Mind]) -> AbstractAsyncContextManager[None]:
     """Hold these minds open in there; those that have nothing to open, or are held open already, are left alone."""
     loop, held = id(asyncio.get_running_loop()), _held_open.get()
-    closed = [mind for mind in minds if isinstance(mind, AbstractAsyncContextManager) and not _holds(held, loop, mind)]
+    closed = [mind for mind in minds if not _holds(held, loop, mind) and isinstance(mind, AbstractAsyncContextManager)]
     return _opened(closed, loop) if closed else nullcontext()
 
 
@@ -33,4 +33,4 @@ async def _opened(minds: Iterable[AbstractAsyncContextManager[object]], loop: in
 
 
 def _holds(held: Iterable[tuple[int, object]], loop: int, mind: object) -> bool:
-    return any(where == loop and which is mind for where, which in held)
+    return any(which is mind and where == loop for where, which in held)

@@ -13,9 +13,11 @@ from ...errors import RecordError
 
 JOURNAL_VERSION = 1
 
+TABLES = ("calls", "texts", "failed_tries", "about")
+
 SCHEMA = (
     "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE texts (digest BLOB PRIMARY KEY, text TEXT NOT NULL)",
+    "CREATE TABLE texts (digest BLOB NOT NULL, text TEXT NOT NULL)",  # an index by digest would cost more than the rows
     """
     CREATE TABLE calls (
         id INTEGER PRIMARY KEY,
@@ -184,13 +186,31 @@ def open_to_read(path: Path, *, is_shared: bool = False) -> sqlite3.Connection:
 
 
 def _refuse_damage(connection: sqlite3.Connection, path: Path, *, is_closed: bool) -> None:
-    problems = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+    try:
+        problems = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+    except sqlite3.DatabaseError as error:  # a page whose rows cannot be read is not told by its number
+        if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT:
+            raise
+        where = _find_damage(connection)
+        raise JournalError(f"{path} is damaged: {error}{where}; {_TAKE_COPY}") from error
     if problems != ["ok"]:
         said = ", ".join(" ".join(problems).splitlines())
         raise JournalError(f"{path} is damaged: {said}; {_TAKE_COPY}")
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     if is_closed and path.stat().st_size % page_bytes:  # SQLite reads zeros in place of what is missing
         raise JournalError(f"{path} is damaged: its last page was cut off; {_TAKE_COPY}")
+
+
+def _find_damage(connection: sqlite3.Connection) -> str:
+    """Return where rows cannot be read any more, in words that follow what SQLite says; nothing if all can be."""
+    for table in TABLES:
+        rows = 0
+        try:
+            for _ in connection.execute(f"SELECT * FROM {table}"):
+                rows += 1
+        except sqlite3.Error:
+            return f" in the table {table}, after row {rows}"
+    return ""
 
 
 def _open_untouched(path: Path, beside: list[Path]) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ from ..model import Call, ModelRequest, Usage
 from .digests import Fingerprint, split_digests
 from .entry import JournalEntry
 from .file import describe, has_tables, open_to_read
-from .rows import TOKENS, as_stored, read_entry, read_texts
+from .rows import TOKENS, as_stored, as_text, read_entry, read_texts
 
 SHOWN_CHARACTERS = 60
 """How much of two texts is shown from where they first differ."""
@@ -112,14 +112,12 @@ class Recorded:
         """Yield model and tokens of every entry that was a call, and of every try that failed."""
         if not has_tables(self._connection):
             return
-        models: dict[bytes, str] = {}
+        asked = "SELECT digest, text FROM texts WHERE digest IN (SELECT DISTINCT settings FROM calls)"
+        models = {digest: str(json.loads(as_text(text))["model"]) for digest, text in self._connection.execute(asked)}
         columns = ", ".join(TOKENS)
         for settings, *tokens in self._connection.execute(
             f"SELECT settings, {columns} FROM calls WHERE source = 'call'"
         ):
-            if settings not in models:
-                (text,) = read_texts(self._connection, [settings])
-                models[settings] = str(json.loads(text)["model"])
             yield models[settings], Usage(**dict(zip(TOKENS, tokens, strict=True)))
         (failed,) = self._connection.execute("SELECT count(*) FROM failed_tries").fetchone()
         yield from repeat(("", Usage()), failed)

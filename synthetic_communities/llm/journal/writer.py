@@ -23,7 +23,7 @@ LONGEST_GATHER_SECONDS = 0.01
 """The longest it waits, where much is to be written."""
 
 REMEMBERED_TEXTS = 100_000
-"""Of how many texts it is remembered that they are written; one that was forgotten is offered again, and not taken."""
+"""How many texts are not offered to the thread again; it knows which of those that were forgotten it has written."""
 
 logger = logging.getLogger("synthetic_communities.journal")
 
@@ -138,11 +138,14 @@ class JournalWriter:
             self._fail(JournalError(f"{self.path} cannot be written: {type(error).__name__}: {error}"))
 
     def _write_all(self, connection: sqlite3.Connection) -> None:
+        written = {digest for (digest,) in connection.execute("SELECT digest FROM texts")}
         while self._gather():
             with self._wake:
                 rows, self._rows = self._rows, Rows()
                 self._taken += 1
+            rows.texts = [(digest, text) for digest, text in rows.texts if digest not in written]
             add_rows(connection, rows)
+            written.update(digest for digest, _ in rows.texts)
             with self._wake:
                 waiting, self._waiting = self._waiting[: len(rows.calls)], self._waiting[len(rows.calls) :]
             _tell(waiting, None)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _LINE_ENDS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNSEEN = ("Cc", "Cf", "Cs")
@@ -20,8 +21,12 @@ def quote(text: str) -> str:
 
 def one_line(text: object) -> str:
     """Return a name or an attribute on one line, without control characters."""
-    line = str(text)
-    return line.strip() if _is_plain(line) else clean(_LINE_ENDS.sub(" ", line)).strip()
+    return _put_on_one_line(str(text))
+
+
+@lru_cache(maxsize=4_096)  # names of topics and candidates stand in every prompt, and several times
+def _put_on_one_line(text: str) -> str:
+    return text.strip() if _is_plain(text) else clean(_LINE_ENDS.sub(" ", text)).strip()
 
 
 def clean(line: str) -> str:
