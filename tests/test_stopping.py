@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,7 +164,7 @@ class TestHandlers:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             with stopped_as_by_ctrl_c() as stopping:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # to no thread that other tests have left
                 with pytest.raises(KeyboardInterrupt):
                     os.kill(os.getpid(), signal.SIGTERM)
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

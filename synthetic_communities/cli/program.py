@@ -33,7 +33,10 @@ class Program(click.Group):
             try:
                 return self._invoke_told(ctx)
             except Exit as end:
-                raise Exit(stopping.exit_status(end.exit_code)) from end
+                status = stopping.exit_status(end.exit_code)
+                if status != end.exit_code:  # told to end, perhaps because there is no terminal any more
+                    forget_unwritable()
+                raise Exit(status) from end
 
     def _invoke_told(self, ctx: click.Context) -> Any:
         try:
@@ -71,6 +74,16 @@ def print_text(text: str) -> None:
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)
     if sys.stdout is not None:
         sys.stdout.flush()  # what cannot be written is an error here, and none of the interpreter's at its end
+
+
+def forget_unwritable() -> None:
+    """Let go of streams that take nothing any more: else the interpreter tries at its end, and ends with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def forget_output() -> None:
