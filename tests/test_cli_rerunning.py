@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from synthetic_communities import replay_run, resume_run, verify_run
 from synthetic_communities.cli.main import program
 from synthetic_communities.errors import RecordError
 from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.journal import writer
 from synthetic_communities.llm.journal.journal import JOURNAL
 from synthetic_communities.llm.model import ModelRequest
 from synthetic_communities.minds.llm.mind import LLMMind
@@ -461,3 +463,21 @@ def test_a_cache_and_a_key_are_named_anew(town: Path, server: LoopbackServer) ->
     done = call("resume", path, "--max-calls", "99", "--cache", "answers", "--api-key-command", key)
     assert (done.exit_code, calls_of(server)) == (0, 0), done.stderr
     assert read_record(path) == read_record(whole)
+
+
+def test_a_disk_that_fills_up_on_the_way_on_is_a_run_that_went_further(
+    town: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("run", town, "--max-calls", "3").exit_code == 4
+    (path,) = Path("data/simulation").iterdir()
+
+    def fill_up(*_: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(writer, "add_rows", fill_up)
+        result = call("resume", path, "--max-calls", "99")
+    assert (result.exit_code, read_json(path / USAGE)["status"]) == (1, "failed")
+    assert "To go on:" in result.stderr
+    assert call("resume", path, "--max-calls", "99").exit_code == 0
+    assert call("verify", path).exit_code == 0

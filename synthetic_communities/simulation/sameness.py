@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
+from ..llm.journal.file import JournalError
 from ..llm.journal.journal import RequestDiffersError
 from ..runs.directory import BALLOTS, EPOCHS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
 from ..runs.reading import read_json, read_metadata
@@ -59,6 +60,8 @@ def end_set_aside(path: Path) -> Iterator[None]:
     cut_torn_line(path / FAILED_CALLS)
     try:
         yield
+    except JournalError:  # the run is the right one, and has gone further
+        raise
     except (RecordError, RequestDiffersError):
         for name in MADE_AT_THE_END:
             (path / name).unlink(missing_ok=True)
