@@ -1,17 +1,20 @@
 """A model as a run has it: what each wrapper adds, in which order, and the whole over the loopback server."""
 
 import asyncio
+import base64
 import contextlib
 import gc
 import io
 import json
 import logging
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 
@@ -27,7 +30,12 @@ from synthetic_communities.llm.limited import Limited
 from synthetic_communities.llm.logged import Logged
 from synthetic_communities.llm.masked import Masked
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
-from synthetic_communities.llm.over_aiohttp import build_httpx2_transport, build_httpx_transport, find_proxy
+from synthetic_communities.llm.over_aiohttp import (
+    build_httpx2_transport,
+    build_httpx_transport,
+    find_proxy,
+    open_session,
+)
 from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
 from synthetic_communities.llm.retrying import Retrying, RetryPolicy
 from synthetic_communities.llm.timed import Timed
@@ -398,6 +406,45 @@ def test_the_transport_has_room_for_all_connections_asked_for(build: Callable[[s
             await session.close()
 
     assert asyncio.run(use()) == 1_000
+
+
+def test_own_connections_have_room_for_all_that_are_asked_for() -> None:
+    async def use() -> tuple[int, bool]:
+        session = open_session("https://server.example", 1_000, headers={})
+        try:
+            assert isinstance(session.connector, aiohttp.TCPConnector)
+            context = session.connector._ssl
+            assert isinstance(context, ssl.SSLContext)
+            return session.connector.limit, context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+        finally:
+            await session.close()
+
+    assert asyncio.run(use()) == (1_000, True)
+
+
+def test_calls_go_through_the_proxy_that_the_system_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[bytes] = []
+    body = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]}).encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        heads.append(head)
+        await reader.readexactly(int((head.lower().partition(b"content-length:")[2] or b"0").split()[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async def use() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            monkeypatch.setenv("http_proxy", f"http://someone:secret@127.0.0.1:{port}")
+            model = make_model("openai:gpt-x", base_url="http://server.example/v1", transport=None)
+            await ask_async(model, make_request())
+
+    asyncio.run(use())
+    assert heads[-1].startswith(b"POST http://server.example/v1/chat/completions HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"someone:secret") in heads[-1]
 
 
 def test_no_cookie_ties_later_calls_to_one_machine() -> None:

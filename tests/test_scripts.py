@@ -30,7 +30,7 @@ printf '%s\\n' "$PWD: $*" >>"$FAKE_CALLS"
 printf '%s\\n' "${{PYTHONPATH-}}${{PIP_TARGET-}}${{PIP_USER-}}" >>"$FAKE_STRAY"
 case $* in
     "-P -m venv --clear "*) rm -rf "$5"; mkdir -p "$5/bin" && cp "$0" "$5/bin/python" ;;
-    "$FAKE_FAILS_AT"*) echo "the reason it failed"; exit 3 ;;
+    "$FAKE_FAILS_AT"*) echo "the reason it failed"; exit "${{FAKE_STATUS-3}}" ;;
 esac
 """
 
@@ -339,7 +339,10 @@ def test_settings_for_other_environments_do_not_reach_this_one(machine: Machine)
 # The steps of scripts/test and .ci/run
 
 
-TESTS = ("-m pytest --numprocesses auto --dist loadfile -m not timing", "-m pytest -m timing")
+TESTS = (
+    "-m pytest --numprocesses auto --dist loadfile -m not timing",
+    "-m pytest --reruns 2 --reruns-delay 5 -m timing",
+)
 
 STEPS = ("-m ruff check .", "-m ruff format --check .", "-m mypy", *TESTS)
 
@@ -356,7 +359,8 @@ def test_the_first_step_to_fail_is_named_and_the_last_to_run(machine: Machine, i
     machine.add_python("python3", "3.11.9")
     result = machine.call("scripts/test", fails_at=STEPS[index])
     assert result.returncode == 1
-    name = STEPS[index].removeprefix("-m ").removesuffix(" .").partition(" --numprocesses")[0]
+    name = STEPS[index].removeprefix("-m ").removesuffix(" .").partition(" --")[0]
+    name += " -m timing" if STEPS[index] == TESTS[1] else ""
     assert result.stderr.endswith(f"{name} failed\n")
     _venv, _pip, *steps = machine.take_calls()
     assert steps == list(STEPS[: index + 1])
@@ -369,6 +373,14 @@ def test_the_checks_before_a_change_is_taken_end_with_the_benchmark_where_there_
     (machine.root / "scripts/benchmark.py").touch()
     assert machine.call(".ci/run").returncode == 0
     assert machine.take_calls()[-2:] == [TESTS[1], "scripts/benchmark.py --quick"]
+
+
+@pytest.mark.parametrize(("status", "passes"), [(1, False), (2, False), (3, True)])
+def test_a_machine_too_busy_to_tell_fails_no_change(machine: Machine, status: int, passes: bool) -> None:
+    machine.add_python("python3", "3.11.9")
+    (machine.root / "scripts/benchmark.py").touch()
+    checked = machine.call(".ci/run", fails_at="scripts/benchmark.py --quick", FAKE_STATUS=str(status))
+    assert (checked.returncode == 0) == passes
 
 
 def test_the_benchmark_does_not_run_after_failed_tests(machine: Machine) -> None:

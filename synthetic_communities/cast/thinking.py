@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..late import Late
 from ..llm.choice import OFFLINE
+from ..llm.connections import MAX_REPLY_BYTES
 from ..llm.exchange import Observer
 from ..llm.journal.journaled import Journaled, NoCalls
 from ..llm.key_command import SOURCE
@@ -13,7 +14,6 @@ from ..llm.keys import find_key
 from ..llm.limiter_changes import LimitObserver
 from ..llm.naming import parse_model_name
 from ..llm.over_aiohttp import MAX_CONNECTIONS
-from ..llm.transport import MAX_REPLY_BYTES
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
 from ..minds.offline.mind import OfflineMind

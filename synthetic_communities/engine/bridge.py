@@ -35,14 +35,19 @@ _stop: contextvars.ContextVar[_Stop | None] = contextvars.ContextVar("synthetic_
 _inside: contextvars.ContextVar[bool] = contextvars.ContextVar("synthetic_communities_inside", default=False)
 
 
-@contextmanager
-def inside() -> Iterator[None]:
-    """Note that what runs in here runs inside a community: a synchronous verb called from it would hang."""
-    token = _inside.set(True)
-    try:
-        yield
-    finally:
-        _inside.reset(token)
+class inside:
+    """Note that what runs in here runs inside a community: a synchronous verb called from it would hang.
+
+    No generator makes it, as it is entered twice for every act.
+    """
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _inside.set(True)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _inside.reset(self._token)
 
 
 def is_stopping() -> bool:

@@ -5,8 +5,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .limiter import Limiter
 from .limiter_changes import LimitChange, LimitObserver
@@ -24,11 +24,11 @@ TIMER_STEP_SECONDS, MOST_PASSES = 0.002, 128
 
 @dataclass(slots=True)
 class _Work:
-    """What is to be done once the lock is given back."""
+    """What is to be done once the lock is given back; mostly nothing."""
 
-    granted: list[Waiter] = field(default_factory=list)
-    timers: list[tuple[asyncio.AbstractEventLoop, float]] = field(default_factory=list)
-    changes: list[LimitChange] = field(default_factory=list)
+    granted: Sequence[Waiter] = ()
+    timers: Sequence[tuple[asyncio.AbstractEventLoop, float]] = ()
+    changes: Sequence[LimitChange] = ()
 
 
 class SharedLimiter:
@@ -137,7 +137,10 @@ class SharedLimiter:
 
     def _look(self, now: float) -> _Work:
         """Let go who may go, the most urgent first, and see when to look again."""
-        work = _Work()
+        if not self._waiters:
+            return _Work(changes=self.limiter.pop_untold())
+        granted: list[Waiter] = []
+        work = _Work(granted)
         for first in self._waiters:
             seconds = self.limiter.wait_for(first.ticket, now)
             if seconds > 0:
@@ -145,7 +148,7 @@ class SharedLimiter:
                 break
             self.limiter.take(first.ticket, now)
             self._waiters.grant(first)
-            work.granted.append(first)
+            granted.append(first)
         work.changes = self.limiter.pop_untold()
         return work
 
@@ -189,7 +192,7 @@ class SharedLimiter:
         # Where time stands still while there is something to do, it would do so for ever.
         self._do(work, passes=MOST_PASSES if work.granted else passes)
 
-    def _tell(self, changes: list[LimitChange]) -> None:
+    def _tell(self, changes: Sequence[LimitChange]) -> None:
         for change in changes:
             logger.info("%s: %s", self.name, change)
             for observer in self._observers:

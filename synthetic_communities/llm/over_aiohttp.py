@@ -1,5 +1,6 @@
-"""Transports for httpx and httpx2 over aiohttp: their own cost ten times as much processor time under load."""
+"""Sessions of aiohttp, and transports for httpx and httpx2 over it: their own cost ten times as much under load."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -56,6 +57,21 @@ def build_httpx2_transport(base_url: str, max_connections: int) -> "httpx2.Async
     return transport
 
 
+def open_session(base_url: str, max_connections: int, *, headers: Mapping[str, str]) -> "aiohttp.ClientSession":
+    """Return a session that leads to one server, through the proxy that the system names for it.
+
+    Args:
+        base_url: where it is to lead.
+        max_connections: how many connections there may be at once.
+        headers: sent with every request.
+    """
+    import httpx
+
+    proxy = find_proxy(base_url)
+    ssl_context = httpx.create_ssl_context(verify=_choose_roots(base_url, proxy))
+    return _open_session(ssl_context, max_connections, headers=headers, proxy=proxy, auto_decompress=False)
+
+
 def _choose_roots(base_url: str, proxy: str | None) -> "ssl.SSLContext | bool":
     """Return whose certificates are believed; True: those of the well-known authorities, or of `SSL_CERT_FILE`.
 
@@ -68,7 +84,7 @@ def _choose_roots(base_url: str, proxy: str | None) -> "ssl.SSLContext | bool":
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _open_session(ssl_context: "ssl.SSLContext", max_connections: int) -> "aiohttp.ClientSession":
+def _open_session(ssl_context: "ssl.SSLContext", max_connections: int, **settings: Any) -> "aiohttp.ClientSession":
     """Return a session of our own: the transport's would open 100 connections at most if it were told of no limit.
 
     It takes no cookies: one that ties a client to one machine of many would tie all calls of a run to it.
@@ -77,7 +93,7 @@ def _open_session(ssl_context: "ssl.SSLContext", max_connections: int) -> "aioht
 
     connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=_KEEPALIVE_SECONDS, ssl=ssl_context)
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_make_response_class()
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_make_response_class(), **settings
     )
 
 

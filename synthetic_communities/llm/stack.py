@@ -21,7 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, Problem
+from .aiohttp_connections import AiohttpConnections
 from .budgeted import Budgeted, Counted
+from .connections import MAX_REPLY_BYTES, Connections
 from .exchange import Observer
 from .first_replies import FirstReplies
 from .journal.journaled import Journaled
@@ -34,7 +36,7 @@ from .logged import Logged
 from .masked import Masked
 from .model import Model
 from .naming import ModelName
-from .over_aiohttp import MAX_CONNECTIONS, OWN_MACHINE, build_httpx_transport
+from .over_aiohttp import MAX_CONNECTIONS, OWN_MACHINE
 from .prompt_cut import PromptCut
 from .providers.anthropic_client import build_client
 from .providers.anthropic_messages import AnthropicMessages
@@ -44,7 +46,7 @@ from .providers.openai_dialects import DIALECTS
 from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
-from .transport import MAX_REPLY_BYTES, HttpConnections
+from .transport import HttpConnections
 
 logger = logging.getLogger(__name__)
 
@@ -143,10 +145,12 @@ def _build_provider(
     max_connections: int,
     max_reply_bytes: int,
 ) -> Model:
-    def connect() -> HttpConnections:
+    def connect() -> Connections:
         headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
-        carrier = transport or build_httpx_transport(server.url, max_connections)
-        return HttpConnections(carrier, server.url, headers, max_reply_bytes=max_reply_bytes)
+        if transport is not None:
+            return HttpConnections(transport, server.url, headers, max_reply_bytes=max_reply_bytes)
+        limits = {"max_connections": max_connections, "max_reply_bytes": max_reply_bytes}
+        return AiohttpConnections(server.url, headers, **limits)
 
     provider = name.provider
     if provider.protocol == "anthropic":

@@ -4,11 +4,12 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
 
 from ..answers import HttpAnswer
+from ..connections import CONNECT_SECONDS
 from ..failures import CallError
 from ..masked import MASK, mask_error
 from ..over_aiohttp import build_httpx2_transport
 from ..server import Server
-from ..transport import CONNECT_SECONDS, name_failure, read_body
+from ..transport import name_failure, read_body
 
 if TYPE_CHECKING:
     import anthropic

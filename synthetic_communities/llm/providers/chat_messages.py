@@ -22,8 +22,7 @@ def write_schema_instruction(reply_format: ReplyFormat) -> str:
 
 def write_messages(request: ModelRequest, *, instruction: str | None = None) -> list[dict[str, str]]:
     """Return the system message, if any, and the user message, with `instruction` at its end."""
-    user = "\n\n".join((*request.user, instruction) if instruction else request.user)
-    messages = [{"role": "user", "content": user}]
+    messages = [{"role": "user", "content": _user(request, instruction)}]
     if request.system:
         messages.insert(0, {"role": "system", "content": "\n\n".join(request.system)})
     return messages
@@ -31,9 +30,13 @@ def write_messages(request: ModelRequest, *, instruction: str | None = None) -> 
 
 def encode_messages(request: ModelRequest, *, instruction: str | None = None) -> str:
     """Return the JSON of `write_messages`; the system message, the same for all calls of a run, is written once."""
-    *system, user = write_messages(request, instruction=instruction)
-    first = f"{_encode_system(request.system)}," if system else ""
-    return f"[{first}{encode(user)}]"
+    first = f"{_encode_system(request.system)}," if request.system else ""
+    # Written out: for a mapping an encoder is made at every call, and for a text alone none.
+    return f'[{first}{{"role":"user","content":{encode(_user(request, instruction))}}}]'
+
+
+def _user(request: ModelRequest, instruction: str | None) -> str:
+    return "\n\n".join((*request.user, instruction) if instruction else request.user)
 
 
 @lru_cache(maxsize=8)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from ..answers import HttpAnswer
+from ..connections import Connections
 from ..http_failures import Filtered, OptionRefused, read_failure
 from ..model import Call, ModelReply, ModelRequest
 from ..per_loop import PerLoop
 from ..rate_headers import read_rates
 from ..server import Server
-from ..transport import HttpConnections
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class HttpChat(ABC, Generic[F]):
         server: Server,
         model: str,
         features: F,
-        connect: Callable[[], HttpConnections],
+        connect: Callable[[], Connections],
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,7 +63,7 @@ class HttpChat(ABC, Generic[F]):
         self.server = server
         self.model = model
         self._features = features
-        self._connections = PerLoop(connect, HttpConnections.close)
+        self._connections = PerLoop(connect, lambda connections: connections.close())
         self._clock = clock
 
     async def __aenter__(self) -> Self:
@@ -118,7 +118,7 @@ class HttpChat(ABC, Generic[F]):
             self._features = features.without(refused.option, refused.detail)
             logger.warning("%s: left out from now on: %s (%s)", self.name, refused.option, refused.detail)
 
-    async def _look(self, connections: HttpConnections) -> None:
+    async def _look(self, connections: Connections) -> None:
         """Look at what can be known before the first call."""
 
     def _hidden_status(self, body: Any) -> int | None:

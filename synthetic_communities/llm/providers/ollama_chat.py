@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..connections import Connections
 from ..model import ModelReply, ModelRequest
 from ..prepared import Prepared
 from ..server import Server
-from ..transport import HttpConnections
 from .chat_messages import write_schema_instruction
 from .http_chat import HttpChat
 from .ollama_messages import Features, parse_reply, write_request, write_schema
@@ -27,7 +27,7 @@ class OllamaChat(HttpChat[Features]):
         self,
         server: Server,
         model: str,
-        connect: Callable[[], HttpConnections],
+        connect: Callable[[], Connections],
         *,
         window_tokens: int | None = None,
         clock: Callable[[], float] = time.time,
@@ -48,7 +48,7 @@ class OllamaChat(HttpChat[Features]):
         self._schemas = Prepared(write_schema)
         self._instructions = Prepared(write_schema_instruction)
 
-    async def _look(self, connections: HttpConnections) -> None:
+    async def _look(self, connections: Connections) -> None:
         self._known = await look_up_model(connections, self.model, self.server)
         check_window(self._window_tokens, self._known, self.name)
 

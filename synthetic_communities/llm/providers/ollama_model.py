@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConfigurationError, Problem
+from ..connections import Connections
 from ..failures import CallError, ModelUnavailableError
 from ..http_failures import Filtered, read_failure
 from ..json_shapes import count, dig
 from ..server import Server
-from ..transport import HttpConnections
 from .opening import OPENING_SECONDS, no_answer, nobody_listens
 
 _SHORTER = (
@@ -32,7 +32,7 @@ class OllamaModel:
     thinks_by_level: bool = False
 
 
-async def look_up_model(connections: HttpConnections, model: str, server: Server) -> OllamaModel:
+async def look_up_model(connections: Connections, model: str, server: Server) -> OllamaModel:
     """Return what `/api/show` tells of a model.
 
     Raises:

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..connections import Connections
 from ..json_shapes import dig
 from ..model import ModelReply, ModelRequest
 from ..prepared import Prepared
 from ..server import Server
-from ..transport import HttpConnections
 from .chat_messages import write_schema_instruction
 from .http_chat import HttpChat
 from .openai_dialects import Dialect, Features
@@ -31,7 +31,7 @@ class OpenAIChat(HttpChat[Features]):
         server: Server,
         model: str,
         dialect: Dialect,
-        connect: Callable[[], HttpConnections],
+        connect: Callable[[], Connections],
         *,
         checks_listening: bool = False,
         clock: Callable[[], float] = time.time,
@@ -52,7 +52,7 @@ class OpenAIChat(HttpChat[Features]):
         self._formats = Prepared(lambda wanted: write_response_format(wanted, schema_at_top=dialect.schema_at_top))
         self._instructions = Prepared(write_schema_instruction)
 
-    async def _look(self, connections: HttpConnections) -> None:
+    async def _look(self, connections: Connections) -> None:
         if self._checks_listening:
             await check_somebody_listens(connections, "/models", self.server)
 

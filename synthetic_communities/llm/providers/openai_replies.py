@@ -35,10 +35,10 @@ def read_usage(body: Any) -> Usage:
 
     Some hosts, Gemini's among them, count thinking into the total and not into `completion_tokens`.
     """
-    prompt, written = count(body, "usage", "prompt_tokens"), count(body, "usage", "completion_tokens")
-    cached = count(body, "usage", "prompt_tokens_details", "cached_tokens")
-    thought = count(body, "usage", "completion_tokens_details", "reasoning_tokens")
-    total = count(body, "usage", "total_tokens")
+    told = dig(body, "usage")
+    prompt, written, total = count(told, "prompt_tokens"), count(told, "completion_tokens"), count(told, "total_tokens")
+    cached = count(told, "prompt_tokens_details", "cached_tokens")
+    thought = count(told, "completion_tokens_details", "reasoning_tokens")
     if prompt is not None and written is not None and total is not None and total > prompt + written:
         thought = total - prompt - written if thought is None else thought
         written = total - prompt

@@ -2,15 +2,15 @@
 
 import asyncio
 
+from ..connections import Connections
 from ..failures import CallError, ModelUnavailableError
 from ..server import Server
-from ..transport import HttpConnections
 
 OPENING_SECONDS = 15.0
 """How long what is looked at may take in all."""
 
 
-async def check_somebody_listens(connections: HttpConnections, path: str, server: Server) -> None:
+async def check_somebody_listens(connections: Connections, path: str, server: Server) -> None:
     """Return if anything at all is answered there.
 
     Raises:

@@ -95,13 +95,15 @@ def _shape(data: Mapping[str, Any]) -> Judgement:
     import pydantic  # late: it takes a fifth of a second, and only who asks a language model needs it
 
     try:
-        fields = _judgement_type().model_validate(data).model_dump()
+        given = _judgement_type().model_validate(data)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UnreadableReplyError(f"{where}: {first['msg']}") from error
-    opinions = tuple(StatedOpinion(**opinion) for opinion in fields.pop("opinions") or ())
-    return Judgement(opinions, **fields)
+    opinions = tuple(
+        StatedOpinion(stated.topic, stated.sentence, stated.stance, stated.candidate) for stated in given.opinions or ()
+    )
+    return Judgement(opinions, given.first_choice, given.vote, given.reason, given.thumbs_up, given.thumbs_down)
 
 
 @lru_cache(maxsize=1)

@@ -110,7 +110,7 @@ def _parse(text: str) -> dict[str, Any] | None:
 
 def _load(text: str) -> dict[str, Any] | None:
     try:
-        data = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse)
+        data = _DECODER.decode(text)
     except ValueError:
         return None
     return data if isinstance(data, dict) else None
@@ -125,3 +125,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_refuse)
+"""Made once: `json.loads` with any setting of its own makes a decoder for every reply."""

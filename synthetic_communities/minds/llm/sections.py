@@ -59,7 +59,7 @@ def debates_section(view: PersonView) -> str:
 
 
 def _named(heard: Iterable[Remark]) -> tuple[tuple[str, str], ...]:
-    return tuple((remark.speaker_name, str(remark)) for remark in heard)
+    return tuple([(remark.speaker_name, remark) for remark in heard])  # no copies: a text keeps its own hash
 
 
 @lru_cache(maxsize=64)
