@@ -345,6 +345,7 @@ TESTS = (
 )
 
 STEPS = ("-m ruff check .", "-m ruff format --check .", "-m mypy", *TESTS)
+NAMES = ("ruff check", "ruff format --check", "mypy", "pytest", "pytest -m timing")
 
 
 def test_the_steps_come_in_order_in_the_repository_and_pytest_gets_the_arguments(machine: Machine) -> None:
@@ -359,8 +360,7 @@ def test_the_first_step_to_fail_is_named_and_the_last_to_run(machine: Machine, i
     machine.add_python("python3", "3.11.9")
     result = machine.call("scripts/test", fails_at=STEPS[index])
     assert result.returncode == 1
-    name = STEPS[index].removeprefix("-m ").removesuffix(" .").partition(" --")[0]
-    name += " -m timing" if STEPS[index] == TESTS[1] else ""
+    name = NAMES[index]
     assert result.stderr.endswith(f"{name} failed\n")
     _venv, _pip, *steps = machine.take_calls()
     assert steps == list(STEPS[: index + 1])
