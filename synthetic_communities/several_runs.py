@@ -1,5 +1,6 @@
 """Several runs side by side under one limit: any configurations, or replicates of one."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,11 +13,16 @@ from .engine.runner import Places
 from .engine.together import run_together
 from .errors import RecordError, RunStoppedError
 from .late import Late
+from .llm.journal.shared import SharedOpening
+from .llm.key_command import run_key_command
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
 from .report.result import SimulationResult
 from .runs.directory import REPLICATES
+from .runs.plan import write_plan
+from .simulation.journals import find_cache
 from .simulation.many import Together, make_replicates_folder, plan_replicates
+from .simulation.planned import share_opening
 from .simulation.progress import describe_interrupted_replicates, describe_interrupted_runs
 from .simulation.stage import Stage
 from .simulation.watching import Moment
@@ -59,6 +65,18 @@ class SeveralRuns(ABC):
         """Return what a run is made of, checked."""
 
     @abstractmethod
+    def ask_for_key(self, run_key_command: Callable[[str], str] | None = None) -> None:
+        """Have a command that prints a key run now, by `run_key_command` if that is given."""
+
+    @abstractmethod
+    def _lay_out(self, stage: Stage, base_dir: Path) -> Path:
+        """Make the run directory with all that is needed to go on from there, and return it."""
+
+    @abstractmethod
+    def _share_opening(self, shared: SharedOpening | None) -> None:
+        """Make each call of the opening once for all replicates that share it."""
+
+    @abstractmethod
     async def _run(self, stage: Stage, places: Places) -> SimulationResult:
         """Run once, taking places that others take too."""
 
@@ -94,7 +112,7 @@ class SeveralRuns(ABC):
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
         """
         engines = cls._build_many(configs, max_concurrent, model, cache)
-        running = cls._run_together(engines, max_concurrent, Path(base_dir), observer)
+        running = cls._run_many(engines, max_concurrent, Path(base_dir), observer)
         try:
             return run_sync(running, twin="GameEngine.run_many_async")
         except KeyboardInterrupt:
@@ -116,7 +134,18 @@ class SeveralRuns(ABC):
     ) -> list[SimulationResult]:
         """As `run_many`; when one run fails or this is cancelled, all are, and the epochs that had ended stand."""
         engines = cls._build_many(configs, max_concurrent, model, cache)
-        return await cls._run_together(engines, max_concurrent, Path(base_dir), observer)
+        return await cls._run_many(engines, max_concurrent, Path(base_dir), observer)
+
+    @classmethod
+    async def _run_many(
+        cls,
+        engines: Sequence["SeveralRuns"],
+        max_concurrent: int | None,
+        base_dir: Path,
+        observer: Callable[[Moment], None] | None,
+    ) -> list[SimulationResult]:
+        stages = [engine._set_stage() for engine in engines]
+        return await cls._run_together(engines, stages, max_concurrent, base_dir, observer)
 
     @classmethod
     def _build_many(
@@ -128,6 +157,7 @@ class SeveralRuns(ABC):
     ) -> list[Self]:
         _check_limit(max_concurrent)
         engines = [cls.from_config(config, model) for config in configs]
+        ask_for_keys(engines)
         _share_cache(engines, cache)
         return engines
 
@@ -147,7 +177,8 @@ class SeveralRuns(ABC):
     ) -> "Replicates":
         """Run one configuration `n` times side by side, and return what came of it.
 
-        Every replicate has chance of its own, over the same people and opening opinions; the first is what `run` does.
+        Every replicate has chance of its own, over the same people and opening opinions, each of which a model is asked
+        for once; the first is what `run` does. All are laid out before any starts, so that all can be gone on with.
         Where one fails or Ctrl-C ends them, all end, and their folder can be read as far as they came.
 
         Args:
@@ -169,7 +200,7 @@ class SeveralRuns(ABC):
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
         """
         engines = cls._build_replicates(config, n, resample, max_concurrent, model, cache)
-        running = cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
+        running = cls._run_replicates(engines, max_concurrent, cache, Path(base_dir), folder, observer)
         try:
             return run_sync(running, twin="GameEngine.run_replicates_async")
         except KeyboardInterrupt:
@@ -193,7 +224,7 @@ class SeveralRuns(ABC):
     ) -> "Replicates":
         """As `run_replicates`; when cancelled, all runs are, and their folder can be read as far as they came."""
         engines = cls._build_replicates(config, n, resample, max_concurrent, model, cache)
-        return await cls._run_replicates(engines, max_concurrent, Path(base_dir), folder, observer)
+        return await cls._run_replicates(engines, max_concurrent, cache, Path(base_dir), folder, observer)
 
     @classmethod
     def _build_replicates(
@@ -207,6 +238,7 @@ class SeveralRuns(ABC):
     ) -> list[Self]:
         _check_limit(max_concurrent)
         engines = [cls.from_config(each, model) for each in plan_replicates(config, n, resample=resample)]
+        ask_for_keys(engines)
         _share_cache(engines, cache)
         return engines
 
@@ -215,17 +247,40 @@ class SeveralRuns(ABC):
         cls,
         engines: Sequence["SeveralRuns"],
         max_concurrent: int | None,
+        cache: str | Path | None,
         base_dir: Path,
         folder: str | Path | None,
         observer: Callable[[Moment], None] | None,
     ) -> "Replicates":
+        stages = [engine._set_stage() for engine in engines]
         place = Path(folder) if folder is not None else make_replicates_folder(base_dir)
-        return await cls._run_in_folder(engines, max_concurrent, place, observer)
+        laid_out = [
+            (engine.config.replicate, engine._lay_out(stage, place))
+            for engine, stage in zip(engines, stages, strict=True)
+        ]
+        plan = write_plan(place, laid_out, shares_opening=not engines[0].config.resample_people)
+        shared = share_opening(plan, len(engines), find_cache(cache))
+        for engine in engines:
+            engine._share_opening(shared)
+        return await cls._run_in_folder(engines, stages, max_concurrent, place, observer)
+
+    @classmethod
+    async def _resume_in_folder(
+        cls,
+        engines: Sequence["SeveralRuns"],
+        max_concurrent: int | None,
+        place: Path,
+        observer: Callable[[Moment], None] | None,
+        complete: Sequence[tuple[int, Path]],
+    ) -> "Replicates":
+        stages = [engine._set_stage() for engine in engines]
+        return await cls._run_in_folder(engines, stages, max_concurrent, place, observer, complete)
 
     @classmethod
     async def _run_in_folder(
         cls,
         engines: Sequence["SeveralRuns"],
+        stages: Sequence[Stage],
         max_concurrent: int | None,
         place: Path,
         observer: Callable[[Moment], None] | None,
@@ -238,7 +293,7 @@ class SeveralRuns(ABC):
             replicates.write_replicates(place, sorted([*complete, *made]))
 
         try:
-            await cls._run_together(engines, max_concurrent, place, observer)
+            await cls._run_together(engines, stages, max_concurrent, place, observer)
         except BaseException as error:
             try:
                 write()
@@ -251,11 +306,11 @@ class SeveralRuns(ABC):
     @staticmethod
     async def _run_together(
         engines: Sequence["SeveralRuns"],
+        stages: Sequence[Stage],
         max_concurrent: int | None,
         base_dir: Path,
         observer: Callable[[Moment], None] | None,
     ) -> list[SimulationResult]:
-        stages = [engine._set_stage() for engine in engines]
         places = Places(max_concurrent or max((stage.limit() for stage in stages), default=1))
         for engine in engines:
             if engine.simulation_dir is None:
@@ -268,6 +323,17 @@ class SeveralRuns(ABC):
                     engine.observer = together.observer_of(number)
             runs = [engine._run(stage, places) for engine, stage in zip(engines, stages, strict=True)]
             return await run_together(runs, held_back=RunStoppedError)
+
+
+def ask_for_keys(engines: Iterable[SeveralRuns]) -> None:
+    """Have each command that prints a key run once for all of these engines, before anything is made.
+
+    Raises:
+        ConfigurationError: one prints no key, or the model cannot be asked for another reason.
+    """
+    run_once = functools.cache(run_key_command)
+    for engine in engines:
+        engine.ask_for_key(run_once)
 
 
 def _share_cache(engines: Iterable[SeveralRuns], folder: str | Path | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import RecordError
-from ..runs.directory import BALLOTS, FINAL_VOTE, METADATA, REPLICATES
+from ..runs.directory import BALLOTS, FINAL_VOTE, METADATA, PLAN, REPLICATES, REPLICATES_FOLDER
 from ..runs.inside import refuse_link
 from ..runs.reading import read_json
 from ..runs.row import Row
@@ -111,10 +111,15 @@ def _find_runs(folder: Path, within: Path | None = None) -> Iterator[tuple[Path,
     """
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()):
         is_own = within is None or not path.is_symlink()
-        if is_own and ((path / REPLICATES).is_file() or path.name.startswith("replicates_")):
+        if is_own and is_replicates_folder(path):
             yield from _find_runs(path, path)
         else:
             yield path, within
+
+
+def is_replicates_folder(path: Path) -> bool:
+    """Say whether a directory holds the runs of replicates, however far they came."""
+    return any((path / name).is_file() for name in (PLAN, REPLICATES)) or path.name.startswith(REPLICATES_FOLDER)
 
 
 def _age(run: ListedRun) -> tuple[datetime, int, str]:
