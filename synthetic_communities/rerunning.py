@@ -19,13 +19,13 @@ from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, INPUTS, METADATA
-from .runs.plan import read_plan, read_plan_beside
+from .runs.plan import read_plan, read_plan_beside, refuse_unprepared
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
 from .several_runs import ask_for_keys
 from .simulation.inputs import load_inputs, read_choices
 from .simulation.journals import Answers, find_cache
-from .simulation.planned import refuse_unprepared, share_opening
+from .simulation.planned import share_opening
 from .simulation.progress import describe_interrupted_replicates
 from .simulation.sameness import compare_metadata, compare_records, has_same_package
 from .simulation.watching import Moment

@@ -11,14 +11,14 @@ from .config import Config
 from .engine.bridge import run_sync
 from .engine.runner import Places
 from .engine.together import run_together
-from .errors import RecordError, RunStoppedError
+from .errors import RecordError, RunStoppedError, UsageError
 from .late import Late
 from .llm.journal.shared import SharedOpening
 from .llm.key_command import run_key_command
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
 from .report.result import SimulationResult
-from .runs.directory import REPLICATES
+from .runs.directory import PLAN, REPLICATES
 from .runs.plan import write_plan
 from .simulation.journals import find_cache
 from .simulation.many import Together, make_replicates_folder, plan_replicates
@@ -194,7 +194,7 @@ class SeveralRuns(ABC):
 
         Raises:
             ConfigurationError: everything wrong with the configuration; nothing has run.
-            UsageError: `n` or `max_concurrent` is no whole number from 1 up.
+            UsageError: `n` or `max_concurrent` is no whole number from 1 up; or there are replicates in `folder`.
             RunStoppedError: a limit stopped one of them; the others have come to their ends.
             OSError: a directory cannot be made.
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
@@ -252,13 +252,17 @@ class SeveralRuns(ABC):
         folder: str | Path | None,
         observer: Callable[[Moment], None] | None,
     ) -> "Replicates":
+        if folder is not None and (Path(folder) / PLAN).exists():
+            raise UsageError(f"{folder} holds replicates already; name an empty folder")
         stages = [engine._set_stage() for engine in engines]
         place = Path(folder) if folder is not None else make_replicates_folder(base_dir)
+        is_shared = not engines[0].config.resample_people
+        write_plan(place, (), shares_opening=is_shared)
         laid_out = [
             (engine.config.replicate, engine._lay_out(stage, place))
             for engine, stage in zip(engines, stages, strict=True)
         ]
-        plan = write_plan(place, laid_out, shares_opening=not engines[0].config.resample_people)
+        plan = write_plan(place, laid_out, shares_opening=is_shared)
         shared = share_opening(plan, len(engines), find_cache(cache))
         for engine in engines:
             engine._share_opening(shared)

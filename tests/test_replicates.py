@@ -514,7 +514,7 @@ class TestCommand:
         assert result.stderr.splitlines()[-2:] == [
             f"Error: the runs failed: [Errno {errno.ENOSPC}] No space left on device",
             f"{folder} was broken off before all of its runs were laid out: none had begun, no model was asked, and "
-            "nothing is lost. Delete it, and run again.",
+            "nothing is lost. Delete what there is of them, and run again.",
         ]
 
     def test_a_configuration_refused_late_leaves_no_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:

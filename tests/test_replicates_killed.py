@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
-from synthetic_communities.errors import ConfigurationError, RecordError
+from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.journal.journal import JOURNAL
 from synthetic_communities.report.replicates import Replicates
@@ -113,10 +113,8 @@ def kill(moment: str) -> Path:
 
 
 MOMENTS = {
-    "laid out, none begun": "die_after(several_runs, 'write_plan', 1)",
-    "the first begins": "die_before(kept_run, 'open_journal', 1)",
+    "laid out, none begun": "die_after(several_runs, 'write_plan', 2)",
     "the third begins": "die_before(kept_run, 'open_journal', 3)",
-    "the first reply is to be written": "die_before(writer, 'add_rows', 1)",
     "the opening is under way": "die_before(writer, 'add_rows', 4)",
 }
 
@@ -151,10 +149,9 @@ def test_one_alone_of_those_that_had_not_begun(undisturbed: list[dict[str, str]]
 @pytest.mark.parametrize(
     "moment",
     [
-        "die_after(GameEngine, '_lay_out', 2)",
-        "die_before(kept_run, 'write_metadata', 3)",
+        "die_before(kept_run, 'write_metadata', 2)",
         "die_before(several_runs, 'write_plan', 1)",
-        "die_before(GameEngine, '_lay_out', 1)",
+        "die_before(several_runs, 'write_plan', 2)",
     ],
 )
 def test_a_folder_that_was_not_laid_out_says_what_to_do(moment: str, server: LoopbackServer) -> None:
@@ -162,14 +159,17 @@ def test_a_folder_that_was_not_laid_out_says_what_to_do(moment: str, server: Loo
     assert server.stats()["calls"] == 0
     told = (
         f"Error: {folder} was broken off before all of its runs were laid out: none had begun, no model was asked, and "
-        "nothing is lost. Delete it, and run again\n"
+        "nothing is lost. Delete what there is of them, and run again\n"
     )
     for command in ("resume", "show", "verify"):
         refused = call(command, folder)
         assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", told), command
     with pytest.raises(RecordError, match="was broken off before all of its runs were laid out"):
         resume_replicates(folder)
-    assert call("list", "out").exit_code in (0, 2)
+    listed = json.loads(call("list", "out", "--json").stdout)
+    assert [each["path"] for each in listed["unreadable"]] == [str(folder)]
+    assert f"Error: {listed['unreadable'][0]['why']}\n" == told
+    assert listed["runs"] == []
 
 
 class TestPlan:
@@ -183,6 +183,13 @@ class TestPlan:
         assert plan is not None
         assert (list(plan.find_runs()), plan.shares_opening) == ([0, 1], True)
         assert list(plan.find_runs().values()) == list_replicates(folder) == [each.path for each in Replicates(folder)]
+
+    def test_a_folder_is_not_used_twice(self, tmp_path: Path) -> None:
+        folder = self.make(tmp_path / "runs")
+        before = sorted(folder.rglob("*"))
+        with pytest.raises(UsageError, match=f"^{folder} holds replicates already; name an empty folder$"):
+            GameEngine.run_replicates(Config.bundled(population_size=2, num_epochs=1), 2, folder=folder)
+        assert sorted(folder.rglob("*")) == before
 
     @pytest.mark.parametrize("name", ["", ".", "..", "../elsewhere", "/etc"])
     def test_a_run_elsewhere_is_refused(self, name: str, tmp_path: Path) -> None:
@@ -212,7 +219,7 @@ class TestPlan:
         ("text", "said"),
         [
             ('{"format_version": 2, "shares_opening": true, "runs": []}', "is of format version 2"),
-            ('{"format_version": 1, "shares_opening": true, "runs": []}', "names no run"),
+            ('{"format_version": 1, "shares_opening": true, "runs": []}', "was broken off before"),
             ('{"format_version": 1, "runs": [{"replicate": 0, "run": "r"}]}', "lacks its shares_opening"),
             ("{", "cannot be read"),
         ],
@@ -221,6 +228,12 @@ class TestPlan:
         (tmp_path / PLAN).write_text(text, encoding="utf-8")
         with pytest.raises(RecordError, match=said):
             read_plan(tmp_path)
+
+    def test_a_folder_of_runs_that_no_plan_names_is_as_it_was(self, tmp_path: Path) -> None:
+        """An engine has made its directory and was never run: whatever else is in that folder is not to be deleted."""
+        GameEngine(Config.bundled(population_size=2)).initialize_simulation_output(tmp_path)
+        refused = call("show", tmp_path)
+        assert refused.stderr == f"Error: {tmp_path} is no run directory: it holds no metadata.json\n"
 
     def test_a_folder_of_any_runs_is_none_of_replicates(self, tmp_path: Path) -> None:
         assert read_plan(tmp_path) is None

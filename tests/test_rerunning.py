@@ -439,7 +439,9 @@ class TestResume:
         _, second = sorted(folder.glob("run_*"))
         (second / METADATA).unlink()
         (second / INPUTS).unlink()
-        with pytest.raises(RecordError, match=f"^{second / INPUTS} is gone, and {folder / PLAN} names that run; put it"):
+        with pytest.raises(
+            RecordError, match=f"^{second / INPUTS} is gone, and {folder / PLAN} names that run; put it"
+        ):
             resume_replicates(folder, model=SILENT)
         (folder / PLAN).unlink()  # as where an earlier version made it
         with pytest.raises(RecordError, match=f"^{second} had not begun when the runs were broken off; delete them"):

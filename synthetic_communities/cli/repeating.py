@@ -17,8 +17,8 @@ from ..errors import ConfigurationError, RecordError, RunStoppedError, Synthetic
 from ..game_engine import GameEngine
 from ..late import Late
 from ..report.text import clean_text, count_of
+from ..runs.plan import refuse_unprepared
 from ..simulation.many import make_replicates_folder
-from ..simulation.planned import refuse_unprepared
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
 from .program import STOPPED, print_text, say, say_failure

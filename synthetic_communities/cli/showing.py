@@ -14,7 +14,7 @@ from ..errors import RecordError
 from ..late import Late
 from ..report.result import SimulationResult, load_run
 from ..runs.directory import PLAN, REPLICATES
-from ..simulation.planned import refuse_unprepared
+from ..runs.plan import refuse_unprepared
 from .program import WRONG_USAGE, print_text, say, say_errors, stdout_encoding
 from .repeating import show_replicates
 from .running import DONE, measure_columns, show_result

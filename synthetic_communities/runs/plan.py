@@ -5,10 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import RecordError
-from .directory import FORMAT_VERSION, INPUTS, METADATA, PLAN, write_json
+from .directory import FORMAT_VERSION, INPUTS, METADATA, PLAN, REPLICATES_FOLDER, write_json
 from .inside import refuse_link
 from .reading import read_json
 from .row import Row
+
+
+class UnpreparedError(RecordError):
+    """Replicates were broken off before all of them were laid out: nothing was asked, nothing can be gone on with."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} was broken off before all of its runs were laid out: none had begun, no model was asked, and "
+            "nothing is lost. Delete what there is of them, and run again"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ def write_plan(folder: Path, runs: Sequence[tuple[int, Path]], *, shares_opening
 
     Args:
         folder: that they are in.
-        runs: number of each replicate, and its run directory.
+        runs: number of each replicate, and its run directory; none, before they are laid out.
         shares_opening: whether they share the opening.
 
     Raises:
@@ -71,6 +81,7 @@ def read_plan(folder: Path) -> Plan | None:
     """Return which runs stand in a folder; None: nothing says so.
 
     Raises:
+        UnpreparedError: not all of them were laid out.
         RecordError: what says so is damaged, or of another version; or names a directory elsewhere.
     """
     file = folder / PLAN
@@ -83,7 +94,7 @@ def read_plan(folder: Path) -> Plan | None:
         raise RecordError(f"{file} is of format version {version!r:.80}; this package reads version {FORMAT_VERSION}")
     runs = {each.whole_number("replicate"): _read_name(each) for each in row.rows("runs")}
     if not runs:
-        raise RecordError(f"{file} names no run")
+        raise UnpreparedError(folder)
     return Plan(folder, runs, shares_opening=row.flag("shares_opening"))
 
 
@@ -103,3 +114,26 @@ def read_plan_beside(run: Path) -> Plan | None:
     run = run.absolute()
     plan = read_plan(run.parent)
     return plan if plan is not None and run.name in plan.runs.values() else None
+
+
+def is_unprepared(folder: Path) -> bool:
+    """Say whether this is a folder of replicates that were broken off before all of them were laid out."""
+    if not (folder / PLAN).is_file():
+        return folder.name.startswith(REPLICATES_FOLDER) and folder.is_dir() and not any(folder.iterdir())
+    try:
+        read_plan(folder)
+    except UnpreparedError:
+        return True
+    except RecordError:  # told of where its runs are read
+        pass
+    return False
+
+
+def refuse_unprepared(folder: Path) -> None:
+    """Return unless this is a folder of replicates that were broken off before all of them were laid out.
+
+    Raises:
+        UnpreparedError: it is; the message says what to do.
+    """
+    if is_unprepared(folder):
+        raise UnpreparedError(folder)
