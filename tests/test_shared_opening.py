@@ -270,18 +270,17 @@ def hurried(model: ScriptedModel) -> ScriptedModel:
 
 
 class TestGoingOn:
-    def leave_one(self, folder: Path, *, n: int = 3) -> tuple[list[Path], Fickle]:
-        """Return the directories of replicates, the last of which was broken off before it began, and who was asked."""
-        model = Fickle(14)
-        paths = [each.path for each in run(folder, model, n)]
+    def leave_one(self, folder: Path, failing: Iterable[str] = ()) -> list[Path]:
+        """Return the directories of three replicates, the last of which was broken off before it began."""
+        paths = [each.path for each in run(folder, Fickle(14, failing))]
         for name in (JOURNAL, USAGE, "epochs.jsonl", BELIEFS, "conversations.jsonl", "reactions.jsonl"):
             (paths[-1] / name).unlink(missing_ok=True)
         for name in ("exposures.jsonl", "ballots.jsonl", "final_vote.json", "failed_calls.jsonl"):
             (paths[-1] / name).unlink(missing_ok=True)
-        return paths, model
+        return paths
 
     def test_one_that_had_no_opening_has_that_of_the_others(self, tmp_path: Path) -> None:
-        (first, _, last), _ = self.leave_one(tmp_path)
+        first, _, last = self.leave_one(tmp_path)
         rest = Fickle(15)
         again = resume_in_virtual_time(tmp_path / "runs", rest)
         assert not rest.count()
@@ -292,7 +291,7 @@ class TestGoingOn:
         assert verify_run(last, model=LLMMind(Fickle(0, ends_after=0))).word == "identical"
 
     def test_so_it_has_when_it_is_gone_on_with_alone(self, tmp_path: Path) -> None:
-        (first, _, last), _ = self.leave_one(tmp_path)
+        first, _, last = self.leave_one(tmp_path)
         rest = Fickle(16)
         resume_run(last, model=LLMMind(hurried(rest)))
         assert not rest.count()
@@ -302,8 +301,9 @@ class TestGoingOn:
     def test_what_failed_has_failed_for_it_too_unless_it_is_asked_again(self, tmp_path: Path) -> None:
         model = Fickle(17, failing=["opening/opinion/p1"])
         with pytest.raises(RunStoppedError):
-            run(tmp_path, model, config=town(tmp_path, max_calls=OPENING + 1), max_concurrent=1)
+            run(tmp_path, model, config=town(tmp_path, max_calls=OPENING + 1), max_concurrent=100)
         assert set(model.count().values()) == {1}
+        assert model.count()["opening/opinion/p1"] == 1
         rest = Fickle(18)
         again = resume_in_virtual_time(tmp_path / "runs", rest, retry_failures=True, max_calls=10_000)
         assert rest.count()["opening/opinion/p1"] == 1
@@ -311,8 +311,17 @@ class TestGoingOn:
         assert first == second == third
         assert {row["status"] for row in first} == {"done"}
 
+    @pytest.mark.parametrize("retry_failures", [False, True])
+    def test_one_that_had_not_begun_takes_failures_unless_they_are_asked_again(
+        self, retry_failures: bool, tmp_path: Path
+    ) -> None:
+        self.leave_one(tmp_path, ["opening/opinion/p1"])
+        rest = Fickle(23)
+        resume_in_virtual_time(tmp_path / "runs", rest, retry_failures=retry_failures)
+        assert rest.count() == Counter({"opening/opinion/p1": 1} if retry_failures else {})
+
     def test_runs_that_no_plan_holds_together_share_nothing(self, tmp_path: Path) -> None:
-        paths, _ = self.leave_one(tmp_path)
+        paths = self.leave_one(tmp_path)
         (tmp_path / "runs" / PLAN).unlink()
         rest = Fickle(19)
         resume_in_virtual_time(tmp_path / "runs", rest)
@@ -320,7 +329,7 @@ class TestGoingOn:
         assert sources(paths[-1]) == {"call": OPENING}
 
     def test_a_damaged_journal_beside_is_named(self, tmp_path: Path) -> None:
-        (first, _, last), _ = self.leave_one(tmp_path)
+        first, _, last = self.leave_one(tmp_path)
         (first / JOURNAL).write_bytes(b"no journal at all" * 100)
         with pytest.raises(RecordError, match=str(first / JOURNAL)):
             resume_run(last, model=LLMMind(hurried(Fickle(20))))
@@ -427,18 +436,38 @@ def test_an_answer_that_came_is_given_to_the_others_though_who_asked_is_gone(tmp
 
 
 def test_who_waits_holds_no_place(tmp_path: Path) -> None:
-    """With two places, a question that is slow leaves the other one to whoever can use it."""
+    """With two places, one of them at a question that takes its time, the other one is there for all the rest."""
 
     class Slow(Fickle):
         async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
-            await asyncio.sleep(1_000.0 if call.key == "opening/opinion/p0" else 1.0)
+            await asyncio.sleep(10_000.0 if call.key == "opening/position/c0" else 1.0)
             ended.append(call.key)
             return await ScriptedModel.reply(self, request, call)
 
     ended: list[str] = []
     run(tmp_path, Slow(21), 3, max_concurrent=2)
-    debates = [number for number, key in enumerate(ended) if key.startswith("e0/debate/")]
-    assert len([number for number in debates if number < ended.index("opening/opinion/p0")]) > 6
+    opinions = {f"opening/opinion/p{number}" for number in range(PEOPLE)}
+    assert opinions <= set(ended[: ended.index("opening/position/c0")])
+
+
+def test_a_cache_keeps_what_is_shared_under_the_number_of_the_first_whoever_asks(tmp_path: Path) -> None:
+    async def ask() -> None:
+        journal = Journal(
+            JournalWriter(tmp_path / JOURNAL, replicate=7),
+            cache=JournalWriter(tmp_path / "cache", replicate=7),
+            shared=SharedOpening(2, replicate=5),
+        )
+        with journaling(journal):
+            for key in ("opening/opinion/p0", "e0/post/p0"):
+                request = ModelRequest((), ("And you?",), max_output_tokens=9)
+                await Journaled(ScriptedModel(["So."], name=NAME)).reply(request, Call(key))
+        journal.close()
+
+    asyncio.run(ask())
+    numbers = [("opening/opinion/p0", 5), ("e0/post/p0", 7)]
+    for file, expected in (("cache", numbers), (JOURNAL, [(key, 7) for key, _ in numbers])):
+        with closing(open_to_read(tmp_path / file)) as connection:
+            assert list(connection.execute("SELECT key, replicate FROM calls ORDER BY id")) == expected
 
 
 def test_what_is_shared_is_forgotten_when_all_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
