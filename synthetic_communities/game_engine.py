@@ -25,10 +25,10 @@ from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
 from .persona import Persona
 from .population import Population
+from .replicated import Replicated
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .runs.reading import read_metadata
-from .several_runs import SeveralRuns
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
 from .simulation.files import write_config
 from .simulation.forecast import Forecast
@@ -45,7 +45,7 @@ from .simulation.watching import Moment
 from .social_media import SocialMedia
 
 
-class GameEngine(SeveralRuns):
+class GameEngine(Replicated):
     """A community and its run.
 
     Attributes:

@@ -32,7 +32,7 @@ PEOPLE = 3
 
 KILLED = """
 import os, signal, sys
-from synthetic_communities import several_runs
+from synthetic_communities import replicated
 from synthetic_communities.cli.main import main
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.journal import writer
@@ -113,7 +113,7 @@ def kill(moment: str) -> Path:
 
 
 MOMENTS = {
-    "laid out, none begun": "die_after(several_runs, 'write_plan', 2)",
+    "laid out, none begun": "die_after(replicated, 'write_plan', 2)",
     "the third begins": "die_before(kept_run, 'open_journal', 3)",
     "the opening is under way": "die_before(writer, 'add_rows', 4)",
 }
@@ -150,8 +150,8 @@ def test_one_alone_of_those_that_had_not_begun(undisturbed: list[dict[str, str]]
     "moment",
     [
         "die_before(kept_run, 'write_metadata', 2)",
-        "die_before(several_runs, 'write_plan', 1)",
-        "die_before(several_runs, 'write_plan', 2)",
+        "die_before(replicated, 'write_plan', 1)",
+        "die_before(replicated, 'write_plan', 2)",
     ],
 )
 def test_a_folder_that_was_not_laid_out_says_what_to_do(moment: str, server: LoopbackServer) -> None:
@@ -174,7 +174,6 @@ def test_a_folder_that_was_not_laid_out_says_what_to_do(moment: str, server: Loo
 
 class TestPlan:
     def make(self, folder: Path) -> Path:
-        folder.mkdir()
         return GameEngine.run_replicates(Config.bundled(population_size=2, num_epochs=1), 2, folder=folder).path
 
     def test_it_says_which_runs_there_are(self, tmp_path: Path) -> None:
