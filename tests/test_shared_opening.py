@@ -34,7 +34,7 @@ from synthetic_communities.testing.virtual_time import run_in_virtual_time
 from tests.small_communities import lines_of, make_attributes, make_config, read_record
 
 NAME = "openai:gpt-5-mini"
-PEOPLE = 4
+PEOPLE = 3
 OPENING = PEOPLE + 2
 """Calls of the opening where none is repeated: people and candidates state where they stand."""
 
@@ -172,10 +172,10 @@ class TestRuns:
         config = town(tmp_path)
         together = [
             run(tmp_path, settled(seed), name=f"{limit} {seed}", max_concurrent=limit, config=config)
-            for limit, seed in ((1, 0), (3, 1), (100, 2), (100, 3))
+            for limit, seed in ((1, 0), (3, 1), (100, 2))
         ]
         records = [[read_record(each.path) for each in runs] for runs in together]
-        assert records[0] == records[1] == records[2] == records[3]
+        assert records[0] == records[1] == records[2]
 
     def test_whoever_draws_other_people_shares_nothing(self, tmp_path: Path) -> None:
         model = Fickle(5)
@@ -208,10 +208,10 @@ class TestRuns:
 
     def test_a_cache_has_the_opening_under_the_number_of_the_first(self, tmp_path: Path) -> None:
         first, second, third = Fickle(8), Fickle(9), Fickle(10)
-        runs = run(tmp_path, first, cache=tmp_path / "cache")
-        again = run(tmp_path, second, 4, name="again", cache=tmp_path / "cache")
-        assert not second.count(), "also the fourth has it, which was not there before"
-        assert openings(again) == [openings(runs)[0]] * 4
+        runs = run(tmp_path, first, 1, cache=tmp_path / "cache")
+        again = run(tmp_path, second, 2, name="again", cache=tmp_path / "cache")
+        assert not second.count(), "also the second has it, which was not there before"
+        assert openings(again) == openings(runs) * 2
         alone = GameEngine.from_config(town(tmp_path, replicate=1), model=LLMMind(third))
         alone.use_cache(tmp_path / "cache")
         alone.initialize_simulation_output(tmp_path)
@@ -232,7 +232,7 @@ class TestBudgets:
         statuses = [row["status"] for row in Replicates(tmp_path / "runs").rows]
         assert "complete" in statuses, "who did not have to pay for it comes to its end"
 
-    @pytest.mark.parametrize("seed", [0, 2, 5])
+    @pytest.mark.parametrize("seed", [0, 4])
     def test_one_that_is_stopped_leaves_nobody_waiting(self, seed: int, tmp_path: Path) -> None:
         config = town(tmp_path, max_calls=2 + seed)
         model = Fickle(seed)
@@ -247,7 +247,7 @@ class TestBudgets:
         assert first == second == third
         assert {row["status"] for row in first} == {"done"}
 
-    @pytest.mark.parametrize("ends_after", [0, 4, 12])
+    @pytest.mark.parametrize("ends_after", [0, 9])
     def test_a_used_up_quota_ends_all_and_all_are_gone_on_with(self, ends_after: int, tmp_path: Path) -> None:
         model, rest = Fickle(12, ends_after=ends_after), Fickle(13)
         with pytest.raises(ModelUnavailableError, match="used up"):
