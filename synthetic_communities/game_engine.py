@@ -19,23 +19,24 @@ from .engine.runner import Places
 from .errors import UsageError
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
+from .llm.journal.shared import SharedOpening
 from .mediator import Mediator
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
 from .persona import Persona
 from .population import Population
+from .replicated import Replicated
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .runs.reading import read_metadata
-from .several_runs import SeveralRuns
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
 from .simulation.files import write_config
 from .simulation.forecast import Forecast
 from .simulation.forecasting import forecast_run
 from .simulation.gathering import build_candidates, gather_people, load_config
 from .simulation.inputs import load_inputs, read_choices, refuse_other_changes
-from .simulation.journals import CACHE, Answers
-from .simulation.kept_run import KeptRun
+from .simulation.journals import Answers, find_cache
+from .simulation.kept_run import KeptRun, lay_out
 from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
 from .simulation.simulation import Simulation
@@ -44,7 +45,7 @@ from .simulation.watching import Moment
 from .social_media import SocialMedia
 
 
-class GameEngine(SeveralRuns):
+class GameEngine(Replicated):
     """A community and its run.
 
     Attributes:
@@ -78,6 +79,7 @@ class GameEngine(SeveralRuns):
         self.observer: Callable[[Moment], None] | None = None
         self._answers = Answers()
         self._goes_on = False
+        self._is_laid_out = False
         self._display: Callable[[Moment], None] | None = None
         self._kept_run: KeptRun | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
@@ -181,11 +183,9 @@ class GameEngine(SeveralRuns):
         Raises:
             OSError: it cannot be made.
         """
-        file = None
         if folder is not None:
             Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = Path(folder) / CACHE
-        self._answers = replace(self._answers, cache=file)
+        self._answers = replace(self._answers, cache=find_cache(folder))
 
     def answer_from(self, answers: Answers) -> None:
         """Have the next run take answers from journals before it asks a model."""
@@ -258,9 +258,13 @@ class GameEngine(SeveralRuns):
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
         """Make the run directory under `base_dir` and set `simulation_id`, `simulation_dir`, `simulation_file`.
 
+        A command that prints a key is run before that, so that nothing is left behind where it prints none.
+
         Raises:
             OSError: it cannot be made.
+            ConfigurationError: the model cannot be asked: a command prints no key, say.
         """
+        self.ask_for_key()
         now = datetime.now(UTC)
         self.simulation_dir = make_run_directory(Path(base_dir), f"run_{now:%Y%m%d_%H%M%S}")
         self.simulation_id = self.simulation_dir.name
@@ -307,12 +311,37 @@ class GameEngine(SeveralRuns):
             places=places,
             answers=self._answers,
             goes_on=self._goes_on,
+            is_laid_out=self._is_laid_out,
             published=self.debate_transcripts,
             follow=self._follow,
         )
         with at_home_in_notebook(directory, is_watched=self.observer is not None) as self._display:
             await self._kept_run.carry_out(self._take_ballots)
         return SimulationResult(directory)
+
+    def ask_for_key(self, run_key_command: Callable[[str], str] | None = None) -> None:
+        """Have the command that prints the key, if the configuration names one, run now, before anything is made.
+
+        Args:
+            run_key_command: runs it, once for all that share this; None: it is run for this engine alone.
+
+        Raises:
+            ConfigurationError: it prints no key, or the model cannot be asked for another reason.
+        """
+        if run_key_command is not None:
+            self._minds.run_key_command = run_key_command
+        if self.config.api_key_command is not None:
+            self._choose_minds()
+
+    def _lay_out(self, stage: Stage, base_dir: Path) -> Path:
+        self.initialize_simulation_output(base_dir)
+        assert self.simulation_dir is not None
+        lay_out(self.simulation_dir, self.simulation_id or self.simulation_dir.name, stage)
+        self._is_laid_out = True
+        return self.simulation_dir
+
+    def _share_opening(self, shared: SharedOpening | None) -> None:
+        self._answers = replace(self._answers, shared=shared)
 
     def _follow(self, moment: Moment) -> None:
         self.current_epoch = moment.epoch

@@ -14,14 +14,18 @@ from .llm.choice import OFFLINE
 from .llm.journal.file import is_begun, note_about
 from .llm.journal.journal import JOURNAL, CallNotRecordedError, RequestDiffersError
 from .llm.journal.recorded import read_about
+from .llm.journal.shared import SharedOpening
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, INPUTS, METADATA
+from .runs.plan import read_plan, read_plan_beside, refuse_unprepared
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
+from .several_runs import ask_for_keys
 from .simulation.inputs import load_inputs, read_choices
-from .simulation.journals import Answers
+from .simulation.journals import Answers, find_cache
+from .simulation.planned import share_opening
 from .simulation.progress import describe_interrupted_replicates
 from .simulation.sameness import compare_metadata, compare_records, has_same_package
 from .simulation.watching import Moment
@@ -102,15 +106,20 @@ def build_resumed(
     retry_failures: bool = False,
     cache: str | Path | None = None,
     model: Mind | None = None,
+    shared: SharedOpening | None = None,
     **limits: Any,
 ) -> GameEngine:
-    """Return an engine whose `run` goes on with the run in this directory; see `resume_run`."""
+    """Return an engine whose `run` goes on with the run in this directory; see `resume_run`.
+
+    What replicates in the same folder share is taken from their journals, by `shared` where several are gone on with.
+    """
     refuse_lost_journal(path, model)
     if load_inputs(path).is_replay:
         raise UsageError(f"{path} is a replay that was broken off; replay again instead: its calls were another run's")
     engine = GameEngine.from_run(path, model=model, **limits)
     engine.go_on(path)
-    engine.answer_from(Answers(retried_from=_find_retried(path, retry_failures)))
+    shared = shared or share_opening(read_plan_beside(path), 1, find_cache(cache))
+    engine.answer_from(Answers(retried_from=_find_retried(path, retry_failures), shared=shared))
     engine.use_cache(cache)
     return engine
 
@@ -118,8 +127,8 @@ def build_resumed(
 def _find_retried(path: Path, retry_failures: bool) -> int | None:
     """Return the epoch from which on failed calls are made again; None: none is, now or when it was gone on before."""
     journal = path / JOURNAL
-    if not is_begun(journal):
-        return None
+    if not is_begun(journal):  # it takes what others have, and of that the failures are asked again
+        return 0 if retry_failures else None
     if retry_failures:
         note_about(journal, _RETRIED, "yes")
     if read_about(journal).get(_RETRIED) != "yes":
@@ -150,22 +159,26 @@ def resume_replicates(
 
     Raises:
         UsageError: there is no such folder, or no run in it.
-        RecordError: one of the runs had not begun: nothing says what it is made of.
+        RecordError: nothing says what one of the runs is made of: they were broken off as they were laid out.
         KeyboardInterrupt: Ctrl-C; they can be gone on with again, and the message says how.
     """
     folder = Path(folder)
     paths = list_replicates(folder)
     if not paths:
         raise UsageError(f"{folder} is no folder of replicates")
-    _refuse_unbegun(folder)
+    plan = read_plan(folder)
+    if plan is None:
+        _refuse_unbegun(folder)
     complete = [(load_inputs(path).config.replicate, path) for path in paths if is_complete(path)]
+    left = [path for path in paths if not is_complete(path)]
+    shared = share_opening(plan, len(left), find_cache(cache))
     engines = [
-        build_resumed(path, retry_failures=retry_failures, cache=cache, model=model, **limits)
-        for path in paths
-        if not is_complete(path)
+        build_resumed(path, retry_failures=retry_failures, cache=cache, model=model, shared=shared, **limits)
+        for path in left
     ]
+    ask_for_keys(engines)
     try:
-        return run_sync(GameEngine._run_in_folder(engines, max_concurrent, folder, observer, complete))
+        return run_sync(GameEngine._resume_in_folder(engines, max_concurrent, folder, observer, complete))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(describe_interrupted_replicates(folder)) from None
 
@@ -307,9 +320,15 @@ def list_replicates(path: Path) -> list[Path]:
 
     Raises:
         UsageError: there is no such directory.
+        RecordError: the runs in it were broken off as they were laid out, or one of them is gone; the message says what
+            to do.
     """
     if not path.is_dir():
         raise UsageError(f"there is no directory {path}")
     if (path / INPUTS).is_file():
         return []
+    plan = read_plan(path)
+    if plan is not None:
+        return list(plan.find_runs().values())
+    refuse_unprepared(path)
     return sorted(each.parent for each in path.glob(f"run_*/{INPUTS}"))

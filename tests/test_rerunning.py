@@ -42,6 +42,7 @@ from synthetic_communities.runs.directory import (
     INPUTS,
     METADATA,
     PEOPLE,
+    PLAN,
     USAGE,
 )
 from synthetic_communities.simulation.inputs import load_inputs
@@ -426,7 +427,7 @@ class TestResume:
         again = resume_replicates(broken, model=rest.mind)
         paths = [sorted(Path(each.path).glob("run_*")) for each in (usual, again)]
         assert [read_record(path) for path in paths[0]] == [read_record(path) for path in paths[1]]
-        assert len(rest.calls) == sum(count_calls(path / JOURNAL) for path in paths[0]) - 100
+        assert len(rest.calls) == sum(count_made(path / JOURNAL) for path in paths[0]) - 100
         assert all(is_complete(path) for path in paths[1])
 
     def test_a_replicate_that_had_not_begun_is_named(self, tmp_path: Path) -> None:
@@ -438,6 +439,11 @@ class TestResume:
         _, second = sorted(folder.glob("run_*"))
         (second / METADATA).unlink()
         (second / INPUTS).unlink()
+        with pytest.raises(
+            RecordError, match=f"^{second / INPUTS} is gone, and {folder / PLAN} names that run; put it"
+        ):
+            resume_replicates(folder, model=SILENT)
+        (folder / PLAN).unlink()  # as where an earlier version made it
         with pytest.raises(RecordError, match=f"^{second} had not begun when the runs were broken off; delete them"):
             resume_replicates(folder, model=SILENT)
 
@@ -450,6 +456,12 @@ class TestResume:
             return (await engine.llm_client.model_asked.reply(request, Call("own/x"))).text
 
         assert asyncio.run(main()).startswith("I say")
+
+
+def count_made(journal: Path) -> int:
+    """Return how many calls of a journal were made for its own run."""
+    with closing(open_to_read(journal)) as connection:
+        return int(connection.execute("SELECT count(*) FROM calls WHERE source = 'call'").fetchone()[0])
 
 
 def made(folder: Path) -> Path:

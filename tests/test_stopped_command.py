@@ -112,7 +112,8 @@ def test_replicates_each_have_the_budget(town: Path) -> None:
     assert "0 of 2 runs complete." in result.stderr
     usages = sorted(town.parent.glob("data/simulation/*/run_*/usage.json"))
     told = [json.loads(path.read_text(encoding="utf-8")) for path in usages]
-    assert [(usage["status"], usage["model_calls"]) for usage in told] == [("stopped", 5), ("stopped", 5)]
+    spent = [usage["model_calls"] - usage["journal"]["answered"] for usage in told]
+    assert ([usage["status"] for usage in told], spent) == (["stopped", "stopped"], [5, 5])
 
 
 def test_check_says_that_a_price_is_missing(town: Path) -> None:

@@ -138,6 +138,7 @@ def run(
         if resample:
             raise click.UsageError("--resample goes with --replicates")
         engine.log_bodies(log_bodies)
+        engine.ask_for_key()  # where there is none, nothing is to be left behind
         engine.use_cache(cache)
         context.exit(run_community(engine, output, **telling))
     if log_bodies is not None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..engine.bridge import run_sync
 from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
 from ..report.text import clean_text, count_of
-from ..runs.directory import REPLICATES
+from ..runs.plan import refuse_unprepared
 from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
@@ -60,12 +61,11 @@ def run_replicates(
     Raises:
         click.BadParameter: no folder can be made in `output`.
     """
+    engines = GameEngine._build_replicates(engine.config, number, resample, None, model, cache)
     folder = make_folder(output)
 
     def run(observer: Progress) -> Replicates:
-        return GameEngine.run_replicates(
-            engine.config, number, resample=resample, model=model, folder=folder, observer=observer, cache=cache
-        )
+        return run_sync(GameEngine._run_replicates(engines, None, cache, output, folder, observer))
 
     return run_in_folder(run, folder, verbosity=verbosity, command=command, as_data=as_data)
 
@@ -114,8 +114,10 @@ def describe_left(folder: Path, command: str) -> str:
     if not folder.is_dir():
         return f"Nothing is recorded any more: {folder} is gone."
     where = f"What is recorded stands in {folder}"
-    if not (folder / REPLICATES).is_file():
-        return f"{where}: nothing that can be shown yet."
+    try:
+        refuse_unprepared(folder)
+    except RecordError as error:
+        return f"{error}."
     try:
         rows = replicates.Replicates(folder).rows
     except RecordError as error:

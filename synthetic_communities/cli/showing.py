@@ -13,7 +13,8 @@ import click
 from ..errors import RecordError
 from ..late import Late
 from ..report.result import SimulationResult, load_run
-from ..runs.directory import REPLICATES
+from ..runs.directory import PLAN, REPLICATES
+from ..runs.plan import refuse_unprepared
 from .program import WRONG_USAGE, print_text, say, say_errors, stdout_encoding
 from .repeating import show_replicates
 from .running import DONE, measure_columns, show_result
@@ -65,7 +66,8 @@ def show_run(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command
         click.BadParameter: pictures cannot be written.
     """
     with _reading(path):
-        are_several = (path / REPLICATES).is_file()
+        refuse_unprepared(path)
+        are_several = any((path / name).is_file() for name in (PLAN, REPLICATES))
     if are_several:
         return _show_replicates(path, view, as_data=as_data, command=command)
     with _reading(path):

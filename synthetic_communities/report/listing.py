@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import RecordError
-from ..runs.directory import BALLOTS, FINAL_VOTE, METADATA, REPLICATES
+from ..runs.directory import BALLOTS, FINAL_VOTE, METADATA, PLAN, REPLICATES, REPLICATES_FOLDER
 from ..runs.inside import refuse_link
+from ..runs.plan import is_unprepared, refuse_unprepared
 from ..runs.reading import read_json
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
@@ -111,10 +112,15 @@ def _find_runs(folder: Path, within: Path | None = None) -> Iterator[tuple[Path,
     """
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir()):
         is_own = within is None or not path.is_symlink()
-        if is_own and ((path / REPLICATES).is_file() or path.name.startswith("replicates_")):
+        if is_own and is_replicates_folder(path) and not is_unprepared(path):
             yield from _find_runs(path, path)
         else:
             yield path, within
+
+
+def is_replicates_folder(path: Path) -> bool:
+    """Say whether a directory holds the runs of replicates, however far they came."""
+    return any((path / name).is_file() for name in (PLAN, REPLICATES)) or path.name.startswith(REPLICATES_FOLDER)
 
 
 def _age(run: ListedRun) -> tuple[datetime, int, str]:
@@ -126,6 +132,7 @@ def _read_run(path: Path, within: Path | None) -> ListedRun | UnreadableRun:
     try:
         if within is not None:
             refuse_link(path, within)
+        refuse_unprepared(path)
         return read_listed_run(path)
     except RecordError as error:
         return UnreadableRun(path, str(error))

@@ -9,6 +9,7 @@ from typing import Any, overload
 from ..errors import RecordError
 from ..runs.directory import REPLICATES, encode, write_text
 from ..runs.inside import refuse_link, refuse_links
+from ..runs.plan import read_plan
 from ..runs.reading import iterate_lines
 from .replicate_lines import build_line, check_line, measure_spreads
 from .replicate_table import build_replicate_table
@@ -20,7 +21,8 @@ class Replicates(Sequence[SimulationResult]):
 
     Attributes:
         path: the folder that holds them.
-        rows: the lines of `replicates.jsonl`, a run each.
+        rows: the lines of `replicates.jsonl`, a run each; where it was not written, as the runs go on or were killed,
+            what stood in it now.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -33,11 +35,9 @@ class Replicates(Sequence[SimulationResult]):
         self.path = Path(path)
         refuse_links(self.path)
         lines = [line.take_whole() for line in iterate_lines(self.path / REPLICATES)]
-        if not lines:
-            raise RecordError(f"{self.path} holds no replicates: there is no {REPLICATES}, or nothing in it")
         for line in lines:
             check_line(line)
-        self.rows: list[dict[str, Any]] = [dict(line.values) for line in lines]
+        self.rows: list[dict[str, Any]] = [dict(line.values) for line in lines] or _build_rows(self.path)
 
     @overload
     def __getitem__(self, place: int) -> SimulationResult: ...
@@ -75,6 +75,13 @@ class Replicates(Sequence[SimulationResult]):
     def summary(self, width: int = 80) -> str:
         """Return the table of means, intervals and ranges as plain text, in at most `width` columns."""
         return build_replicate_table(self._results[0].record, self.rows, self.spreads, width)
+
+
+def _build_rows(folder: Path) -> list[dict[str, Any]]:
+    plan = read_plan(folder)
+    if plan is None:
+        raise RecordError(f"{folder} holds no replicates: there is no {REPLICATES}, or nothing in it")
+    return [build_line(number, path.name, load_run(path).record) for number, path in plan.find_runs().items()]
 
 
 def write_replicates(folder: Path, runs: Sequence[tuple[int, Path]]) -> None:

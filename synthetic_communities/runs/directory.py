@@ -29,7 +29,11 @@ CONFIG = "config.yaml"
 INPUTS = "inputs.json"
 PEOPLE = "people.jsonl"
 REPLICATES = "replicates.jsonl"
-"""Not in a run directory, but in the folder that holds those of several replicates."""
+PLAN = "plan.json"
+"""These are not in a run directory, but in the folder that holds those of several replicates."""
+
+REPLICATES_FOLDER = "replicates_"
+"""How the name of such a folder begins, unless somebody gave it another."""
 
 LINES = (EPOCHS, BELIEFS, CONVERSATIONS, REACTIONS, EXPOSURES, BALLOTS)
 """Files of the record of one value a line."""

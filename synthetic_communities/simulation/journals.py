@@ -12,6 +12,7 @@ from ..llm.call_log import CallEntry
 from ..llm.journal.entry import Source
 from ..llm.journal.journal import JOURNAL, Journal, NewCalls
 from ..llm.journal.recorded import Recorded
+from ..llm.journal.shared import SharedOpening
 from ..llm.journal.writer import JournalWriter
 from ..llm.model import Call
 
@@ -29,6 +30,7 @@ class Answers:
         own: the journal of the very same run, whose calls may ask nothing else now; None: the one in its directory.
         others: journals of other runs.
         cache: the file that several runs share; None: none.
+        shared: what replicates of this run ask once for all of them; None: nothing.
         retried_from: the epoch from which on calls that failed are made again; None: what failed has failed.
         new_calls: what becomes of a call that is not recorded.
         is_kept: whether new answers are recorded.
@@ -37,9 +39,15 @@ class Answers:
     own: Path | None = None
     others: tuple[Path, ...] = ()
     cache: Path | None = field(default=None, kw_only=True)
+    shared: SharedOpening | None = field(default=None, kw_only=True)
     retried_from: int | None = field(default=None, kw_only=True)
     new_calls: NewCalls = field(default="made", kw_only=True)
     is_kept: bool = field(default=True, kw_only=True)
+
+
+def find_cache(folder: str | Path | None) -> Path | None:
+    """Return the file of a folder of answers that runs share; None: there is no such folder."""
+    return None if folder is None else Path(folder) / CACHE
 
 
 def open_journal(
@@ -70,6 +78,7 @@ def open_journal(
         recorded,
         others=others,
         cache=JournalWriter(answers.cache, replicate=replicate) if answers.cache is not None else None,
+        shared=answers.shared,
         is_retried=lambda call: answers.retried_from is not None and epoch_of(call) >= answers.retried_from,
         new_calls=answers.new_calls,
         observe=observe,

@@ -38,6 +38,7 @@ class KeptRun:
         places: how many acts may be under way at once, in this run and in others that share them.
         answers: where answers come from before a model is asked.
         goes_on: whether the run in this directory is gone on with; False: it is a new one.
+        is_laid_out: whether what stands at the start of a new run was written by `lay_out`.
         published: where transcripts are added as they are published.
         follow: called with every step forward.
     """
@@ -49,6 +50,7 @@ class KeptRun:
     places: Places = field(kw_only=True)
     answers: Answers = field(kw_only=True)
     goes_on: bool = field(kw_only=True)
+    is_laid_out: bool = field(default=False, kw_only=True)
     published: list[DebateTranscript] = field(kw_only=True)
     follow: Callable[[Moment], None] = field(kw_only=True)
 
@@ -64,7 +66,7 @@ class KeptRun:
             RunStoppedError: a limit ended it.
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
-        with RunLock(self.directory):
+        with RunLock(self.directory), self.answers.shared or nullcontext():
             journal = self._begin()
             with end_set_aside(self.directory) if self.goes_on else nullcontext():  # now that nothing else refuses
                 await self._carry_out(journal, at_end)
@@ -87,10 +89,8 @@ class KeptRun:
         """Write what stands at the start of a run, or check that it is what stands there, and open the journal."""
         if self.goes_on:
             check_stage(self.directory, self.stage)
-        else:
-            is_replay = bool(self.answers.others)
-            write_inputs(self.directory, self.stage.config, self.stage.population.personas, is_replay=is_replay)
-            self._note_stage()
+        elif not self.is_laid_out:
+            lay_out(self.directory, self.simulation_id, self.stage, is_replay=bool(self.answers.others))
         replicate = self.stage.config.replicate
         return open_journal(self.directory, self.answers, replicate, self.minds.calls.note)
 
@@ -131,3 +131,20 @@ class KeptRun:
                     began_at=began_at,
                     stopped=stopped,
                 )
+
+
+def lay_out(directory: Path, simulation_id: str, stage: Stage, *, is_replay: bool = False) -> None:
+    """Write what stands at the start of a run: from then on it can be gone on with.
+
+    Args:
+        directory: of the run.
+        simulation_id: its name.
+        stage: what it is made of.
+        is_replay: whether it takes its answers from another run.
+
+    Raises:
+        OSError: it cannot be written.
+        TypeError: somebody has an attribute that JSON cannot hold.
+    """
+    write_inputs(directory, stage.config, stage.population.personas, is_replay=is_replay)
+    write_metadata(directory, simulation_id, stage)

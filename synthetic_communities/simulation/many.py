@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..cast.arguments import check_count
 from ..config import Config
-from ..runs.directory import make_run_directory
+from ..runs.directory import REPLICATES_FOLDER, make_run_directory
 from .gathering import load_config
 from .watching import Moment
 
@@ -51,7 +51,7 @@ def make_replicates_folder(base_dir: str | Path) -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    return make_run_directory(Path(base_dir), f"replicates_{datetime.now(UTC):%Y%m%d_%H%M%S}")
+    return make_run_directory(Path(base_dir), f"{REPLICATES_FOLDER}{datetime.now(UTC):%Y%m%d_%H%M%S}")
 
 
 def add_up(latest: Moment, moments: Sequence[Moment]) -> Moment:

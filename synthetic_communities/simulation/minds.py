@@ -36,6 +36,8 @@ class Minds:
         recorded: name of a model as the configuration has it, or None, to the choice that a run made then; where a
             name stands here, nothing is looked for.
         may_call: whether models are asked at all; False: every answer comes from a journal.
+        run_key_command: returns the key that a command prints, and runs each command once, however many models are
+            asked; runs that begin together share it.
     """
 
     def __init__(self, config: Config, *, argument: str | None = None, looks_for_keys: bool = True) -> None:
@@ -55,7 +57,7 @@ class Minds:
         self._config = config
         self._argument = argument
         self._looks_for_keys = looks_for_keys
-        self._run_key_command = cache(run_key_command)  # once, however many models are asked
+        self.run_key_command: Callable[[str], str] = cache(run_key_command)
         self._chosen: dict[str | None, tuple[Mind, ModelChoice]] = {}
 
     def of_people(self) -> tuple[Mind, ModelChoice]:
@@ -138,7 +140,7 @@ class Minds:
         return MindSettings(
             base_url=config.base_url,
             api_key_env=config.api_key_env,
-            look_up_key=partial(self._run_key_command, command) if command is not None else None,
+            look_up_key=partial(self.run_key_command, command) if command is not None else None,
             temperature=config.temperature,
             effort=config.effort,
             seed=config.random_seed,

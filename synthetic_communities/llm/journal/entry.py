@@ -7,7 +7,7 @@ from ..call_log import CallEntry
 from ..failures import CallError
 from ..model import Call, ModelReply
 
-Source = Literal["call", "replay", "cache"]
+Source = Literal["call", "replay", "cache", "replicate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class JournalEntry:
         result: the reply, or the failure that ended it.
         seconds: how long it took, waits included.
         ended: when it ended, in seconds since 1970 (UTC).
-        source: where the reply comes from: a call, the journal of another run, or a cache.
+        source: where the reply comes from: a call, the journal of another run, a cache, or another replicate, which
+            asked for all of them.
     """
 
     call: Call

@@ -1,5 +1,6 @@
 """Who answers a call: what is recorded of it, or the model, whose answer is then recorded."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from ..model import Call, ModelReply, ModelRequest, Usage
 from .digests import Fingerprint
 from .entry import FailedTry, JournalEntry, Source
 from .recorded import Recorded
+from .shared import Question, SharedOpening, is_shared
 from .writer import JournalWriter
 
 NewCalls = Literal["made", "refused", "failed"]
@@ -46,6 +48,7 @@ class Journal:
         *,
         others: Sequence[tuple[Source, Recorded]] = (),
         cache: JournalWriter | None = None,
+        shared: SharedOpening | None = None,
         is_retried: Callable[[Call], bool] = lambda call: False,
         new_calls: NewCalls = "made",
         observe: Callable[[CallEntry], None] | None = None,
@@ -58,6 +61,7 @@ class Journal:
             others: other records, in the order in which they are looked through; any entry of theirs with the same
                 request will do.
             cache: takes every reply a model gave, for other runs; failures it does not take.
+            shared: what replicates of this run ask once for all of them; None: nothing.
             is_retried: says of which calls those that failed are made again, and may ask something else than then; what
                 else failed has failed.
             new_calls: what becomes of a call that is not recorded.
@@ -69,6 +73,8 @@ class Journal:
         self._own = own
         self._others = others
         self._cache = cache
+        self._shared = shared
+        self._asked: Counter[tuple[str, int, bytes]] = Counter()
         self._is_retried = is_retried
         self._new_calls = new_calls
         self._observe = observe
@@ -87,8 +93,25 @@ class Journal:
         """Return model and tokens of every call this run has paid for before; a try without a reply has none."""
         return list(self._own.list_paid()) if self._own is not None else []
 
-    async def find(self, request: ModelRequest, call: Call, asked: Fingerprint) -> JournalEntry | None:
+    def as_shared(self, call: Call, asked: Fingerprint) -> Question | None:
+        """Return as what a call is known to the replicates that make it once for all of them; None: they do not."""
+        if self._shared is None or not is_shared(call):
+            return None
+        same = (call.key, call.attempt, asked.request)
+        self._asked[same] += 1
+        named, number = Call(call.key, call.act, call.attempt), self._asked[same] - 1
+        return Question(named, asked.request, number=number, is_retried=self._is_retried(call))
+
+    async def find(
+        self, request: ModelRequest, call: Call, asked: Fingerprint, question: Question | None = None
+    ) -> JournalEntry | None:
         """Return what is recorded of a call; None: the model is to be asked.
+
+        Args:
+            request: what is asked.
+            call: which call it is.
+            asked: the request in short.
+            question: as what replicates know it; who is to ask one has to `record` what comes of it, or to `forgo` it.
 
         Raises:
             RequestDiffersError: this run has recorded this call with another request.
@@ -98,7 +121,7 @@ class Journal:
         """
         entry = self._find_own(request, call, asked)
         if entry is None:
-            entry = self._find_elsewhere(call, asked)
+            entry = await self._find_shared(question) if question else self._find_elsewhere(call, asked)
             if entry is not None and self._writer is not None:
                 await self._writer.write(entry, request, asked)
         if entry is None:
@@ -110,16 +133,28 @@ class Journal:
             self._observe(entry.as_measured(asked.model))
         return entry
 
-    async def record(self, entry: JournalEntry, request: ModelRequest, asked: Fingerprint) -> None:
-        """Return when an answer of the model is on the disk.
+    async def record(
+        self, entry: JournalEntry, request: ModelRequest, asked: Fingerprint, question: Question | None = None
+    ) -> None:
+        """Return when an answer of the model is on the disk; replicates that wait for it get it in any case.
 
         Raises:
             JournalError: it cannot be written.
         """
-        if self._writer is not None:
-            await self._writer.write(entry, request, asked)
-        if self._cache is not None and isinstance(entry.result, ModelReply):  # what failed once need not again
-            await self._cache.write(entry, request, asked)
+        replicate = self._shared.replicate if self._shared is not None and question is not None else None
+        try:
+            if self._writer is not None:
+                await self._writer.write(entry, request, asked)
+            if self._cache is not None and isinstance(entry.result, ModelReply):  # what failed once need not again
+                await self._cache.write(entry, request, asked, replicate=replicate)
+        finally:
+            if self._shared is not None and question is not None:
+                self._shared.tell(question, entry)
+
+    def forgo(self, question: Question | None) -> None:
+        """Leave a question to another replicate: nothing comes of it here."""
+        if self._shared is not None and question is not None:
+            self._shared.forgo(question)
 
     def note(self, tried: FailedTry) -> None:
         """Record a try that got no reply."""
@@ -141,6 +176,10 @@ class Journal:
         if entry is None and not is_by_hand(call) and self._own.has(call):
             raise RequestDiffersError(self._own.describe_difference(call, request, asked))
         return entry
+
+    async def _find_shared(self, question: Question) -> JournalEntry | None:
+        assert self._shared is not None
+        return await self._shared.take(question)
 
     def _find_elsewhere(self, call: Call, asked: Fingerprint) -> JournalEntry | None:
         for source, recorded in self._others:

@@ -9,6 +9,7 @@ from ..wrapper import Wrapper
 from .digests import Fingerprint, fingerprint
 from .entry import JournalEntry
 from .journal import Journal, current_journal
+from .shared import Question
 
 
 class Journaled(Wrapper):
@@ -37,12 +38,15 @@ class Journaled(Wrapper):
         if journal is None:
             return await self.inner.reply(request, call)
         asked = fingerprint(self.name, request)
-        recorded = await journal.find(request, call, asked)
+        question = journal.as_shared(call, asked)
+        recorded = await journal.find(request, call, asked, question)
         if recorded is not None:
             return recorded.give()
-        return await self._ask(journal, request, call, asked)
+        return await self._ask(journal, request, call, asked, question)
 
-    async def _ask(self, journal: Journal, request: ModelRequest, call: Call, asked: Fingerprint) -> ModelReply:
+    async def _ask(
+        self, journal: Journal, request: ModelRequest, call: Call, asked: Fingerprint, question: Question | None
+    ) -> ModelReply:
         clock = asyncio.get_running_loop().time
         began = clock()
         result: ModelReply | CallError
@@ -50,8 +54,11 @@ class Journaled(Wrapper):
             result = await self.inner.reply(request, call)
         except CallError as error:
             result = error
+        except BaseException:
+            journal.forgo(question)
+            raise
         entry = JournalEntry(call, asked.request, result=result, seconds=clock() - began, ended=time.time())
-        await journal.record(entry, request, asked)
+        await journal.record(entry, request, asked, question)
         return entry.give()
 
 

@@ -43,12 +43,15 @@ class Recorded:
         path: the file.
     """
 
-    def __init__(self, path: Path, *, replicate: int | None = None, is_shared: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, replicate: int | None = None, beginning: str = "", is_shared: bool = False
+    ) -> None:
         """Open a journal; what is added to it later is not looked at.
 
         Args:
             path: the file.
             replicate: number of the repetition whose entries are taken; None: of all.
+            beginning: how the keys begin whose entries are taken.
             is_shared: whether it is written meanwhile, by this process or another.
 
         Raises:
@@ -58,17 +61,20 @@ class Recorded:
         self._taking = threading.Lock()
         self._connection = open_to_read(path, is_shared=is_shared)
         try:
-            self._note_places(replicate)
+            self._note_places(replicate, beginning)
         except sqlite3.Error as error:
             self.close()
             raise RecordError(describe(path, error)) from error
 
-    def _note_places(self, replicate: int | None) -> None:
+    def _note_places(self, replicate: int | None, beginning: str) -> None:
         run = self._connection.execute
         run(_PLACES)
         if has_tables(self._connection):
-            chosen = "" if replicate is None else f" WHERE replicate = {int(replicate)}"
-            run(f"INSERT INTO places SELECT id, key, attempt, request, 0 FROM calls{chosen}")
+            chosen = (
+                "(:replicate IS NULL OR replicate = :replicate) AND substr(CAST(key AS TEXT), 1, :length) = :beginning"
+            )
+            values = {"replicate": replicate, "length": len(beginning), "beginning": beginning}
+            run(f"INSERT INTO places SELECT id, key, attempt, request, 0 FROM calls WHERE {chosen}", values)
         for index in _INDEXES:
             run(index)
 

@@ -56,8 +56,16 @@ class JournalWriter:
         self._is_closing = False
         self._error: JournalError | None = None
 
-    async def write(self, entry: JournalEntry, request: ModelRequest, asked: Fingerprint) -> None:
+    async def write(
+        self, entry: JournalEntry, request: ModelRequest, asked: Fingerprint, *, replicate: int | None = None
+    ) -> None:
         """Return when an entry is on the disk.
+
+        Args:
+            entry: what came of a call.
+            request: what was asked.
+            asked: that in short.
+            replicate: number of the repetition it was made for; None: that of all others.
 
         Raises:
             JournalError: it cannot be written, or something before it could not.
@@ -67,7 +75,7 @@ class JournalWriter:
         settings = digest_text(asked.settings)
         with self._wake:
             self._begin()
-            self._rows.add_call(entry, asked, settings, self._replicate)
+            self._rows.add_call(entry, asked, settings, self._replicate if replicate is None else replicate)
             self._add_text(settings, asked.settings)
             for digest, text in zip(
                 split_digests(asked.system + asked.user), request.system + request.user, strict=True
