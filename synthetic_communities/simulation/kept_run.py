@@ -12,6 +12,8 @@ from ..domain.debate import DebateTranscript
 from ..engine.runner import Places
 from ..errors import RunStoppedError
 from ..llm.journal.journal import Journal
+from ..llm.meter import Meter
+from ..llm.prices import Prices
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
 from .failed_calls import FailedCalls
@@ -72,7 +74,8 @@ class KeptRun:
                 await self._carry_out(journal, at_end)
 
     async def _carry_out(self, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
-        watcher = Watcher(self.stage.config.num_epochs, self.follow)
+        meter = Meter(self.minds.calls, Prices(self.stage.config.prices or {}))
+        watcher = Watcher(self.stage.config.num_epochs, self.follow, meter)
         simulation = Simulation(
             self.stage,
             Recorder(self.directory),
