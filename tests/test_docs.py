@@ -376,7 +376,7 @@ class TestRecord:
         assert list(documented_keys(JOURNAL)) == columns
 
 
-LEFT_OUT: Mapping[str, tuple[str, ...]] = {USAGE: ("calls", "calls_by_act", "limit_changes")}
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {USAGE: ("calls", "calls_by_act", "calls_by_epoch", "limit_changes")}
 """Keys of a file that a run may leave out, as the page says."""
 
 

@@ -28,8 +28,9 @@ from .progress import told_plainly
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
-    from ..report import figures, glyphs, heading, tables, votes
+    from ..report import cost_table, figures, glyphs, heading, tables, votes
 else:  # not every command shows a run
+    cost_table = Late("synthetic_communities.report.cost_table")
     figures = Late("synthetic_communities.report.figures")
     glyphs = Late("synthetic_communities.report.glyphs")
     heading = Late("synthetic_communities.report.heading")
@@ -137,7 +138,9 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
 
 def _set_tables(result: SimulationResult, command: str) -> str:
     columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
-    return tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
+    page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
+    costs = cost_table.build_cost_table(result.usage) if result.record.model_calls else []
+    return page + "".join(f"{line}\n" for line in costs)
 
 
 def measure_columns() -> int:

@@ -183,6 +183,16 @@ class SimulationResult:
         """A row a step: how its acts ended, and what its calls of models took; empty while nothing is measured."""
         return usage_rows.read_usage(self._files)
 
+    @cached_property
+    def usage_by_epoch(self) -> list[dict[str, Any]]:
+        """A row for the opening, every epoch and the ballot: what calls of models took; empty where there were none."""
+        return usage_rows.read_usage_by_epoch(self._files)
+
+    @cached_property
+    def usage_by_agent(self) -> list[dict[str, Any]]:
+        """A row for everybody for whom a model was called: what those calls took; empty where there were none."""
+        return usage_rows.read_usage_by_agent(self._files)
+
     @property
     def vote_counts(self) -> VoteCounts | None:
         """The count of the ballots as `conduct_final_vote` returns it, or None if there was no ballot."""

@@ -25,6 +25,7 @@ from .recorder import Recorder
 from .sameness import check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
+from .usage_parts import write_usage_by_agent
 from .watching import Moment, Watcher
 
 
@@ -124,6 +125,8 @@ class KeptRun:
             journal.close()
             tell_mode(journal)
             with noted_on(ended_by):
+                self._write_usage_by_agent(simulation)
+            with noted_on(ended_by):
                 write_usage(
                     *(self.directory, status),
                     {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at},
@@ -134,6 +137,12 @@ class KeptRun:
                     began_at=began_at,
                     stopped=stopped,
                 )
+
+    def _write_usage_by_agent(self, simulation: Simulation) -> None:
+        calls = self.minds.measured(self.stage.minds())
+        if calls is not None:
+            prices = Prices(self.stage.config.prices or {})
+            write_usage_by_agent(self.directory, calls.entries, simulation.tasks, prices)
 
 
 def lay_out(directory: Path, simulation_id: str, stage: Stage, *, is_replay: bool = False) -> None:
