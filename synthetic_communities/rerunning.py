@@ -20,7 +20,7 @@ from .report.result import SimulationResult
 from .runs.directory import EPOCHS, INPUTS, METADATA
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
-from .simulation.inputs import load_inputs, read_choices
+from .simulation.inputs import load_inputs, read_choices, refuse_not_kept
 from .simulation.journals import Answers
 from .simulation.progress import describe_interrupted_replicates
 from .simulation.sameness import compare_metadata, compare_records, has_same_package
@@ -105,6 +105,7 @@ def build_resumed(
     **limits: Any,
 ) -> GameEngine:
     """Return an engine whose `run` goes on with the run in this directory; see `resume_run`."""
+    refuse_not_kept(path)
     refuse_lost_journal(path, model)
     if load_inputs(path).is_replay:
         raise UsageError(f"{path} is a replay that was broken off; replay again instead: its calls were another run's")
@@ -208,6 +209,7 @@ def build_replayed(
 ) -> GameEngine:
     """Return an engine whose `run` takes the answers of a run; see `replay_run`."""
     check_run(path)
+    refuse_not_kept(path)
     refuse_lost_journal(path, model)
     journal = path / JOURNAL
     # Which of several alike entries answers a call goes by who asks first; where that counts, one asks after the other.
@@ -234,6 +236,7 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
     """
     path = Path(path)
     check_run(path)
+    refuse_not_kept(path)
     refuse_lost_journal(path, model)
     complete = is_complete(path)
     with TemporaryDirectory() as folder:

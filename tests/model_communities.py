@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from synthetic_communities.game_engine import GameEngine, build_candidates
+from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import retrying
 from synthetic_communities.llm.model import ModelRequest
 from synthetic_communities.llm.retrying import RetryPolicy
@@ -18,6 +18,7 @@ from synthetic_communities.minds.views import View
 from synthetic_communities.persona import Persona
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.runs.directory import METADATA, USAGE
+from synthetic_communities.simulation.gathering import build_candidates
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import make_attributes, make_config, read_json
 

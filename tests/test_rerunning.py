@@ -16,7 +16,7 @@ import pytest
 
 from synthetic_communities.config import Config
 from synthetic_communities.errors import RecordError, UsageError
-from synthetic_communities.game_engine import GameEngine, build_candidates
+from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.journal import writer
 from synthetic_communities.llm.journal.file import JournalError, count_calls, open_to_read
@@ -44,6 +44,7 @@ from synthetic_communities.runs.directory import (
     PEOPLE,
     USAGE,
 )
+from synthetic_communities.simulation.gathering import build_candidates
 from synthetic_communities.simulation.inputs import load_inputs
 from synthetic_communities.simulation.sameness import compare_records, find_difference
 from synthetic_communities.testing.models import Reply, ScriptedModel

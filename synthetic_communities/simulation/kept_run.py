@@ -20,7 +20,7 @@ from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
 from .minds import Minds
 from .recorder import Recorder
-from .sameness import check_stage, end_set_aside
+from .sameness import check_beforehand, check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
 from .watching import Moment, Watcher
@@ -87,9 +87,9 @@ class KeptRun:
         """Write what stands at the start of a run, or check that it is what stands there, and open the journal."""
         if self.goes_on:
             check_stage(self.directory, self.stage)
+            check_beforehand(self.directory, self.stage)
         else:
-            is_replay = bool(self.answers.others)
-            write_inputs(self.directory, self.stage.config, self.stage.population.personas, is_replay=is_replay)
+            write_inputs(self.directory, self.stage, is_replay=bool(self.answers.others))
             self._note_stage()
         replicate = self.stage.config.replicate
         return open_journal(self.directory, self.answers, replicate, self.minds.calls.note)

@@ -11,7 +11,9 @@ from ..llm.journal.file import JournalError
 from ..llm.journal.journal import RequestDiffersError
 from ..runs.directory import BALLOTS, EPOCHS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
 from ..runs.reading import read_json, read_metadata
+from .beforehand import find_beforehand
 from .files import build_metadata
+from .inputs import load_inputs
 from .stage import Stage
 
 SHOWN_CHARACTERS = 60
@@ -42,6 +44,20 @@ def check_stage(path: Path, stage: Stage) -> None:
             f"{path} was made of something else: {difference}. A run goes on with what it was made of; only limits may "
             "differ"
         )
+
+
+def check_beforehand(path: Path, stage: Stage) -> None:
+    """Check that a stage holds what was there before the first act of the run in this directory.
+
+    Raises:
+        RecordError: it does not; the message names what differs first.
+    """
+    then, now = load_inputs(path).beforehand, find_beforehand(stage)
+    difference = find_difference(
+        {**then.community, "people": dict(then.held)}, {**now.community, "people": dict(now.held)}
+    )
+    if difference is not None:
+        raise RecordError(f"{path} began with something else: {difference}; put there what was there then")
 
 
 @contextmanager
