@@ -13,6 +13,7 @@ from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import retrying
 from synthetic_communities.llm.model import ModelRequest
 from synthetic_communities.llm.retrying import RetryPolicy
+from synthetic_communities.llm.stack import build_model  # noqa: F401  # it names the policy, before that is replaced
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import View
 from synthetic_communities.persona import Persona

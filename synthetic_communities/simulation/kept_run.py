@@ -14,7 +14,7 @@ from ..errors import RunStoppedError
 from ..llm.journal.journal import Journal
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
-from .failed_calls import FailedCalls
+from .failed_calls import FailedCalls, hold_recorded, read_written
 from .files import write_metadata, write_usage
 from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
@@ -76,7 +76,7 @@ class KeptRun:
             Recorder(self.directory),
             watcher,
             places=self.places,
-            failed_calls=FailedCalls(self.directory),
+            failed_calls=FailedCalls(self.directory, written=read_written(self.directory) if self.goes_on else ()),
             at_opening_end=self._note_stage,
             published=self.published,
             journal=journal,
@@ -92,7 +92,9 @@ class KeptRun:
             write_inputs(self.directory, self.stage, is_replay=bool(self.answers.others))
             self._note_stage()
         replicate = self.stage.config.replicate
-        return open_journal(self.directory, self.answers, replicate, self.minds.calls.note)
+        is_measured = self.minds.measured(self.stage.minds()) is not None  # else nobody was told of calls then
+        tell = hold_recorded if is_measured else None
+        return open_journal(self.directory, self.answers, replicate, self.minds.calls.note, tell=tell)
 
     def _note_stage(self) -> None:
         write_metadata(self.directory, self.simulation_id, self.stage)
