@@ -1,5 +1,6 @@
 """How the files of a run are opened, and what becomes of errors while they are written."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,9 +10,35 @@ PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 """Modes of what is made: for its owner alone, as a run may tell much about people."""
 
 
+NOT_SYNCED = frozenset((errno.EINVAL, errno.EBADF, errno.EROFS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS))
+"""What is said where directories are not synced."""
+
+
 def open_private(path: str, flags: int) -> int:
     """Open a file as `open` does, and where it has to be made, make it its owner's alone."""
     return os.open(path, flags, PRIVATE_FILE)
+
+
+def sync_names(directory: Path) -> None:
+    """Return when the names of files in a directory are on the disk; a file whose name is lost is lost.
+
+    Where directories cannot be opened or synced, as on Windows and some network file systems, nothing is done.
+
+    Raises:
+        OSError: the disk says that it failed.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_SYNCED:
+            error.filename = error.filename or str(directory)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
