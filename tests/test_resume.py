@@ -30,5 +30,6 @@ def test_a_run_ended_at_any_moment_is_gone_on_with(
 def test_a_script_that_is_ended_by_sigterm_dies_at_once_and_its_run_is_gone_on_with(town: Town, tmp_path: Path) -> None:
     killed, status = end_script(town, tmp_path, signal.SIGTERM)
     assert status == -signal.SIGTERM, "as Python leaves it, nothing is tidied up"
-    assert killed.recorded and town.failed_calls
+    assert killed.recorded
+    assert town.failed_calls
     assert 0 < killed.made < town.calls
