@@ -17,13 +17,14 @@ from .llm.journal.recorded import read_about
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .report.result import SimulationResult
-from .runs.directory import EPOCHS, INPUTS, METADATA
+from .runs.directory import EPOCHS, FAILED_CALLS, INPUTS, LINES, METADATA
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
+from .runs.writing import refuse_read_only
 from .simulation.inputs import load_inputs, read_choices, refuse_not_kept
 from .simulation.journals import Answers
 from .simulation.progress import describe_interrupted_replicates
-from .simulation.sameness import compare_metadata, compare_records, has_same_package
+from .simulation.sameness import compare_metadata, compare_records, find_missing_call, has_same_package
 from .simulation.watching import Moment
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def build_resumed(
     refuse_lost_journal(path, model)
     if load_inputs(path).is_replay:
         raise UsageError(f"{path} is a replay that was broken off; replay again instead: its calls were another run's")
+    refuse_read_only(path, (*LINES, FAILED_CALLS, JOURNAL))
     engine = GameEngine.from_run(path, model=model, **limits)
     engine.go_on(path)
     engine.answer_from(Answers(retried_from=_find_retried(path, retry_failures)))
@@ -254,6 +256,9 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
             return _judge_stopped(path, engine.simulation_dir, error, is_complete=complete)
         answered = (again.measured.get("journal") or {}).get("answered", 0)
         why = compare_records(path, again.path, is_complete=complete)
+        missing = find_missing_call(path, again.path) if why else None
+    if missing is not None:
+        return Verdict("cannot say", f"{missing} is not in the journal", is_complete=complete, answered=answered)
     return Verdict("differs" if why else "identical", why or "", is_complete=complete, answered=answered)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..errors import RecordError
+
 PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 """Modes of what is made: for its owner alone, as a run may tell much about people."""
 
@@ -39,6 +41,18 @@ def sync_names(directory: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def refuse_read_only(directory: Path, names: Iterable[str]) -> None:
+    """Check that a run directory can be written to, and so can those of these files that are in it.
+
+    Raises:
+        RecordError: one cannot; the message names the first, and says what to do.
+    """
+    for path in (directory, *(directory / name for name in names)):
+        if path.exists() and not os.access(path, os.W_OK):
+            why = f"{path} may not be written to, and a run is gone on with where it lies"
+            raise RecordError(f"{why}; allow it (chmod -R u+w {directory}), or copy the directory and go on there")
 
 
 @contextmanager
