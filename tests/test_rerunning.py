@@ -518,6 +518,8 @@ class TestVerify:
             lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
             file.write_text("".join(line for line in lines if json.loads(line)["epoch"] == 0), encoding="utf-8")
         assert verify_run(copy, model=SILENT).word == "identical"
+        edit_line(copy / BELIEFS, 0, lambda row: row.update(persona_id="px"))
+        assert verify_run(copy, model=SILENT).word == "differs"
 
     def test_the_journal_of_a_killed_run_stays_as_it_lies(self, copy: Path, tmp_path: Path) -> None:
         with closing(sqlite3.connect(copy / JOURNAL)) as connection:
