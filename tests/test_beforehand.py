@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,13 +168,18 @@ def unlike_anything(engine: GameEngine) -> None:
     engine.population.personas[0].beliefs["t0"] = {"belief": "Well.", "stance": 0.5, "found": object()}
 
 
+def unlike_beliefs(engine: GameEngine) -> None:
+    engine.population.personas[0].beliefs = {"t0": {"belief": {"remark": 5}}}
+
+
 @pytest.mark.parametrize(
     ("put", "told"),
     [
         (own_minds, r"Persona\('p1'\) \(and 1 more\) thought with a mind of its own, 'scripted'"),
         (own_mediator, r"Mediator\('mediator'\) thought with a mind of its own, 'offline'"),
         (lived_before, r"Persona\('p2'\) had acted before the run"),
-        (unlike_anything, r"beliefs of Persona\('p0'\) hold what no file can: a value of the type object"),
+        (unlike_anything, r"beliefs of Persona\('p0'\) hold what cannot be kept: a value of the type object"),
+        (unlike_beliefs, r"beliefs of Persona\('p0'\) hold what cannot be kept: the words of a text are none"),
     ],
 )
 def test_what_no_file_can_hold_is_named_at_once_and_nothing_is_changed(tmp_path: Path, put: Put, told: str) -> None:
@@ -219,8 +227,43 @@ def test_a_mind_that_everybody_has_anyway_is_none_of_their_own(tmp_path: Path, m
 def test_what_was_kept_and_is_damaged_is_told(tmp_path: Path, file: str, edit: Callable[[Any], None]) -> None:
     path = prepare(tmp_path, put_everything, None).run().path
     edit_json(path / file, edit) if file == INPUTS else edit_line(path / file, 0, edit)
-    with pytest.raises(RecordError, match=rf"^{path}: what was there before the run cannot be put back \(.* damaged"):
+    with pytest.raises(RecordError, match=rf"^{path}: what was there before the run cannot be put back: .* damaged"):
         verify_run(path)
+
+
+def places_in(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value at any depth."""
+    yield place
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places_in(value[key], (*place, key))
+
+
+def put_at(values: Any, place: tuple[Any, ...], value: Any) -> Any:
+    """Return values with another one at a place."""
+    if not place:
+        return value
+    copied = copy.copy(values)
+    copied[place[0]] = put_at(values[place[0]], place[1:], value)
+    return copied
+
+
+def test_somebody_elses_run_may_have_anything_there(tmp_path: Path) -> None:
+    path = (
+        prepare(tmp_path, lambda engine: [put(engine) for put in (put_everything, put_cast)] and None, None).run().path
+    )
+    whole = read_json(path / INPUTS)
+    draw = random.Random(1)
+    cases = [(place, other) for place in places_in(whole["beforehand"]) for other in (5, None, [], {}, "x", [5])]
+    told = Counter[str]()
+    for place, other in draw.sample(cases, 80):
+        edited = {**whole, "beforehand": put_at(whole["beforehand"], place, other)}
+        (path / INPUTS).write_text(json.dumps(edited), encoding="utf-8")
+        try:
+            told[verify_run(path).word] += 1
+        except RecordError:
+            told["refused"] += 1
+    assert told["refused"] > 40
+    assert told["differs"] > 3
 
 
 TEXTS = st.text(max_size=5)

@@ -6,23 +6,21 @@ from functools import partial
 from typing import Any
 
 from ..candidate import Candidate
-from ..cast.attention import KNOWLEDGE
 from ..cast.member import Member
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.debate import Topic
+from ..errors import UsageError
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
 from ..minds.offline.mind import OfflineMind
-from ..persona import Persona
+from ..persona import Persona, as_chat
 from ..population import Population
-from ..social_media import Post, SocialMedia
+from ..social_media import Post, SocialMedia, as_feed_post
 from .gathering import build_candidates
 from .plain_values import as_plain, from_plain
+from .shapes import HELD, PARTS, find_misfit
 from .stage import Stage, declare_positions, find_world_story
-
-HELD = ("beliefs", *KNOWLEDGE)
-"""What a person may hold before the first act."""
 
 Values = Mapping[str, Any]
 Cast = tuple[list[Candidate], Mediator, SocialMedia]
@@ -101,7 +99,14 @@ def _describe(candidate: Candidate, known_topics: set[str]) -> dict[str, Any]:
 
 
 def _held_by(persona: Persona) -> Parts:
-    return {name: partial(getattr, persona, name) for name in HELD if getattr(persona, name)}
+    return {name: partial(_read_held, persona, name) for name in HELD if getattr(persona, name)}
+
+
+def _read_held(persona: Persona, name: str) -> Any:
+    """Return what somebody holds, of whatever make scripts put it there."""
+    held = getattr(persona, name)
+    make = {"chats": as_chat, "social_media_knowledge": as_feed_post}.get(name)
+    return held if make is None else list(map(make, held))
 
 
 def _tell(unlike: list[str], parts: Parts, *, of: object = "the community") -> dict[str, Any]:
@@ -110,8 +115,9 @@ def _tell(unlike: list[str], parts: Parts, *, of: object = "the community") -> d
     for name, find in parts.items():
         try:
             told[name] = as_plain(find())
-        except (TypeError, RecursionError) as error:
-            unlike.append(f"{name} of {of} hold what no file can: {error}")
+            _read({name: told[name]}, {**PARTS, **HELD})
+        except (TypeError, ValueError, RecursionError, UsageError) as error:
+            unlike.append(f"{name} of {of} hold what cannot be kept: {error}")
             told[name] = None
     return told
 
@@ -145,9 +151,9 @@ def build_cast(beforehand: Beforehand, config: Config, world_story: str | None) 
     """Return candidates, mediator and platform as they were before the first act.
 
     Raises:
-        TypeError, ValueError, KeyError, AttributeError: what was kept is damaged.
+        ValueError: what was kept is damaged.
     """
-    kept = {name: from_plain(value) for name, value in beforehand.community.items()}
+    kept = _read(beforehand.community, PARTS)
     topics = _build_topics(kept["topics"]) if "topics" in kept else list(build_topics(config))
     led_by = kept.get("mediator", {"id": "mediator", "notes": []})
     mediator = Mediator(led_by["id"], topics, None, world_story)
@@ -176,10 +182,16 @@ def let_hold(population: Population, beforehand: Beforehand) -> None:
     """Let people hold what they held before the first act.
 
     Raises:
-        TypeError, ValueError: what was kept is damaged.
+        ValueError: what was kept is damaged.
     """
     for persona in population.personas:
-        for name, value in beforehand.held.get(persona.id, {}).items():
-            if name not in HELD:
-                raise ValueError(f"nobody holds {name!r}")
-            setattr(persona, name, from_plain(value))
+        for name, value in _read(beforehand.held.get(persona.id, {}), HELD).items():
+            setattr(persona, name, value)
+
+
+def _read(values: Values, shapes: Values) -> dict[str, Any]:
+    made = {name: from_plain(value) for name, value in values.items()}
+    misfit = find_misfit(made, shapes)
+    if misfit is not None:
+        raise ValueError(f"they are not as {misfit} are")
+    return made

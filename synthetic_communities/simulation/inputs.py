@@ -161,8 +161,8 @@ def put_back(inputs: Inputs, population: Population, world_story: str | None) ->
     try:
         let_hold(population, inputs.beforehand)
         return build_cast(inputs.beforehand, inputs.config, world_story)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        what = f"{inputs.path}: what was there before the run cannot be put back ({error!r})"
+    except ValueError as error:
+        what = f"{inputs.path}: what was there before the run cannot be put back: {error}"
         raise RecordError(f"{what}; {INPUTS} or {PEOPLE} is damaged, take it from a copy") from error
 
 

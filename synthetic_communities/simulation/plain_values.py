@@ -7,6 +7,7 @@ from ..domain.feed import FeedPost
 from ..domain.remark import Remark
 from ..persona import ChatEntry
 from ..social_media import Post, post_row
+from .shapes import KNOWN_OF_REMARK, find_misfit
 
 REMARK = "remark"
 """The one key of a mapping that stands for a remark, a text that knows more than its words."""
@@ -50,11 +51,16 @@ def from_plain(value: Any) -> Any:
     """Return a value that `as_plain` made plain.
 
     Raises:
-        TypeError: a remark has something that remarks have not.
+        ValueError: a remark knows something that remarks do not.
     """
     if isinstance(value, list):
         return [from_plain(item) for item in value]
     if not isinstance(value, dict):
         return value
     made = {key: from_plain(item) for key, item in value.items()}
-    return Remark(made.pop(REMARK), **made) if REMARK in made else made
+    if REMARK not in made:
+        return made
+    words, misfit = made.pop(REMARK), find_misfit(made, KNOWN_OF_REMARK)
+    if not isinstance(words, str) or misfit is not None:
+        raise ValueError(f"the {misfit or 'words'} of a text are none")
+    return Remark(words, **made)
