@@ -382,10 +382,10 @@ class TestTelling:
             ("scripted:model", "30 requests per minute are set"),
         ]
         assert [record.getMessage() for record in caplog.records] == [
-            "scripted:model: at most 9 calls at once: 60 requests per minute are set",
-            "scripted:model: at most 9 calls at once: 10,000 tokens per minute are set",
-            "scripted:model: at most 9 calls at once: 30 requests per minute are set",
-            "scripted:model: at most 9 calls at once: 20 requests per minute are set",
+            "scripted:model: max_concurrent calls at once: 60 requests per minute are set",
+            "scripted:model: max_concurrent calls at once: 10,000 tokens per minute are set",
+            "scripted:model: max_concurrent calls at once: 30 requests per minute are set",
+            "scripted:model: max_concurrent calls at once: 20 requests per minute are set",
         ]
 
 

@@ -144,7 +144,7 @@ class Limiter:
             self._note(now, "no refusal at the pace so far")
 
     def _note(self, now: float, reason: str, pause_seconds: float = 0.0) -> None:
-        limit, rate = self.crowd.limit, self.pace.rate
+        limit, rate = self.crowd.limit if self.crowd.is_limited else None, self.pace.rate
         change = LimitChange(now, limit, reason=reason, per_second=rate, pause_seconds=pause_seconds)
         self.changes.append(change)
         self._untold.append(change)
