@@ -390,6 +390,15 @@ class TestTelling:
 
 
 class TestRegistry:
+    @pytest.mark.parametrize(
+        ("name", "seconds"),
+        [("openai:m", 1 / 800), ("anthropic:m", 1 / 400), ("ollama:m", 1 / 800), ("scripted:model", 1 / 800)],
+    )
+    def test_calls_through_an_sdk_begin_at_half_the_pace(self, name: str, seconds: float) -> None:
+        limiter = build_limiter(name, most=10).limiter
+        limiter.take(Ticket(), 0.0)
+        assert limiter.wait_for(Ticket(), 0.0) == pytest.approx(seconds)
+
     def test_an_account_and_a_model_have_one_limiter_in_the_whole_process(self) -> None:
         first = find_limiter("openai:m", "http://h/v1", "key", most=10)
         assert find_limiter("openai:m", "http://h/v1", "key", most=10) is first
