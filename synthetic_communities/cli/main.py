@@ -114,7 +114,7 @@ def program(context: click.Context) -> None:
 @click.option("--resample", is_flag=True, help="With --replicates: draw other people for each.")
 @consent_options
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
 def run(
     context: click.Context,
@@ -163,7 +163,7 @@ def run(
 @click.option("--api-key-command", metavar="COMMAND", help="What prints the key; the run does not say.")
 @consent_options
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
 def resume_command(
     context: click.Context,
@@ -198,7 +198,7 @@ def resume_command(
     help="The folder the new run's directory is made in.",
 )
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
 def replay_command(
     context: click.Context,
