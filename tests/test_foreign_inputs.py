@@ -1,4 +1,4 @@
-"""Somebody else's `inputs.json` and `plan.json`: nothing in it is run or leads elsewhere, and whatever it holds is told in short."""
+"""What somebody else may write into `inputs.json` and `plan.json`: nothing of it is run, or leads elsewhere."""
 
 from __future__ import annotations
 
