@@ -107,7 +107,7 @@ def _load_config(file: Path, settings: dict[str, Any], stated: list[Any]) -> Con
     """Return the settings, which may be somebody else's: nothing in them is run, or leads to a file elsewhere."""
     unknown = [name for name in settings if name not in NAMES]
     if unknown:
-        raise RecordError(f"{file} names settings this package does not know: {spell_value(unknown)}")
+        raise RecordError(f"{file} names settings this package does not know: {_tell(list(map(spell_value, unknown)))}")
     missing = [name for name in NEEDED if name not in settings]
     if missing:
         raise RecordError(f"{file} is damaged: its settings lack {', '.join(missing)}")
