@@ -178,6 +178,10 @@ def own_class(engine: GameEngine) -> None:
     engine.population.personas[0] = Stubborn(first.id, first.features)
 
 
+def own_function(engine: GameEngine) -> None:
+    engine.population.personas[1].has_news = lambda category: False  # type: ignore[method-assign]
+
+
 def unlike_anything(engine: GameEngine) -> None:
     engine.population.personas[0].beliefs["t0"] = {"belief": "Well.", "stance": 0.5, "found": object()}
 
@@ -193,6 +197,7 @@ def unlike_beliefs(engine: GameEngine) -> None:
         (own_mediator, r"Mediator\('mediator'\) thought with a mind of its own, 'offline'"),
         (lived_before, r"Persona\('p2'\) had acted before the run"),
         (own_class, r"Persona\('p0'\) was of a class of its own, Stubborn"),
+        (own_function, r"Persona\('p1'\) had a function of its own, has_news"),
         (unlike_anything, r"beliefs of Persona\('p0'\) hold what cannot be kept: a value of the type object"),
         (unlike_beliefs, r"beliefs of Persona\('p0'\) hold what cannot be kept: the words of a text are none"),
     ],
