@@ -46,6 +46,8 @@ from .simulation.inputs import (
 from .simulation.journals import Answers, find_cache
 from .simulation.kept_run import KeptRun, lay_out
 from .simulation.minds import Minds, foresee_run
+from .simulation.probe import Probe
+from .simulation.probing import probe_stage
 from .simulation.progress import describe_interruption
 from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
@@ -269,6 +271,42 @@ class GameEngine(Replicated):
             ),
             CastExpectation(people, candidates, own=own),
             self.config,
+        )
+
+    def probe(self) -> Probe:
+        """Ask what a run would ask, each act once, for one person, and return what came of each.
+
+        It costs a dozen calls, and is held to the limits of the settings. Nothing is written, and nobody changes: those
+        who are asked are copies.
+
+        Raises:
+            ConfigurationError: everything wrong with settings and people; or the model cannot be asked.
+            ModelUnavailableError: no call can succeed.
+            RunStoppedError: what the settings let a run spend is spent.
+            UsageError: called from inside a running community.
+        """
+        return run_sync(self.probe_async())
+
+    async def probe_async(self) -> Probe:
+        """As `probe`."""
+        steps = {step.step for step in self.forecast().steps}
+        return await probe_stage(self._gather_stage(self._minds.alike()), steps)
+
+    def _gather_stage(self, minds: Minds) -> Stage:
+        minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
+        own = self._own_mind()
+        people = minds.of_people() if own is None else (own, ModelChoice(own.name, "the population came with it"))
+        candidates = minds.of_candidates() if self.config.candidate_model else people
+        return Stage(
+            self.config,
+            self.population,
+            candidates=tuple(self.candidates),
+            mediator=self.mediator or Mediator("mediator", None, None, self.config.world_story),
+            social_media=self.social_media,
+            mind=people[0],
+            choice=people[1],
+            candidate_mind=candidates[0],
+            candidate_choice=candidates[1],
         )
 
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:
