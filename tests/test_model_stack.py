@@ -39,6 +39,7 @@ from synthetic_communities.llm.over_aiohttp import (
 from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
 from synthetic_communities.llm.retrying import Retrying, RetryPolicy
 from synthetic_communities.llm.timed import Timed
+from synthetic_communities.llm.warmed import Warmed
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
@@ -75,13 +76,25 @@ class Slow(Wrapper):
 
 
 def test_the_order_of_the_wrappers() -> None:
-    names, model = [], make_model("openai:gpt-x")
-    while isinstance(model, Wrapper):
-        names.append(type(model))
-        assert model.name == "openai:gpt-x"
-        model = model.inner
+    model = make_model("openai:gpt-x")
     tries = [Budgeted, Limited, Counted, Logged, Timed, PromptCut, Masked]
-    assert names == [Journaled, FirstReplies, Retrying, *tries]
+    assert wrappers_of(model) == [Journaled, FirstReplies, Retrying, Warmed, *tries]
+
+
+def test_one_call_goes_first_where_a_provider_keeps_prompts_and_is_to() -> None:
+    assert Warmed in wrappers_of(make_model("anthropic:claude-haiku-5-5"))
+    assert Warmed in wrappers_of(make_model("vllm:mine"))
+    assert Warmed not in wrappers_of(make_model("openai:gpt-x", caches=False))
+    assert Warmed not in wrappers_of(make_model("ollama:llama3.2:3b"))
+    assert Warmed not in wrappers_of(make_model("llamacpp:mine"))
+
+
+def wrappers_of(model: Model) -> list[type[Model]]:
+    """Return what is stacked on a provider, the outermost first."""
+    if not isinstance(model, Wrapper):
+        return []
+    assert model.name == model.inner.name
+    return [type(model), *wrappers_of(model.inner)]
 
 
 def test_a_call_has_a_total_time_limit() -> None:

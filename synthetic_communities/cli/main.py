@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from ..config import BUNDLED_FILE
+from ..configuration.settings import PROMPT_CACHES
 from ..late import Late
 from ..llm.naming import PROVIDERS
 from .checking import describe_run
@@ -53,6 +54,11 @@ LIMIT_OPTIONS = (
     ),
     click.option(
         "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
+    ),
+    click.option(
+        "--prompt-cache",
+        type=click.Choice(PROMPT_CACHES),
+        help="Whether providers keep the beginnings of prompts where that pays; none: they are not told to.",
     ),
 )
 """Options for settings that no result depends on: of `run`, and of `resume`."""

@@ -11,6 +11,9 @@ from ..llm.choice import OFFLINE
 SCHEDULES = ("dependencies", "phases")
 """What an act waits for: for what it builds on and nothing else, or for everybody to have ended the step before."""
 
+PROMPT_CACHES = ("auto", "none")
+"""Whether providers are told to keep the beginnings of prompts, where that pays, or not."""
+
 Kind = Literal["whole number", "number", "true or false", "text", "file", "list", "mapping"]
 
 
@@ -263,6 +266,12 @@ SETTINGS = (
         absent="those listed",
         models_only=True,
         meaning="what models cost, in US dollars per million tokens",
+    ),
+    Setting(
+        "prompt_cache",
+        "text",
+        choices=PROMPT_CACHES,
+        meaning="whether providers keep the beginnings of prompts where that pays, or none does; changes no result",
     ),
 )
 """Every setting, in the order of `config.Config`."""
