@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,8 +36,16 @@ from .simulation.files import write_config
 from .simulation.forecast import Forecast
 from .simulation.forecasting import forecast_run
 from .simulation.foretelling import foretell
-from .simulation.gathering import build_candidates, gather_people, load_config
-from .simulation.inputs import load_inputs, read_choices, refuse_other_changes
+from .simulation.gathering import gather_people, load_config
+from .simulation.inputs import (
+    Inputs,
+    load_inputs,
+    put_back,
+    read_choices,
+    refuse_not_kept,
+    refuse_other_changes,
+    refuse_other_config,
+)
 from .simulation.journals import Answers, find_cache
 from .simulation.kept_run import KeptRun, lay_out
 from .simulation.minds import Minds, foresee_run
@@ -132,13 +140,16 @@ class GameEngine(Replicated):
             ConfigurationError: everything wrong with the other configuration; or the model cannot be asked.
         """
         refuse_other_changes(limits)
+        refuse_not_kept(Path(path))
         inputs = load_inputs(Path(path))
         chosen = load_config(config) if isinstance(config, (str, Path)) else config
+        if chosen is not None:
+            refuse_other_config(inputs)
         settings = (chosen or inputs.config).changed(**limits)
         minds = Minds(settings, looks_for_keys=False)
         minds.recorded = {} if model is not None else read_choices(Path(path), inputs.config)
         minds.may_call = may_call
-        return cls._assemble(settings, None, minds, model, inputs.people if chosen is None else None)
+        return cls._assemble(settings, None, minds, model, inputs if chosen is None else None)
 
     @classmethod
     def _assemble(
@@ -147,10 +158,16 @@ class GameEngine(Replicated):
         path: str | Path | None,
         minds: Minds,
         given: Mind | None,
-        people: Iterable[tuple[str, Mapping[str, Any]]] | None = None,
+        inputs: Inputs | None = None,
     ) -> Self:
-        """Return an engine with these people, by default those the configuration asks for, and whom it names."""
-        engine, story = cls(config, path), config.load_world_story() or None
+        """Return an engine with the people of these inputs, by default those the configuration asks for, and its cast.
+
+        Raises:
+            RecordError: what was put there beforehand is damaged.
+        """
+        engine, people = cls(config, path), inputs.people if inputs is not None else None
+        inputs = inputs or Inputs(config, people=())
+        story = config.load_world_story() or inputs.beforehand.world_story
         engine._minds = minds
         engine.llm_client = given
         engine.population.world_story = story
@@ -158,8 +175,7 @@ class GameEngine(Replicated):
             found = people if people is not None else gather_people(config, engine.expected_model())
             for persona_id, data in found:
                 engine.population.add_persona(Persona(persona_id, data, story))
-        engine.candidates = build_candidates(config, story)
-        engine.mediator = Mediator("mediator", build_topics(config), None, story)
+        engine.candidates, engine.mediator, engine.social_media = put_back(inputs, engine.population, story)
         if config.api_key_command is None:  # a command is run when a run starts, and not to look at a configuration
             engine._choose_minds()
         return engine

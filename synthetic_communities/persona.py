@@ -204,6 +204,10 @@ class Persona(Member):
         """Return the id of the candidate preferred now, or None."""
         return self.community.scene.candidate_id(self.beliefs.get(OVERALL))
 
+    def has_lived(self) -> bool:
+        """Say whether something it did shapes what it does next, beyond its beliefs and the lists of its knowledge."""
+        return bool(self.memory or self._feed or self._drawn) or not self._attention.is_untouched
+
     def hear(self, remarks: Iterable[Remark]) -> None:
         """Hear what was said in a debate."""
         self.debate_knowledge += remarks

@@ -18,16 +18,17 @@ from .llm.journal.shared import SharedOpening
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .report.result import SimulationResult
-from .runs.directory import EPOCHS, INPUTS, METADATA
+from .runs.directory import EPOCHS, FAILED_CALLS, INPUTS, LINES, METADATA
 from .runs.plan import read_plan, read_plan_beside, refuse_unprepared
 from .runs.reading import check_run
 from .runs.run_files import RunFiles
+from .runs.writing import refuse_read_only
 from .several_runs import ask_for_keys
-from .simulation.inputs import load_inputs, read_choices
+from .simulation.inputs import load_inputs, read_choices, refuse_not_kept
 from .simulation.journals import Answers, find_cache
 from .simulation.planned import share_opening
 from .simulation.progress import describe_interrupted_replicates
-from .simulation.sameness import compare_metadata, compare_records, has_same_package
+from .simulation.sameness import compare_metadata, compare_records, find_missing_call, has_same_package
 from .simulation.watching import Moment
 
 if TYPE_CHECKING:
@@ -113,9 +114,11 @@ def build_resumed(
 
     What replicates in the same folder share is taken from their journals, by `shared` where several are gone on with.
     """
+    refuse_not_kept(path)
     refuse_lost_journal(path, model)
     if load_inputs(path).is_replay:
         raise UsageError(f"{path} is a replay that was broken off; replay again instead: its calls were another run's")
+    refuse_read_only(path, (*LINES, FAILED_CALLS, JOURNAL))
     engine = GameEngine.from_run(path, model=model, **limits)
     engine.go_on(path)
     shared = shared or share_opening(read_plan_beside(path), 1, find_cache(cache))
@@ -221,6 +224,7 @@ def build_replayed(
 ) -> GameEngine:
     """Return an engine whose `run` takes the answers of a run; see `replay_run`."""
     check_run(path)
+    refuse_not_kept(path)
     refuse_lost_journal(path, model)
     journal = path / JOURNAL
     # Which of several alike entries answers a call goes by who asks first; where that counts, one asks after the other.
@@ -247,6 +251,7 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
     """
     path = Path(path)
     check_run(path)
+    refuse_not_kept(path)
     refuse_lost_journal(path, model)
     complete = is_complete(path)
     with TemporaryDirectory() as folder:
@@ -264,6 +269,9 @@ def verify_run(path: str | Path, *, model: Mind | None = None, observer: Observe
             return _judge_stopped(path, engine.simulation_dir, error, is_complete=complete)
         answered = (again.measured.get("journal") or {}).get("answered", 0)
         why = compare_records(path, again.path, is_complete=complete)
+        missing = find_missing_call(path, again.path) if why else None
+    if missing is not None:
+        return Verdict("cannot say", f"{missing} is not in the journal", is_complete=complete, answered=answered)
     return Verdict("differs" if why else "identical", why or "", is_complete=complete, answered=answered)
 
 

@@ -110,6 +110,15 @@ class BadServer:
         with self._changed:
             return self._changed.wait_for(lambda: self.closed == self.opened, WAIT_SECONDS)
 
+    def hang_up(self) -> None:
+        """Take no more connections: who tries to connect from here on is refused."""
+        if threading.current_thread() is self._thread:
+            self._server.close()
+            return
+        hung_up = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (self.hang_up(), hung_up.set()))
+        assert hung_up.wait(WAIT_SECONDS)
+
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -119,6 +128,7 @@ class BadServer:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=2**22, ssl=self.tls)
+        self._server = server
         self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
         await self._stop.wait()

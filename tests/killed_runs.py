@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ import yaml
 from synthetic_communities.llm.journal.file import count_calls
 from synthetic_communities.llm.journal.journal import JOURNAL
 from synthetic_communities.rerunning import is_complete, resume_run
-from synthetic_communities.runs.directory import INPUTS, METADATA
+from synthetic_communities.runs.directory import FAILED_CALLS, INPUTS, METADATA
 from synthetic_communities.testing.environment import build_environment
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import SETTINGS, make_attributes, read_record
@@ -38,6 +38,7 @@ class Town:
         server: answers.
         config: the configuration file.
         record: of the undisturbed run.
+        failed_calls: its lines of calls of acts that came to nothing, in alphabetical order.
         calls: how many it made.
         seconds: how long it took, from the start of its process.
     """
@@ -45,6 +46,7 @@ class Town:
     server: LoopbackServer
     config: Path
     record: Mapping[str, str] = field(kw_only=True)
+    failed_calls: Sequence[str] = field(kw_only=True)
     calls: int = field(kw_only=True)
     seconds: float = field(kw_only=True)
 
@@ -83,13 +85,59 @@ def undisturbed_town(folder: Path, *, people: int = 8, epochs: int = 2) -> Itera
         assert process.wait(120) == 0, process.args
         seconds = time.monotonic() - began
         (path,) = (folder / "undisturbed").iterdir()
-        yield Town(server, config, record=read_record(path), calls=count_calls(path / JOURNAL), seconds=seconds)
+        yield Town(
+            server,
+            config,
+            record=read_record(path),
+            failed_calls=read_failed_calls(path),
+            calls=count_calls(path / JOURNAL),
+            seconds=seconds,
+        )
+
+
+def read_failed_calls(path: Path) -> list[str]:
+    """Return the lines of calls of acts that came to nothing, in alphabetical order."""
+    file = path / FAILED_CALLS
+    return sorted(file.read_text(encoding="utf-8").splitlines()) if file.is_file() else []
 
 
 def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
     """Start a run as the command does, and return its process."""
     command = [sys.executable, "-m", "synthetic_communities", "run", str(config), "--output", str(output)]
     return subprocess.Popen(command, env=build_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+SCRIPT = """
+import sys
+from synthetic_communities import GameEngine
+engine = GameEngine.from_config(sys.argv[1])
+engine.initialize_simulation_output(sys.argv[2])
+engine.run()
+"""
+
+
+def start_script(config: Path, output: Path) -> subprocess.Popen[bytes]:
+    """Start a run from a script that cares for no signal, and return its process."""
+    command = [sys.executable, "-c", SCRIPT, str(config), str(output)]
+    return subprocess.Popen(command, env=build_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def end_script(town: Town, output: Path, how: signal.Signals) -> tuple[Killed, int]:
+    """Start a run from a script, end it when half of its calls are answered, and go on with it as `disturb` does.
+
+    Returns:
+        what became of it, and the exit status of its process.
+    """
+    town.server.reset()
+    process = start_script(town.config, output)
+    began = time.monotonic()
+    while process.poll() is None and town.server.stats()["calls"] < town.calls / 2:
+        assert time.monotonic() - began < 60
+        time.sleep(0.002)
+    process.send_signal(how)
+    status = process.wait(60)
+    (path,) = output.iterdir()
+    return _go_on(town, path, time.monotonic() - began), status
 
 
 def disturb(town: Town, output: Path, moment: float, how: signal.Signals = signal.SIGKILL) -> Killed:
@@ -125,6 +173,7 @@ def _go_on(town: Town, path: Path, moment: float) -> Killed:
     made = town.server.stats()["calls"]
     assert is_complete(path)
     assert read_record(path) == town.record, "the record is not that of an undisturbed run"
+    assert read_failed_calls(path) == town.failed_calls, "other calls came to nothing"
     assert made == town.calls - recorded, f"{made} calls to go on, and {town.calls - recorded} were missing"
     return Killed(moment, recorded, lost=lost, made=made)
 

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from synthetic_communities.game_engine import GameEngine, build_candidates
+from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import retrying
 from synthetic_communities.llm.model import ModelRequest
 from synthetic_communities.llm.retrying import RetryPolicy
+from synthetic_communities.llm.stack import build_model  # noqa: F401  # it names the policy, before that is replaced
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import View
 from synthetic_communities.persona import Persona
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.runs.directory import METADATA, USAGE
+from synthetic_communities.simulation.gathering import build_candidates
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import make_attributes, make_config, read_json
 

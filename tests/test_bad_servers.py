@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from synthetic_communities.game_engine import GameEngine, build_candidates
+from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import limiter
 from synthetic_communities.llm.failures import ModelUnavailableError
 from synthetic_communities.llm.model import ModelRequest
@@ -21,6 +21,7 @@ from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import DebateUpdateView, View
 from synthetic_communities.persona import Persona
 from synthetic_communities.runs.directory import FAILED_CALLS
+from synthetic_communities.simulation.gathering import build_candidates
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.bad_servers import (
     BadServer,

@@ -28,6 +28,7 @@ from synthetic_communities.benchmark.judging import choose_status, judge, measur
 from synthetic_communities.benchmark.large_town import LargePlan, read_growth
 from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Measure, Measured, Sample, Take, Tell
 from synthetic_communities.benchmark.measuring import run_measure
+from synthetic_communities.benchmark.own_scenario import OwnPlan
 from synthetic_communities.benchmark.rates import RatePlan, measure_rates
 from synthetic_communities.benchmark.replicates import compare_replicates
 from synthetic_communities.benchmark.report import build_json, build_markdown, build_table
@@ -35,6 +36,7 @@ from synthetic_communities.benchmark.table import EVERYTHING, FULL, QUICK
 from synthetic_communities.benchmark.timing import Timed
 from synthetic_communities.benchmark.towns import Town, build_config, write_people
 from synthetic_communities.benchmark.whole_runs import Run, find_call_faults
+from synthetic_communities.config import Config
 from synthetic_communities.engine.ledger import Task
 
 MORE = Figure("speed-up", "x", compared_to="one by one", reach=10.0, is_ratio=True, control="bare")
@@ -90,7 +92,7 @@ class TestJudging:
             (make_measured(9.0, room=(0.99, 0.849)), "only 85% of two processors were free"),
             (make_measured(9.0, 9.2, 10.1), "repetitions lie 12% apart, and not all of them miss it"),
             (
-                Measured(make_measure(), samples=(Sample({"speed-up": 9.0, "bare": 9.9}),), room=FREE),
+                Measured(make_measure(), samples=(Sample({"speed-up": 9.61, "bare": 9.9}),), room=FREE),
                 "bare misses it too",
             ),
         ],
@@ -105,7 +107,8 @@ class TestJudging:
             make_measured(9.0, room=(0.85, 0.85)),
             make_measured(9.9, 9.0, 8.0),  # far apart, and all of them miss it
             make_measured(9.5, 9.6, 10.2),  # not far apart
-            Measured(make_measure(), samples=(Sample({"speed-up": 9.0, "bare": 10.0}),), room=FREE),
+            Measured(make_measure(), samples=(Sample({"speed-up": 9.8, "bare": 10.0}),), room=FREE),
+            Measured(make_measure(), samples=(Sample({"speed-up": 9.6, "bare": 9.9}),), room=FREE),  # further behind
         ],
     )
     def test_without_one_a_miss_is_a_miss(self, measured: Measured) -> None:
@@ -145,11 +148,14 @@ class TestStatus:
 
 
 class TestBaseline:
-    def test_what_was_written_is_read_again_ratios_only(self, tmp_path: Path) -> None:
+    def test_what_was_written_is_read_again(self, tmp_path: Path) -> None:
         samples = (Sample({"speed-up": 9.0, "bare": 9.0, "cost": 1.0}), Sample({"speed-up": 11.0}))
         told = build_json([Measured(make_measure(), samples=samples)], MACHINE, "now")
         (tmp_path / "told.json").write_text(json.dumps(told), "utf-8")
-        assert load_baseline(tmp_path / "told.json") == {("some", "speed-up"): 10.0, ("some", "cost"): 1.0}
+        medians = {"speed-up": 10.0, "bare": 9.0, "cost": 1.0}
+        assert load_baseline(tmp_path / "told.json") == {("some", name): value for name, value in medians.items()}
+        results = [make_measured(1.0), make_measured(1.0, name="bare")]
+        assert count_shared(results, load_baseline(tmp_path / "told.json")) == 1, "of which ratios are compared"
 
     @pytest.mark.parametrize(
         "text",
@@ -186,6 +192,35 @@ class TestBaseline:
     def test_noise_is_told_beside_it(self) -> None:
         (worse,) = find_worse([make_measured(1.0, room=(0.5,))], {("some", "speed-up"): 20.0}, 0.15)
         assert worse.noise == "only 50% of two processors were free"
+
+    @pytest.mark.parametrize(
+        ("before", "now", "noise"),
+        [
+            ((9.5, 9.8), (8.0, 9.8), ""),  # the bare client missed its reach before, and is as fast as it was
+            ((9.5, 9.8), (8.0, 8.4), ""),  # it got worse, but within the tolerance
+            ((9.5, 9.8), (7.0, 8.0), ""),  # it got worse by less
+            ((9.5, 9.8), (7.53, 8.0), "bare got as much worse"),
+            ((20.0, 40.0), (15.0, 30.0), "bare got as much worse"),  # far above its reach, and slowed down alike
+            ((20.0, 40.0), (14.0, 30.0), ""),
+            ((9.5, None), (7.6, 7.9), ""),  # what it did before is not known
+        ],
+    )
+    def test_the_bare_client_excuses_what_got_worse_if_it_got_as_much_worse(
+        self, before: tuple[float, float | None], now: tuple[float, float], noise: str
+    ) -> None:
+        names = ("speed-up", "bare")
+        told = {("some", name): value for name, value in zip(names, before, strict=True) if value is not None}
+        sample = Sample(dict(zip(names, now, strict=True)))
+        (worse,) = find_worse([Measured(make_measure(), samples=(sample,), room=FREE)], told, 0.15)
+        assert worse.noise == noise
+
+    def test_where_less_is_better_it_is_the_other_way_round(self) -> None:
+        cost = replace(LESS, control="bare")
+        for value, noise in ((2.0, "bare got as much worse"), (2.2, "")):
+            sample = Sample({"cost": value, "bare": 1.0})
+            measured = Measured(make_measure(cost, BARE), samples=(sample,), room=FREE)
+            told = {("some", "cost"): 1.0, ("some", "bare"): 0.5}
+            assert [each.noise for each in find_worse([measured], told, 0.15)] == [noise]
 
     def test_only_what_both_runs_hold_is_compared(self) -> None:
         results = [make_measured(1.0)]
@@ -418,12 +453,24 @@ class TestTable:
             "cpu-anthropic": {"beside bare": 1.25},
             "rate-untold": {**quota, "answered 429": 0.02},
             "rate-headers": {**quota, "answered 429": 0.005},
+            "rate-headers-anthropic": {**quota, "answered 429": 0.005},
             "rate-stated": {**quota, "answered 429": 0.005},
             "engine": {"beside asyncio": 4.0, "memory at most": 2.0},
             "offline-100000": {"an epoch": 300.0, "memory at most": 2.0, "beside fewer people": 11.0},
             "start": {"import synthetic_communities": 0.35, "--help": 0.35},
             "belief-update-quick": {"limit 100, beyond waiting": 0.25},
         }
+
+    def test_every_row_of_minutes_is_taken_more_than_once(self) -> None:
+        repetitions = {
+            measure.name: (getattr(plan, "repetitions", None), len(getattr(plan, "seeds", ())))
+            for measure in FULL
+            for plan in getattr(measure.take, "args", ())
+        }
+        for name in ("rate-untold", "rate-headers", "rate-headers-anthropic", "rate-stated"):
+            assert repetitions[name] == (3, 0)
+        assert repetitions["offline-100000"] == (2, 0)
+        assert OwnPlan(Config.bundled()).seeds == (1, 2, 3)
 
     def test_names_are_unique_in_the_table_and_figures_in_a_measure(self) -> None:
         assert len(EVERYTHING) == len({*FULL, *QUICK}) + 1
@@ -638,6 +685,7 @@ class TestCommand:
             (None, ["--only", "start", "--json", "none/told.json"], "none/told.json cannot be written"),
             ("{}", ["--json", "told", "--baseline", "given"], "given does not hold what --json writes"),
             (None, ["--json", "told", "--only", "speed"], "'speed' is none of same-record"),
+            (None, ["--only", "start", "--json", "told", "--markdown", "./told"], "would both write told; name two"),
         ],
     )
     def test_wrong_usage_is_2_and_measures_nothing(

@@ -35,8 +35,8 @@ def test_the_engine_is_taken_in_a_process_of_its_own() -> None:
 
 
 def test_growth_is_taken_in_processes_of_their_own() -> None:
-    plan = LargePlan(12, 4)
-    (sample,) = take_large(plan, lambda line: None)
+    plan = LargePlan(12, 4, repetitions=2)
+    sample, _ = take_large(plan, lambda line: None)
     assert set(sample.values) >= {figure.name for figure in list_large_figures(plan)} - {"memory at most"}
     assert sample.values["beside fewer people"] == pytest.approx(
         sample.values["an epoch"] / sample.values["an epoch of 4 people"]

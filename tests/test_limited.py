@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from synthetic_communities.llm.failures import CallError, ModelUnavailableError
+from synthetic_communities.llm.failures import CallError, ModelUnavailableError, NotReachedError
 from synthetic_communities.llm.first_replies import FirstReplies
 from synthetic_communities.llm.limited import Limited, read_ending
 from synthetic_communities.llm.limiter import LONGEST_PAUSE_SECONDS, Limiter
@@ -551,6 +551,40 @@ class TestFirstReplies:
             return [reply.text, held.cancelled(), model._under_way]
 
         assert run_in_virtual_time(use()) == ["Yes.", True, 0]
+
+    GONE = NotReachedError("refused", where="http://127.0.0.1:9/v1", remedy="check base_url")
+
+    def test_a_server_that_is_not_there_stops_the_run_and_says_where_it_was_looked_for(self) -> None:
+        with pytest.raises(ModelUnavailableError) as failed:
+            asyncio.run(FirstReplies(ScriptedModel([self.GONE])).reply(make_request(), Call("k")))
+        assert str(failed.value) == (
+            "scripted:model: no connection to http://127.0.0.1:9/v1 came about, however often it was tried, and no "
+            "call has succeeded so far (refused); check base_url"
+        )
+        assert failed.value.__cause__ is self.GONE
+
+    @pytest.mark.parametrize(
+        ("other", "ended"),
+        [
+            ((5.0, GONE), [("ModelUnavailableError", 5.0)] * 2),
+            ((60.0, GONE), [("ModelUnavailableError", 10.5), ("ModelUnavailableError", 60.0)]),
+            ((60.0, "Yes."), [("ModelUnavailableError", 10.5), ("Yes.", 60.0)]),
+            ((5.0, "Yes."), [("CallError", 5.0), ("Yes.", 5.0)]),
+            ((0.1, CallError("server error")), [("CallError", 0.5), ("CallError", 0.1)]),
+            ((5.0, CallError("server error")), [("CallError", 5.0), ("CallError", 5.0)]),
+            ((5.0, CallError("timeout")), [("ModelUnavailableError", 5.0), ("CallError", 5.0)]),
+        ],
+    )
+    def test_who_reaches_nobody_waits_to_know_of_another(self, other: tuple[float, Any], ended: list[Any]) -> None:
+        found = self.run(lambda call: (0.5, self.GONE) if call.key == "A" else other, "AB")
+        assert [(how.replace("NotReachedError", "CallError"), when) for how, when in found] == ended
+
+    def test_a_server_that_was_there_is_waited_for_no_longer(self) -> None:
+        def script(call: Call) -> tuple[float, Any]:
+            return {"A": (0.5, self.GONE), "B": (5.0, CallError("server error")), "C": (60.0, "Yes.")}[call.key]
+
+        found = self.run(script, "ABC")
+        assert found == [("NotReachedError", 10.5), ("CallError", 5.0), ("Yes.", 60.0)]
 
     def test_the_whole_stack_stops_at_a_first_request_that_is_refused(self) -> None:
         transport = httpx.MockTransport(lambda request: httpx.Response(422, json={"detail": "no such effort"}))

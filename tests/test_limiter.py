@@ -672,7 +672,7 @@ class TestLimiter:
         limiter.end(let_go(limiter, 20.0), CROWDED, 21.0)
         rate = limiter.pace.rate
         assert limiter.pop_untold() == [
-            LimitChange(10.5, 100, reason="rate limit, HTTP 429", per_second=rate, pause_seconds=2.0),
+            LimitChange(10.5, None, reason="rate limit, HTTP 429", per_second=rate, pause_seconds=2.0),
             LimitChange(21.0, 28, reason="overloaded, HTTP 529", per_second=rate),
         ]
         assert limiter.pop_untold() == []
@@ -682,6 +682,7 @@ class TestLimiter:
         change = LimitChange(1.0, 40, reason="rate limit, HTTP 429", per_second=19.44444, pause_seconds=1.0)
         assert str(change) == "at most 40 calls at once, 19.4 a second; nothing for 1 s: rate limit, HTTP 429"
         assert str(LimitChange(1.0, 7, reason="as before")) == "at most 7 calls at once: as before"
+        assert str(LimitChange(1.0, None, reason="as before")) == "max_concurrent calls at once: as before"
 
 
 ENDINGS = st.one_of(

@@ -382,14 +382,23 @@ class TestTelling:
             ("scripted:model", "30 requests per minute are set"),
         ]
         assert [record.getMessage() for record in caplog.records] == [
-            "scripted:model: at most 9 calls at once: 60 requests per minute are set",
-            "scripted:model: at most 9 calls at once: 10,000 tokens per minute are set",
-            "scripted:model: at most 9 calls at once: 30 requests per minute are set",
-            "scripted:model: at most 9 calls at once: 20 requests per minute are set",
+            "scripted:model: max_concurrent calls at once: 60 requests per minute are set",
+            "scripted:model: max_concurrent calls at once: 10,000 tokens per minute are set",
+            "scripted:model: max_concurrent calls at once: 30 requests per minute are set",
+            "scripted:model: max_concurrent calls at once: 20 requests per minute are set",
         ]
 
 
 class TestRegistry:
+    @pytest.mark.parametrize(
+        ("name", "seconds"),
+        [("openai:m", 1 / 800), ("anthropic:m", 1 / 400), ("ollama:m", 1 / 800), ("scripted:model", 1 / 800)],
+    )
+    def test_calls_through_an_sdk_begin_at_half_the_pace(self, name: str, seconds: float) -> None:
+        limiter = build_limiter(name, most=10).limiter
+        limiter.take(Ticket(), 0.0)
+        assert limiter.wait_for(Ticket(), 0.0) == pytest.approx(seconds)
+
     def test_an_account_and_a_model_have_one_limiter_in_the_whole_process(self) -> None:
         first = find_limiter("openai:m", "http://h/v1", "key", most=10)
         assert find_limiter("openai:m", "http://h/v1", "key", most=10) is first

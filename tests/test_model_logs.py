@@ -77,10 +77,11 @@ def test_every_change_of_the_limit_is_told_and_kept_with_its_reason(tmp_path: Pa
     with LoopbackServer(requests_per_second=50, bucket=20, rate_headers=True) as server:
         lines, usage = run_typed(server, tmp_path, "-v")
     changes = usage["limit_changes"]
-    told = [line for line in lines if line.startswith("openai:gpt-x: at most ")]
+    told = [line for line in lines if line.startswith("openai:gpt-x: max_concurrent calls at once")]
     assert [line.rsplit(": ", 1)[1] for line in told] == [change["reason"] for change in changes]
     assert changes[0]["reason"] == "the server tells of a limit of 20 requests"
     assert {change["model"] for change in changes} == {"openai:gpt-x"}
+    assert {change["limit"] for change in changes} == {None}, "the pace is what is limited"
     moments = [change["seconds"] for change in changes]
     assert 0 < moments[0] <= moments[-1] < usage["seconds"]
     assert moments == sorted(moments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import sqlite3
 from collections import Counter
@@ -16,7 +17,7 @@ import pytest
 
 from synthetic_communities.config import Config
 from synthetic_communities.errors import RecordError, UsageError
-from synthetic_communities.game_engine import GameEngine, build_candidates
+from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.journal import writer
 from synthetic_communities.llm.journal.file import JournalError, count_calls, open_to_read
@@ -40,11 +41,13 @@ from synthetic_communities.runs.directory import (
     FAILED_CALLS,
     FINAL_VOTE,
     INPUTS,
+    LINES,
     METADATA,
     PEOPLE,
     PLAN,
     USAGE,
 )
+from synthetic_communities.simulation.gathering import build_candidates
 from synthetic_communities.simulation.inputs import load_inputs
 from synthetic_communities.simulation.sameness import compare_records, find_difference
 from synthetic_communities.testing.models import Reply, ScriptedModel
@@ -360,6 +363,18 @@ class TestResume:
             with pytest.raises(RecordError, match=f"has lost its {JOURNAL}: put it back, or run again from"):
                 resume_run(path)
 
+    @pytest.mark.parametrize("name", [".", BELIEFS, JOURNAL])
+    def test_what_may_not_be_written_to_is_named_before_anything_is_done(
+        self, copy: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        end_early(copy)
+        before = look(copy)
+        monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != copy / name)
+        told = rf"^{copy / name} may not be written to, .*chmod -R u\+w {copy}\), or copy the"
+        with pytest.raises(RecordError, match=told):
+            resume_run(copy, model=SILENT)
+        assert look(copy) == before
+
     def test_a_damaged_journal_is_refused_before_anything_is_taken_away(self, copy: Path) -> None:
         (copy / USAGE).unlink()
         (copy / JOURNAL).write_bytes((copy / JOURNAL).read_bytes()[:5000])
@@ -504,6 +519,19 @@ class TestVerify:
         verdict = verify_run(path, model=SILENT)
         assert (verdict.word, verdict.why, verdict.is_complete) == ("identical", "", False)
         assert look(path) == before
+
+    def test_entries_that_an_epoch_was_built_on_are_missing_in_a_run_that_did_not_end(self, copy: Path) -> None:
+        end_early(copy)
+        with closing(sqlite3.connect(copy / JOURNAL)) as connection, connection:
+            connection.execute("DELETE FROM calls WHERE key LIKE 'e1/%' OR key LIKE 'ballot/%'")
+        verdict = verify_run(copy, model=SILENT)
+        assert (verdict.word, verdict.why) == ("cannot say", "e1/read/c0 is not in the journal")
+        for file in (copy / name for name in LINES if (copy / name).is_file()):
+            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            file.write_text("".join(line for line in lines if json.loads(line)["epoch"] == 0), encoding="utf-8")
+        assert verify_run(copy, model=SILENT).word == "identical"
+        edit_line(copy / BELIEFS, 0, lambda row: row.update(persona_id="px"))
+        assert verify_run(copy, model=SILENT).word == "differs"
 
     def test_the_journal_of_a_killed_run_stays_as_it_lies(self, copy: Path, tmp_path: Path) -> None:
         with closing(sqlite3.connect(copy / JOURNAL)) as connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.killed_runs import Town, disturb, undisturbed_town
+from tests.killed_runs import Town, disturb, end_script, undisturbed_town
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +25,11 @@ def test_a_run_ended_at_any_moment_is_gone_on_with(
     jitter = random.Random(f"{how} {share}").uniform(-0.02, 0.02)
     killed = disturb(town, tmp_path, (share + jitter) * town.seconds, how)
     assert killed.recorded is None or killed.recorded + killed.made == town.calls
+
+
+def test_a_script_that_is_ended_by_sigterm_dies_at_once_and_its_run_is_gone_on_with(town: Town, tmp_path: Path) -> None:
+    killed, status = end_script(town, tmp_path, signal.SIGTERM)
+    assert status == -signal.SIGTERM, "as Python leaves it, nothing is tidied up"
+    assert killed.recorded
+    assert town.failed_calls
+    assert 0 < killed.made < town.calls

@@ -69,6 +69,23 @@ def act(key: str, *waits_for: str, **needs: tuple[str, ...]) -> Task:
     return Task(key, "act", waits_for=waits_for, **needs)
 
 
+def test_however_many_acts_there_are_few_are_tasks_of_the_loop() -> None:
+    """One for each act under way, and not one for each that waits for its place."""
+    acts, limit = 20_000, 50
+    pending: list[int] = []
+
+    async def perform(task: Task) -> Outcome[Any]:
+        if int(task.key) % limit == 0:
+            pending.append(len(asyncio.all_tasks()))
+        await asyncio.sleep(1.0)
+        return Done(None)
+
+    ledger = Ledger(act(f"{number}") for number in range(acts))
+    run_in_virtual_time(run_tasks(ledger, perform, lambda task, outcome: None, places=Places(limit)))
+    assert len(pending) == acts / limit
+    assert limit <= max(pending) <= limit + 10
+
+
 def run(tasks: list[Task], doing: Doing, limit: int = 100) -> Ledger:
     """Carry a plan out in virtual time."""
     ledger = Ledger(tasks)

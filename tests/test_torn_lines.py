@@ -22,6 +22,7 @@ from synthetic_communities.runs.directory import (
     EXPOSURES,
     FAILED_CALLS,
     FORMAT_VERSION,
+    LINE_START,
     LINES,
     PEOPLE,
     REACTIONS,
@@ -162,6 +163,15 @@ def test_a_line_cut_off_in_a_run_that_came_to_its_end_is_an_error(killed: Path) 
 # The version in every line.
 
 
+def state_version(file: Path, version: int, which: slice) -> int:
+    """Have some lines of a file state a version of their format, and return how many these are."""
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    newer = [line.replace(LINE_START, f'{{"format_version": {version}, ', 1) for line in lines[which]]
+    lines[which] = newer
+    file.write_text("".join(lines), "utf-8")
+    return len(newer)
+
+
 class TestVersions:
     def test_every_line_begins_with_it(self, whole: Path) -> None:
         for file in whole.glob("*.jsonl"):
@@ -189,6 +199,27 @@ class TestVersions:
         lenient = load_run(killed, skip_damaged=True)
         assert len(READ[name](lenient)) < len(rows)
         assert lenient.damages == (what,)
+
+    def test_many_of_one_version_are_told_together_and_the_rest_is_shown(self, killed: Path) -> None:
+        number = state_version(killed / BELIEFS, 2, slice(1, None))
+        state_version(killed / BALLOTS, 3, slice(0, 1))
+        done = CliRunner().invoke(program, ["show", str(killed)])
+        read = "this package reads version 1"
+        assert done.exit_code == 2
+        assert sorted(done.stderr.splitlines()) == [
+            f"Error: {killed / BALLOTS}:1 is of format version 3; {read}",
+            f"Error: {killed / BELIEFS}: {number} lines, the first of them line 2, are of format version 2; {read}",
+            "What is shown is what could be read.",
+        ]
+        assert f"Damaged: {number + 1} places could not be read" in done.stdout
+
+    def test_several_versions_are_told_one_by_one(self, killed: Path) -> None:
+        for number in range(3):
+            state_version(killed / BELIEFS, number + 2, slice(number, number + 1))
+        result = load_run(killed, skip_damaged=True)
+        assert len(result.beliefs) > 3
+        assert len(result.damages_in_short) == 3
+        assert result.damages_in_short == result.damages
 
     @pytest.mark.parametrize("name", READ)
     def test_lines_of_the_first_runs_name_none(self, killed: Path, name: str) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .judging import find_noise
+from .judging import Control, find_noise
 from .measures import FORMAT_VERSION, Figure, Measured
 
 Baseline = Mapping[tuple[str, str], float]
-"""Name of a measure and of a figure to the median of an earlier run."""
+"""Name of a measure and of a figure to the median of an earlier run. Ratios are compared; the others, of bare clients,
+say what the machine could do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Worse:
 
 
 def load_baseline(path: Path) -> Baseline:
-    """Return the ratios that an earlier run's JSON holds.
+    """Return the medians that an earlier run's JSON holds.
 
     Raises:
         ValueError: it is no such file; the message says so.
@@ -46,14 +47,14 @@ def load_baseline(path: Path) -> Baseline:
             (row["name"], figure["name"]): float(figure["median"])
             for row in rows
             for figure in row["figures"]
-            if figure["is_ratio"] and figure["median"] is not None
+            if figure["median"] is not None
         }
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} does not hold what --json writes: {error!r}") from error
     if version != FORMAT_VERSION:
         raise ValueError(f"{path} is of format version {version!r}, and {FORMAT_VERSION} is read here; measure anew")
     if not all(map(math.isfinite, found.values())):
-        raise ValueError(f"{path} holds a ratio that is no number")
+        raise ValueError(f"{path} holds a median that is no number")
     return found
 
 
@@ -64,9 +65,24 @@ def find_worse(results: Iterable[Measured], baseline: Baseline, tolerance: float
 
 def _find_worse(measured: Measured, baseline: Baseline, tolerance: float) -> Iterator[Worse]:
     for figure, before, now in _shared(measured, baseline):
-        bound = before * (1 - tolerance if figure.better == "more" else 1 + tolerance)
-        if figure.is_worse(now, bound):
-            yield Worse(measured.measure.name, figure, before, now, find_noise(measured, figure, bound))
+        slack = 1 - tolerance if figure.better == "more" else 1 + tolerance
+        if figure.is_worse(now, before * slack):
+            control = _find_control(measured, figure, before, slack, baseline)
+            noise = find_noise(measured, figure, before * slack, control)
+            yield Worse(measured.measure.name, figure, before, now, noise)
+
+
+def _find_control(
+    measured: Measured, figure: Figure, before: float, slack: float, baseline: Baseline
+) -> Control | None:
+    """Return what the bare client has to show: it got worse itself, and the figure hardly more than it.
+
+    That it misses what has to be reached, say because it always did, shows nothing of what changed since.
+    """
+    bare = baseline.get((measured.measure.name, figure.control))
+    if not bare:
+        return None
+    return Control(figure.control, bare * slack, before / bare, "got as much worse")
 
 
 def count_shared(results: Iterable[Measured], baseline: Baseline) -> int:

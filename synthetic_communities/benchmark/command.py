@@ -76,13 +76,15 @@ def benchmark(
 ) -> None:
     """Measure over a loopback server how fast a community is, and how close that comes to what is possible.
 
-    Everything takes about an hour, nearly all of it waiting for replies. No other machine is reached, nothing is spent.
+    Everything takes an hour and a half, nearly all of it waiting for replies. No other machine is reached, nothing is
+    spent.
     """
     if lists:
         click.echo("".join(f"{measure.name:20}{measure.title}\n" for measure in EVERYTHING.values()), nl=False)
         return
     measures = [*choose_measures(names, quick=quick), *_read_own(config_file)]
     held_against = _read_baseline(baseline)
+    _check_apart(json_file, markdown_file)
     _check_writable(json_file, "--json")  # last, as it makes the file: wrong usage leaves none behind
     _check_writable(markdown_file, "--markdown")
     wanted = Wanted(
@@ -109,6 +111,11 @@ def choose_measures(names: Sequence[str], *, quick: bool) -> tuple[Measure, ...]
     if names:
         return tuple(EVERYTHING[name] for name in dict.fromkeys(names))
     return QUICK if quick else FULL
+
+
+def _check_apart(json_file: Path | None, markdown_file: Path | None) -> None:
+    if json_file is not None and markdown_file is not None and json_file.resolve() == markdown_file.resolve():
+        raise click.UsageError(f"--json and --markdown would both write {json_file}; name two files")
 
 
 def _check_writable(file: Path | None, option: str) -> None:

@@ -15,8 +15,9 @@ REACHED, MISSED, NOISY = 0, 1, 3
 ROOM_NEEDED = 0.85
 """What share of two processors has to be free, one for the client and one for the server."""
 
-EXCUSED = 0.1
-"""How much worse than the bare client, as a share of it, a figure may be that the bare client misses too."""
+EXCUSED = 0.03
+"""How much worse than the bare client, as a share of it, a figure may be that the bare client misses too: what may
+separate them on a machine that is free."""
 
 SPREAD_ALLOWED = 0.1
 """How far repetitions may lie apart, as a share of their median, before they contradict each other."""
@@ -37,6 +38,23 @@ class Judged:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a bare client has to show before a figure is excused by it.
+
+    Attributes:
+        name: the figure that is the bare client's.
+        bound: it is worse than this.
+        usual: what a figure comes to as a multiple of it when the machine is free.
+        says: what is said of it then.
+    """
+
+    name: str
+    bound: float
+    usual: float
+    says: str
+
+
 def judge(measured: Measured, figure: Figure) -> Judged:
     """Return what is to be said of a figure.
 
@@ -50,25 +68,36 @@ def judge(measured: Measured, figure: Figure) -> Judged:
         return Judged(figure, "not measured")
     if figure.is_reached_by(value):
         return Judged(figure, "reached")
-    noise = find_noise(measured, figure, figure.reach)
+    noise = find_noise(measured, figure, figure.reach, Control(figure.control, figure.reach, 1.0, "misses it too"))
     return Judged(figure, "too noisy to tell" if noise else "missed", noise)
 
 
-def find_noise(measured: Measured, figure: Figure, bound: float) -> str:
-    """Return why a figure that is worse than `bound` says nothing, or an empty string: there is no sign of noise."""
+def find_noise(measured: Measured, figure: Figure, bound: float, control: Control | None = None) -> str:
+    """Return why a figure that is worse than `bound` says nothing, or an empty string: there is no sign of noise.
+
+    Args:
+        measured: what it was measured with.
+        figure: the figure.
+        bound: what it is worse than.
+        control: the bare client beside it; None: none says anything about the machine.
+    """
     room = min(measured.room, default=1.0)
     if room < ROOM_NEEDED:
         return f"only {room:.0%} of two processors were free"
-    control = measured.median(figure.control) if figure.control else None
-    value = measured.median(figure.name)
-    if control is not None and value is not None and figure.is_worse(control, bound):
-        worst = control * (1 - EXCUSED if figure.better == "more" else 1 + EXCUSED)
-        if not figure.is_worse(value, worst):
-            return f"{figure.control} misses it too"
+    if control is not None and _is_slowed_alike(measured, figure, control):
+        return f"{control.name} {control.says}"
     values = measured.values(figure.name)
     if measure_spread(values) > SPREAD_ALLOWED and not all(figure.is_worse(value, bound) for value in values):
         return f"repetitions lie {measure_spread(values):.0%} apart, and not all of them miss it"
     return ""
+
+
+def _is_slowed_alike(measured: Measured, figure: Figure, control: Control) -> bool:
+    """Say whether the bare client fell behind as well, and the figure hardly further than it."""
+    value, bare = measured.median(figure.name), measured.median(control.name)
+    if value is None or bare is None or not figure.is_worse(bare, control.bound):
+        return False
+    return not figure.is_worse(value, bare * control.usual * (1 - EXCUSED if figure.better == "more" else 1 + EXCUSED))
 
 
 def measure_spread(values: Sequence[float]) -> float:

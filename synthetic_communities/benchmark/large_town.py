@@ -18,6 +18,7 @@ class LargePlan:
     Attributes:
         people: how many.
         fewer: how many there are in the community that it is held against.
+        repetitions: how often.
         most_seconds: how long an epoch may take.
         most_gb: how much memory it may hold, in GB of 10^9 bytes.
         times: how many times longer than the smaller one it may take.
@@ -25,6 +26,7 @@ class LargePlan:
 
     people: int
     fewer: int
+    repetitions: int = field(default=1, kw_only=True)
     most_seconds: float | None = field(default=None, kw_only=True)
     most_gb: float | None = field(default=None, kw_only=True)
     times: float | None = field(default=None, kw_only=True)
@@ -43,9 +45,11 @@ def list_large_figures(plan: LargePlan) -> tuple[Figure, ...]:
 
 def take_large(plan: LargePlan, tell: Tell) -> Iterator[Sample]:
     """Measure the smaller community and the large one, each in a process of its own."""
-    tell(f"{plan.fewer:,} and {plan.people:,} people, offline, one epoch")
-    fewer, many = (call_in_child(MODULE, FUNCTION, people) for people in (plan.fewer, plan.people))
-    yield Sample(read_growth(plan, many, fewer))
+    for number in range(plan.repetitions):
+        again = f"repetition {number + 1} of {plan.repetitions}"
+        tell(f"{plan.fewer:,} and {plan.people:,} people, offline, one epoch, {again}")
+        fewer, many = (call_in_child(MODULE, FUNCTION, people) for people in (plan.fewer, plan.people))
+        yield Sample(read_growth(plan, many, fewer))
 
 
 def read_growth(plan: LargePlan, many: dict[str, Any], fewer: dict[str, Any]) -> dict[str, float]:

@@ -25,7 +25,7 @@ class OwnPlan:
 
     config: Config
     mean_seconds: float = field(default=1.0, kw_only=True)
-    seeds: tuple[int, ...] = field(default=(1,), kw_only=True)
+    seeds: tuple[int, ...] = field(default=(1, 2, 3), kw_only=True)
 
 
 def list_own_figures(plan: OwnPlan) -> tuple[Figure, ...]:

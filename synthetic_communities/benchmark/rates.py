@@ -14,11 +14,11 @@ from ..minds.llm.mind import LLMMind
 from ..testing.loopback import LoopbackServer
 from ..testing.server.settings import LoopbackSettings
 from .bare import KEY
+from .client_cpu import MODELS, Provider
 from .community import build_population
 from .measures import Figure, Sample, Tell
 from .timing import Timed, time_action
 from .towns import Town, build_config
-from .whole_runs import OPENAI
 
 Told = Literal["nothing", "headers", "setting"]
 
@@ -29,6 +29,7 @@ class RatePlan:
 
     Attributes:
         told: how the client learns of the limit: by nothing but refusals, by headers, or by a setting.
+        provider: in whose protocol the server is asked, and whose headers it sends.
         people: how many update their beliefs, a call each.
         limit: how many calls may be under way at once.
         per_second: how many requests are let through.
@@ -41,6 +42,7 @@ class RatePlan:
 
     told: Told
     people: int
+    provider: Provider = field(default="openai", kw_only=True)
     limit: int = field(kw_only=True)
     per_second: float = field(kw_only=True)
     bucket: int = field(kw_only=True)
@@ -70,7 +72,8 @@ def take_rates(plan: RatePlan, tell: Tell) -> Iterator[Sample]:
         rate_headers=plan.told == "headers",
     )
     for number in range(plan.repetitions):
-        tell(f"{plan.people:,} belief updates, told by {plan.told}, repetition {number + 1} of {plan.repetitions}")
+        told = f"told by {plan.told} ({plan.provider})"
+        tell(f"{plan.people:,} belief updates, {told}, repetition {number + 1} of {plan.repetitions}")
         with tempfile.TemporaryDirectory() as folder, LoopbackServer(behaviour) as server:
             yield _take_one(plan, server, Path(folder))
 
@@ -78,8 +81,9 @@ def take_rates(plan: RatePlan, tell: Tell) -> Iterator[Sample]:
 def _take_one(plan: RatePlan, server: LoopbackServer, folder: Path) -> Sample:
     config = build_config(Town(plan.people, plan.limit), folder, seed=1)
     stated = 60 * plan.per_second if plan.told == "setting" else None
-    url = f"{server.url}/v1"
-    model = build_model(parse_model_name(OPENAI), api_key=KEY, base_url=url, requests_per_minute=stated)
+    url = f"{server.url}/v1" if plan.provider == "openai" else server.url
+    name = parse_model_name(MODELS[plan.provider])
+    model = build_model(name, api_key=KEY, base_url=url, requests_per_minute=stated)
     population = build_population(config, LLMMind(model))
     _, timed = time_action(lambda: population.update_beliefs_from_debate(max_concurrent=plan.limit), server)
     done = sum(isinstance(persona.outcomes["update_beliefs"], Done) for persona in population.personas)

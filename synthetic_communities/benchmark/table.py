@@ -19,7 +19,7 @@ SEEDS = (1, 2, 3)
 CPU_TOWN = Town(1_000, 1_000, epochs=1)
 
 TWENTY_A_SECOND = partial(
-    RatePlan, people=2_000, limit=100, per_second=20.0, bucket=20, latency_seconds=0.2, repetitions=1, share_done=0.95
+    RatePlan, people=2_000, limit=100, per_second=20.0, bucket=20, latency_seconds=0.2, repetitions=3, share_done=0.95
 )
 
 SAME_RECORD = build_measure(
@@ -112,8 +112,15 @@ FULL: tuple[Measure, ...] = (
     ),
     build_measure(
         "rate-headers",
-        "a server of 20 requests/s that says so in headers",
+        "a server of 20 requests/s that says so in OpenAI's headers",
         TWENTY_A_SECOND("headers", share_refused=0.005),
+        list_rate_figures,
+        take_rates,
+    ),
+    build_measure(
+        "rate-headers-anthropic",
+        "a server of 20 requests/s that says so in Anthropic's headers",
+        TWENTY_A_SECOND("headers", provider="anthropic", share_refused=0.005),
         list_rate_figures,
         take_rates,
     ),
@@ -134,13 +141,13 @@ FULL: tuple[Measure, ...] = (
     build_measure(
         "offline-100000",
         "one epoch of 100,000 people with the offline mind",
-        LargePlan(100_000, 10_000, most_seconds=300.0, most_gb=2.0, times=11.0),
+        LargePlan(100_000, 10_000, repetitions=2, most_seconds=300.0, most_gb=2.0, times=11.0),
         list_large_figures,
         take_large,
     ),
     build_measure("start", "starting a process", StartPlan(7, most_seconds=0.35), list_start_figures, take_starts),
 )
-"""What is measured unless something else is asked for: about an hour, nearly all of it waiting for replies."""
+"""What is measured unless something else is asked for: an hour and a half, nearly all of it waiting for replies."""
 
 ASKED_FOR: tuple[Measure, ...] = (
     build_measure(

@@ -18,6 +18,11 @@ class Attention:
         self._learned = dict.fromkeys(KNOWLEDGE, Bookmark())
         self._epoch_began = dict.fromkeys(KNOWLEDGE, Bookmark())
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was learned from yet, and no epoch has ended."""
+        return not any(mark.count for marks in (self._learned, self._epoch_began) for mark in marks.values())
+
     def news(self, name: str, items: Sequence[Any]) -> Sequence[Any]:
         """Return what in this list was not learned from yet."""
         return self._learned[name].after(items)

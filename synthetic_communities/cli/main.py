@@ -113,7 +113,7 @@ def program(context: click.Context) -> None:
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Run it N times, each with its own chance.")
 @click.option("--resample", is_flag=True, help="With --replicates: draw other people for each.")
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
 def run(
     context: click.Context,
@@ -157,7 +157,7 @@ def run(
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="As for run.")
 @click.option("--api-key-command", metavar="COMMAND", help="What prints the key; the run does not say.")
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
 def resume_command(context: click.Context, /, directory: Path, as_data: bool, verbose: int, **changes: Any) -> None:
     """Go on with a run that was broken off.
@@ -183,7 +183,7 @@ def resume_command(context: click.Context, /, directory: Path, as_data: bool, ve
     help="The folder the new run's directory is made in.",
 )
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act; -vv: more of each.")
+@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
 def replay_command(
     context: click.Context,

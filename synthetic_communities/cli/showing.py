@@ -75,7 +75,7 @@ def show_run(path: Path, view: tuple[str, Any] | None, *, as_data: bool, command
     try:
         status = _show(result, view, as_data=as_data, command=command)
     finally:
-        say_errors(result.damages)
+        say_errors(result.damages_in_short)
     if not result.damages:
         return status
     say("What is shown is what could be read.")

@@ -40,6 +40,20 @@ class CallError(Exception):
         self.rates = rates
 
 
+class NotReachedError(CallError):
+    """No connection came about: nothing was sent, and nobody may be there. It may help to try again.
+
+    Attributes:
+        where: the address that was tried.
+        remedy: what to look at, if it never helps.
+    """
+
+    def __init__(self, detail: str, *, where: str, remedy: str) -> None:
+        super().__init__("connection", detail, is_transient=True)
+        self.where = where
+        self.remedy = remedy
+
+
 class ModelUnavailableError(SyntheticCommunitiesError):
     """No call can succeed: a bad key, an unknown model, nobody listening, an exhausted quota. It stops the run.
 

@@ -1,24 +1,27 @@
-"""Telling a request that is wrong from a way of asking that is: by whether any request has succeeded."""
+"""Telling a call that fails from a way of asking that does: by whether any request has succeeded."""
 
 import asyncio
 import contextlib
 import threading
 
-from .failures import CallError, ModelUnavailableError
+from .failures import CallError, ModelUnavailableError, NotReachedError
 from .model import Call, Model, ModelReply, ModelRequest
 from .wrapper import Wrapper
 
 LONGEST_HELD_SECONDS = 10.0
-"""How long a refused request waits to know: it keeps its place under the run's limit, which others may wait for."""
+"""How long a call that failed waits to know: it keeps its place under the run's limit, which others may wait for."""
 
 
 class FirstReplies(Wrapper):
-    """Makes a refused request stop the run, if no request of this model has succeeded and none that is under way does.
+    """Makes a failure stop the run that every call would meet, if no request of this model has succeeded.
 
     A model, a temperature or an address that the server does not take fails every request; a single prompt that it does
     not take fails one. So a refusal that comes before the first reply waits until a reply comes, and then is that
     call's failure alone; or until nothing is under way any more, and then no call can succeed. If it is not known
     within some seconds, it is that call's failure too.
+
+    A server to which no connection came about, in all tries of a call, is waited for likewise. If it is not known
+    within those seconds, nobody is there: a call has gone through all its tries, and none has had any answer.
     """
 
     def __init__(self, inner: Model) -> None:
@@ -26,6 +29,7 @@ class FirstReplies(Wrapper):
         super().__init__(inner)
         self._lock = threading.Lock()
         self._has_replied = False
+        self._is_reached = False
         self._under_way = 0
         self._held: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[bool]]] = []
 
@@ -34,7 +38,8 @@ class FirstReplies(Wrapper):
 
         Raises:
             CallError: there is none.
-            ModelUnavailableError: no call can succeed; or this one was refused, as were all others so far.
+            ModelUnavailableError: no call can succeed; or this one was refused, as were all others so far; or the
+                server was not reached, by this one or any other.
         """
         if self._has_replied:
             return await self.inner.reply(request, call)
@@ -43,10 +48,8 @@ class FirstReplies(Wrapper):
         try:
             reply = await self.inner.reply(request, call)
         except CallError as error:
-            if error.kind == "bad request" and await self._none_succeeds():
+            if await self._is_for_all(error):
                 raise ModelUnavailableError(self._explain(error)) from error
-            if error.kind != "bad request":
-                self._end(has_replied=False)
             raise
         except BaseException:
             self._end(has_replied=False)
@@ -54,8 +57,19 @@ class FirstReplies(Wrapper):
         self._end(has_replied=True)
         return reply
 
-    async def _none_succeeds(self) -> bool:
-        """End a call that was refused, and return, once that is known, whether no call succeeds."""
+    async def _is_for_all(self, error: CallError) -> bool:
+        """End a call that failed, and return, once that is known, whether all others fail like it."""
+        if isinstance(error, NotReachedError):
+            return await self._none_succeeds(unless_known=True) and not self._is_reached
+        if error.kind != "timeout":  # which may have been spent on connecting
+            self._is_reached = True
+        if error.kind == "bad request":
+            return await self._none_succeeds(unless_known=False)
+        self._end(has_replied=False)
+        return False
+
+    async def _none_succeeds(self, *, unless_known: bool) -> bool:
+        """End a call that failed, and return, once that is known or enough was waited, whether no call succeeds."""
         loop = asyncio.get_running_loop()
         verdict: asyncio.Future[bool] = loop.create_future()
         held = loop, verdict
@@ -66,7 +80,7 @@ class FirstReplies(Wrapper):
             async with asyncio.timeout(LONGEST_HELD_SECONDS):
                 return await verdict
         except TimeoutError:
-            return False
+            return unless_known and not self._has_replied
         finally:
             with self._lock:
                 if held in self._held:
@@ -85,6 +99,11 @@ class FirstReplies(Wrapper):
                 loop.call_soon_threadsafe(_tell, verdict, none_succeeds)
 
     def _explain(self, error: CallError) -> str:
+        if isinstance(error, NotReachedError):
+            return (
+                f"{self.name}: no connection to {error.where} came about, however often it was tried, and no call has "
+                f"succeeded so far ({error.detail}); {error.remedy}"
+            )
         said = f"HTTP {error.status}: {error.detail}" if error.detail else f"HTTP {error.status}"
         return (
             f"{self.name}: the server takes no request as it is sent ({said}), and none has succeeded so far; change "

@@ -12,7 +12,7 @@ from .limiter_crowd import Crowd
 from .limiter_refused import Refused
 from .limiter_ticket import Ending, Ticket
 from .rate_headers import Counted
-from .rate_pace import Pace
+from .rate_pace import OPENING_RATE, Pace
 
 LONGEST_PAUSE_SECONDS = 90.0
 """The longest pause that is kept on request; a longer one is not waited for by anybody."""
@@ -39,15 +39,16 @@ class Limiter:
         changes: the last changes, the newest last.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, opening_rate: float = OPENING_RATE) -> None:
         """Begin with nothing known.
 
         Args:
             most: how many calls there may ever be at once.
+            opening_rate: calls a second at the very beginning.
         """
         self.under_way = 0
         self.pause_until = -math.inf
-        self.pace = Pace()
+        self.pace = Pace(opening_rate)
         self.crowd = Crowd(most)
         self.too_long = 0
         self.refused = Refused()
@@ -144,7 +145,7 @@ class Limiter:
             self._note(now, "no refusal at the pace so far")
 
     def _note(self, now: float, reason: str, pause_seconds: float = 0.0) -> None:
-        limit, rate = self.crowd.limit, self.pace.rate
+        limit, rate = self.crowd.limit if self.crowd.is_limited else None, self.pace.rate
         change = LimitChange(now, limit, reason=reason, per_second=rate, pause_seconds=pause_seconds)
         self.changes.append(change)
         self._untold.append(change)

@@ -26,6 +26,11 @@ class Crowd:
         self._is_pressed = False
         self._peak = 0
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the server has said that as many as there may ever be are too many, and they have not grown back."""
+        return self.limit < self.most
+
     def has_room(self, under_way: int) -> bool:
         """Say whether one more may be under way."""
         if under_way < self.limit:

@@ -7,6 +7,12 @@ from weakref import WeakValueDictionary
 
 from .limiter import Limiter
 from .limiter_shared import SharedLimiter
+from .naming import PROVIDERS
+from .rate_pace import OPENING_RATE
+
+SDK_OPENING_RATE = 400.0
+"""Calls a second at the very beginning where each goes through an SDK: twice as many would take the whole processor,
+and a refusal would be heard when most of them are out."""
 
 _Account: TypeAlias = tuple[str, bytes, str]
 
@@ -39,7 +45,12 @@ def build_limiter(name: str, *, most: int) -> SharedLimiter:
         name: the model, as `provider:model`.
         most: how many calls at once may be made.
     """
-    return SharedLimiter(name, Limiter(most))
+    return SharedLimiter(name, Limiter(most, opening_rate=_choose_opening_rate(name)))
+
+
+def _choose_opening_rate(name: str) -> float:
+    provider = PROVIDERS.get(name.partition(":")[0])
+    return SDK_OPENING_RATE if provider is not None and provider.protocol == "anthropic" else OPENING_RATE
 
 
 def _digest(key: str | None) -> bytes:

@@ -42,10 +42,15 @@ class Pace:
         measured: the rate it was measured to take, calls a second; None: nothing was measured yet.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing known."""
+    def __init__(self, opening_rate: float = OPENING_RATE) -> None:
+        """Begin with nothing known.
+
+        Args:
+            opening_rate: calls a second when the opening begins.
+        """
         self.measured: float | None = None
         self._bucket: Bucket | None = None
+        self._opening_rate = opening_rate
         self._served = Served()
         self._saved_up = 1.0
         self._pause_until = 0.0
@@ -79,12 +84,12 @@ class Pace:
         """Note that a call is sent."""
         if self._opened_at is None:
             self._opened_at = now
-            self._bucket = Bucket(OPENING_RATE, 1.0, level=1.0, at=now)
+            self._bucket = Bucket(self._opening_rate, 1.0, level=1.0, at=now)
         self._served.note(now, self._pause_until, self.rate)
         if self._bucket is not None:
             self._bucket.take(1.0, now)
             if not self._is_learnt:
-                self._bucket.rate = OPENING_RATE * 2 ** ((now - self._opened_at) / OPENING_DOUBLING_SECONDS)
+                self._bucket.rate = self._opening_rate * 2 ** ((now - self._opened_at) / OPENING_DOUBLING_SECONDS)
             elif self._is_pressed:
                 self._grow(self._bucket.rate)
         self._is_pressed = False

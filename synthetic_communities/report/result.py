@@ -102,6 +102,11 @@ class SimulationResult:
         """Every damaged place passed over so far, in words that begin with file and line."""
         return tuple(self._files.damages)
 
+    @property
+    def damages_in_short(self) -> tuple[str, ...]:
+        """As `damages`; of a file whose lines are of a version this package does not know, they are told together."""
+        return self._files.damages_in_short
+
     @cached_property
     def record(self) -> Record:
         """What tables and pictures are made from."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
-from .writing import PRIVATE_DIRECTORY, errors_named, open_private
+from .writing import PRIVATE_DIRECTORY, errors_named, open_private, sync_names
 
 FORMAT_VERSION = 1
 
@@ -58,7 +58,7 @@ def make_run_directory(base: Path, simulation_id: str) -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    base.mkdir(parents=True, exist_ok=True)
+    make_directories(base)
     number = 1
     while True:
         path = base / (simulation_id if number == 1 else f"{simulation_id}_{number}")
@@ -67,7 +67,20 @@ def make_run_directory(base: Path, simulation_id: str) -> Path:
         except FileExistsError:
             number += 1
         else:
+            sync_names(base)
             return path
+
+
+def make_directories(path: Path) -> None:
+    """Make a directory and those above it that are missing, as the system makes any, with names that last.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync_names(each.parent)
 
 
 def encode(value: Any) -> str:
@@ -101,6 +114,8 @@ def append_bytes(path: Path, pieces: Iterable[bytes]) -> None:
             for chunk in _gather(pieces):
                 _write_all(file, chunk)
             os.fsync(file.fileno())
+            if not before:
+                sync_names(path.parent)
         except BaseException:
             file.truncate(before)
             raise
@@ -127,6 +142,8 @@ def continue_file(path: Path, pieces: Iterable[bytes], start: int) -> int:
                 _write_all(file, chunk[len(there) :])
                 position += len(chunk)
             os.fsync(file.fileno())
+            if not before:
+                sync_names(path.parent)
         except BaseException:
             file.truncate(before)
             raise
@@ -207,6 +224,7 @@ def _write_pieces(path: Path, pieces: Iterable[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+        sync_names(path.parent)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -25,6 +25,20 @@ class TornLineError(RecordError):
     """The last line of a file is there in part."""
 
 
+class OtherVersionError(RecordError):
+    """A line is of a version of the format that this package does not know.
+
+    Attributes:
+        place: its file and number, as in `Line`.
+        versions: which it is, and which is read, in words.
+    """
+
+    def __init__(self, place: str, version: Any) -> None:
+        """Take where it stands, and what it says of itself."""
+        self.place, self.versions = place, _tell_versions(version)
+        super().__init__(f"{place} is of {self.versions}")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of a file, not looked at yet.
@@ -50,7 +64,7 @@ class Line:
         values = self._parse()
         version = values.pop("format_version", FIRST_VERSION)
         if version != FORMAT_VERSION or type(version) is not int:
-            raise RecordError(f"{self.place} is of {_tell_versions(version)}")
+            raise OtherVersionError(self.place, version)
         return Row(self.place, values)
 
     def take_whole(self) -> Row:

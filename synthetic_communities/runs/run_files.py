@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import RecordError
 from .directory import BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, METADATA, REACTIONS, USAGE
-from .reading import Line, TornLineError, check_run, iterate_lines, read_json, read_metadata
+from .reading import Line, OtherVersionError, TornLineError, check_run, iterate_lines, read_json, read_metadata
 from .row import Row
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class RunFiles:
         """
         self.path = Path(path)
         check_run(self.path)
-        self._damages: dict[str, str] = {}
+        self._damages: dict[str, RecordError] = {}
         self._skip_damaged = skip_damaged
         self._way_on = way_on
         self._parent: RunFiles | None = None
@@ -54,7 +54,15 @@ class RunFiles:
     @property
     def damages(self) -> tuple[str, ...]:
         """Every damaged place passed over so far, once each, in words that begin with file and line."""
-        return tuple(self._damages.values())
+        return tuple(map(str, self._damages.values()))
+
+    @property
+    def damages_in_short(self) -> tuple[str, ...]:
+        """As `damages`, with all lines of a file that are of one unknown version together: as a rule they are many."""
+        told: dict[object, list[RecordError]] = {}
+        for place, error in self._damages.items():
+            told.setdefault(_group_of(error) or place, []).append(error)
+        return tuple(map(_tell_together, told.values()))
 
     def counting_anew(self) -> "RunFiles":
         """Return the same files with no damage noted yet; what is come upon there is noted here as well."""
@@ -69,7 +77,8 @@ class RunFiles:
             file: its name.
             number: of the line, from 1.
         """
-        return self._damages.get(f"{self.path / file}:{number}")
+        damage = self._damages.get(f"{self.path / file}:{number}")
+        return None if damage is None else str(damage)
 
     def each(self, file: str, read: Callable[[Row], T]) -> Iterator[T]:
         """Yield what `read` makes of every line of a file, nothing if there is no such file.
@@ -146,7 +155,7 @@ class RunFiles:
         """
         if not (self._skip_damaged or is_expected):
             raise RecordError("; ".join(filter(None, (str(error), self._way_on)))) from error
-        self._damages.setdefault(place, str(error))
+        self._damages.setdefault(place, error)
         if self._parent is not None:
             self._parent.note_damage(place, error, is_expected=is_expected)
 
@@ -155,3 +164,16 @@ class RunFiles:
             yield from iterate_lines(file)
         except RecordError as error:
             self.note_damage(str(file), error)
+
+
+def _group_of(error: RecordError) -> tuple[str, str] | None:
+    """Return what errors have in common that are told together; None: this one is told alone."""
+    return (error.place.rpartition(":")[0], error.versions) if isinstance(error, OtherVersionError) else None
+
+
+def _tell_together(errors: list[RecordError]) -> str:
+    first = errors[0]
+    if len(errors) == 1 or not isinstance(first, OtherVersionError):
+        return str(first)
+    file, _, number = first.place.rpartition(":")
+    return f"{file}: {len(errors):,} lines, the first of them line {number}, are of {first.versions}"

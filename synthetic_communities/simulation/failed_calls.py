@@ -3,16 +3,22 @@
 They are measured and no part of the record: what a server says of an error may hold times and addresses.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from ..domain.outcome import Failed, Outcome, Refused, Unreadable
 from ..engine.ledger import Task
+from ..errors import RecordError
+from ..llm.call_log import CallEntry
 from ..llm.exchange import Exchange
 from ..runs.directory import FAILED_CALLS, append_lines, encode_line
+from ..runs.reading import iterate_lines
+
+Try = tuple[str, int, int]
+"""Task, attempt and try of a line."""
 
 
 class FailedCalls:
@@ -21,10 +27,16 @@ class FailedCalls:
     All others are dropped when their act ends, so no more is held than what belongs to acts under way.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Take the run directory."""
+    def __init__(self, directory: Path, *, written: Container[Try] = ()) -> None:
+        """Take the run directory.
+
+        Args:
+            directory: the run directory.
+            written: which tries of recorded calls have their line there already.
+        """
         self._path = directory / FAILED_CALLS
-        self._held: dict[str, list[Exchange]] = {}
+        self._written = written
+        self._held: dict[str, list[tuple[Exchange, bool]]] = {}
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -40,11 +52,16 @@ class FailedCalls:
         """Take note that an act began."""
         self._held[task.key] = []
 
-    def note(self, exchange: Exchange) -> None:
-        """Hold a call, if the act it was made for is under way."""
+    def note(self, exchange: Exchange, *, is_recorded: bool = False) -> None:
+        """Hold a call, if the act it was made for is under way.
+
+        Args:
+            exchange: a try of it.
+            is_recorded: whether it was made before the run was broken off, and may have been written then.
+        """
         calls = self._held.get(exchange.entry.key)
         if calls is not None:
-            calls.append(exchange)
+            calls.append((exchange, is_recorded))
 
     def end(self, task: Task, outcome: Outcome[Any]) -> None:
         """Drop the calls of an act that ended, or write them if they came to nothing; they are on the disk then.
@@ -54,7 +71,33 @@ class FailedCalls:
         """
         calls = self._held.pop(task.key, None)
         if calls and isinstance(outcome, (Refused, Unreadable, Failed)):
-            append_lines(self._path, (encode_line(call_row(exchange)) for exchange in calls))
+            new = [exchange for exchange, is_recorded in calls if not (is_recorded and self._has(exchange.entry))]
+            if new:
+                append_lines(self._path, (encode_line(call_row(exchange)) for exchange in new))
+
+    def _has(self, entry: CallEntry) -> bool:
+        return (entry.key, entry.attempt, entry.tries) in self._written
+
+
+def read_written(directory: Path) -> frozenset[Try]:
+    """Return the tries that have their line in a run directory; a line that cannot be read has none.
+
+    Raises:
+        RecordError: the file cannot be read.
+    """
+    found: set[Try] = set()
+    for line in iterate_lines(directory / FAILED_CALLS):
+        with suppress(RecordError):
+            row = line.take()
+            found.add((row.text("task"), row.whole_number("attempt"), row.whole_number("tries")))
+    return frozenset(found)
+
+
+def hold_recorded(exchange: Exchange) -> None:
+    """As `hold`, with a call that was answered from the journal of the run itself."""
+    keeper = _keeper.get()
+    if keeper is not None:
+        keeper.note(exchange, is_recorded=True)
 
 
 def hold(exchange: Exchange) -> None:

@@ -2,19 +2,21 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..llm.call_log import CallEntry
-from ..llm.journal.entry import Source
+from ..llm.exchange import Exchange
+from ..llm.journal.digests import Fingerprint
+from ..llm.journal.entry import FailedTry, JournalEntry, Source
 from ..llm.journal.journal import JOURNAL, Journal, NewCalls
 from ..llm.journal.recorded import Recorded
-from ..llm.journal.shared import SharedOpening
+from ..llm.journal.shared import Question, SharedOpening
 from ..llm.journal.writer import JournalWriter
-from ..llm.model import Call
+from ..llm.model import Call, ModelReply, ModelRequest
 
 CACHE = "answers.sqlite3"
 """Name of the file in a folder of answers that runs share."""
@@ -50,8 +52,51 @@ def find_cache(folder: str | Path | None) -> Path | None:
     return None if folder is None else Path(folder) / CACHE
 
 
+class ToldJournal(Journal):
+    """A journal that tells of each try of the calls which the run made before it was broken off, as it answers them."""
+
+    def __init__(self, tell: Callable[[Exchange], None], own: Recorded, writer: JournalWriter, **others: Any) -> None:
+        """Take who is told, and what a journal takes."""
+        super().__init__(writer, own, **others)
+        self._tell = tell
+        self._told_of = own
+
+    async def find(
+        self, request: ModelRequest, call: Call, asked: Fingerprint, question: Question | None = None
+    ) -> JournalEntry | None:
+        """As `Journal.find`."""
+        entry = await super().find(request, call, asked, question)
+        if entry is not None and entry.source == "call":
+            for exchange in list_exchanges(request, entry, self._told_of.list_failed_tries(entry)):
+                self._tell(exchange)
+        return entry
+
+
+def list_exchanges(request: ModelRequest, entry: JournalEntry, failed: list[FailedTry]) -> Iterator[Exchange]:
+    """Yield the tries of a call as they were when it was made.
+
+    Args:
+        request: what was asked.
+        entry: what came of it in the end.
+        failed: its tries without a reply.
+    """
+    for each in failed:
+        measured = CallEntry(
+            each.call.key, each.call.act, outcome=each.kind, attempt=each.call.attempt, tries=each.call.tries
+        )
+        yield Exchange(request, measured, result=Exception(each.detail))
+    if isinstance(entry.result, ModelReply):
+        tries = failed[-1].call.tries + 1 if failed else 1
+        yield Exchange(request, replace(entry.as_measured(""), tries=tries), result=entry.result)
+
+
 def open_journal(
-    directory: Path, answers: Answers, replicate: int, observe: Callable[[CallEntry], None] | None = None
+    directory: Path,
+    answers: Answers,
+    replicate: int,
+    observe: Callable[[CallEntry], None] | None = None,
+    *,
+    tell: Callable[[Exchange], None] | None = None,
 ) -> Journal:
     """Return the journal of a run; its file is made with the first call of a model.
 
@@ -60,6 +105,7 @@ def open_journal(
         answers: where answers come from.
         replicate: number of the repetition.
         observe: is told of every call that is answered from records.
+        tell: is told of each try of the calls that the run itself made before it was broken off; None: nobody is.
 
     Raises:
         JournalError: one of the journals cannot be read, or is of another version.
@@ -73,16 +119,18 @@ def open_journal(
         if answers.cache is not None and answers.cache.is_file():
             others.append(("cache", opened.enter_context(Recorded(answers.cache, replicate=replicate, is_shared=True))))
         opened.pop_all()
-    return Journal(
-        JournalWriter(directory / JOURNAL, replicate=replicate) if answers.is_kept else None,
-        recorded,
-        others=others,
-        cache=JournalWriter(answers.cache, replicate=replicate) if answers.cache is not None else None,
-        shared=answers.shared,
-        is_retried=lambda call: answers.retried_from is not None and epoch_of(call) >= answers.retried_from,
-        new_calls=answers.new_calls,
-        observe=observe,
-    )
+    writer = JournalWriter(directory / JOURNAL, replicate=replicate) if answers.is_kept else None
+    settings: dict[str, Any] = {
+        "others": others,
+        "cache": JournalWriter(answers.cache, replicate=replicate) if answers.cache is not None else None,
+        "is_retried": lambda call: answers.retried_from is not None and epoch_of(call) >= answers.retried_from,
+        "shared": answers.shared,
+        "new_calls": answers.new_calls,
+        "observe": observe,
+    }
+    if tell is not None and recorded is not None and writer is not None:
+        return ToldJournal(tell, recorded, writer, **settings)
+    return Journal(writer, recorded, **settings)
 
 
 def epoch_of(call: Call) -> float:

@@ -14,13 +14,13 @@ from ..errors import RunStoppedError
 from ..llm.journal.journal import Journal
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
-from .failed_calls import FailedCalls
+from .failed_calls import FailedCalls, hold_recorded, read_written
 from .files import write_metadata, write_usage
 from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
 from .minds import Minds
 from .recorder import Recorder
-from .sameness import check_stage, end_set_aside
+from .sameness import check_beforehand, check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
 from .watching import Moment, Watcher
@@ -78,7 +78,7 @@ class KeptRun:
             Recorder(self.directory),
             watcher,
             places=self.places,
-            failed_calls=FailedCalls(self.directory),
+            failed_calls=FailedCalls(self.directory, written=read_written(self.directory) if self.goes_on else ()),
             at_opening_end=self._note_stage,
             published=self.published,
             journal=journal,
@@ -89,10 +89,13 @@ class KeptRun:
         """Write what stands at the start of a run, or check that it is what stands there, and open the journal."""
         if self.goes_on:
             check_stage(self.directory, self.stage)
+            check_beforehand(self.directory, self.stage)
         elif not self.is_laid_out:
             lay_out(self.directory, self.simulation_id, self.stage, is_replay=bool(self.answers.others))
         replicate = self.stage.config.replicate
-        return open_journal(self.directory, self.answers, replicate, self.minds.calls.note)
+        is_measured = self.minds.measured(self.stage.minds()) is not None  # else nobody was told of calls then
+        tell = hold_recorded if is_measured else None
+        return open_journal(self.directory, self.answers, replicate, self.minds.calls.note, tell=tell)
 
     def _note_stage(self) -> None:
         write_metadata(self.directory, self.simulation_id, self.stage)
@@ -146,5 +149,5 @@ def lay_out(directory: Path, simulation_id: str, stage: Stage, *, is_replay: boo
         OSError: it cannot be written.
         TypeError: somebody has an attribute that JSON cannot hold.
     """
-    write_inputs(directory, stage.config, stage.population.personas, is_replay=is_replay)
+    write_inputs(directory, stage, is_replay=is_replay)
     write_metadata(directory, simulation_id, stage)

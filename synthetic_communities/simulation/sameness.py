@@ -11,7 +11,9 @@ from ..llm.journal.file import JournalError
 from ..llm.journal.journal import RequestDiffersError
 from ..runs.directory import BALLOTS, EPOCHS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
 from ..runs.reading import read_json, read_metadata
+from .beforehand import find_beforehand
 from .files import build_metadata
+from .inputs import load_inputs
 from .stage import Stage
 
 SHOWN_CHARACTERS = 60
@@ -24,6 +26,9 @@ MADE_AT_THE_END = (BALLOTS, FINAL_VOTE, USAGE)
 
 ASIDE = ".before"
 """What is added to the name of a file that is set aside."""
+
+NOT_RECORDED = "not recorded"
+"""Why an act failed whose call is not in the journal, where calls may fail for that."""
 
 _ABSENT = object()
 
@@ -42,6 +47,20 @@ def check_stage(path: Path, stage: Stage) -> None:
             f"{path} was made of something else: {difference}. A run goes on with what it was made of; only limits may "
             "differ"
         )
+
+
+def check_beforehand(path: Path, stage: Stage) -> None:
+    """Check that a stage holds what was there before the first act of the run in this directory.
+
+    Raises:
+        RecordError: it does not; the message names what differs first.
+    """
+    then, now = load_inputs(path).beforehand, find_beforehand(stage)
+    difference = find_difference(
+        {**then.community, "people": dict(then.held)}, {**now.community, "people": dict(now.held)}
+    )
+    if difference is not None:
+        raise RecordError(f"{path} began with something else: {difference}; put there what was there then")
 
 
 @contextmanager
@@ -147,6 +166,19 @@ def compare_records(path: Path, again: Path, *, is_complete: bool) -> str | None
     if found is not None or not (is_complete or (path / FINAL_VOTE).is_file()):
         return found
     return _compare_votes(path / FINAL_VOTE, again / FINAL_VOTE)
+
+
+def find_missing_call(path: Path, again: Path) -> str | None:
+    """Return the first act that the run made again lacked a call for, in an epoch that had ended; None: there is none.
+
+    Args:
+        path: the run directory.
+        again: that of the run made again, in which calls that are not in the journal failed.
+    """
+    ended = set(map(_epoch_of, filter(_is_whole, _lines(path / EPOCHS))))
+    epochs = [row for row in map(_read, _lines(again / EPOCHS)) if row.get("epoch") in ended]
+    failures = [failure for row in epochs for failure in row.get("failures", ())]
+    return next((str(each["task"]) for each in failures if each["reason"] == NOT_RECORDED), None)
 
 
 def compare_metadata(path: Path, again: Path, *, is_settled: bool) -> str | None:

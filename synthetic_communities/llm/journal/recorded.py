@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,7 @@ from typing import Any, Self
 from ...errors import RecordError
 from ..model import Call, ModelRequest, Usage
 from .digests import Fingerprint, split_digests
-from .entry import JournalEntry
+from .entry import FailedTry, JournalEntry
 from .file import describe, has_tables, open_to_read
 from .rows import TOKENS, as_stored, as_text, read_entry, read_texts
 
@@ -27,6 +28,20 @@ _INDEXES = (
     "CREATE INDEX temp.by_call ON places (key, attempt, request, used)",
     "CREATE INDEX temp.by_request ON places (request, attempt, used, key)",
 )
+
+_TRIES = """
+CREATE TEMP TABLE tries AS SELECT key, attempt, rowid AS place, ended FROM failed_tries
+WHERE failure NOT IN ('cancelled', 'model unavailable')
+"""
+"""Those two end a run: what is asked when it is gone on with begins with the first try."""
+
+_TRIES_OF_ENTRY = """
+SELECT try, failure, detail, seconds, failed_tries.ended FROM tries JOIN failed_tries ON failed_tries.rowid = place
+WHERE tries.key = ? AND tries.attempt = ? AND tries.ended BETWEEN ? AND ? ORDER BY place
+"""
+
+_SLACK_SECONDS = 0.001
+"""How far two clocks may be apart that tell when a try ended, and when its call began."""
 
 _SAME = "SELECT id FROM places WHERE key = ? AND attempt = ? AND request = ? AND used = 0 ORDER BY id LIMIT 1"
 _SAME_NEWEST = _SAME.replace("ORDER BY id", "ORDER BY id DESC")
@@ -59,6 +74,7 @@ class Recorded:
         """
         self.path = path
         self._taking = threading.Lock()
+        self._has_tries = False
         self._connection = open_to_read(path, is_shared=is_shared)
         try:
             self._note_places(replicate, beginning)
@@ -113,6 +129,33 @@ class Recorded:
     def has(self, call: Call) -> bool:
         """Say whether there is an entry of this call, whatever it asked and whether or not it has answered."""
         return self._row_of(call) is not None
+
+    def list_failed_tries(self, entry: JournalEntry) -> list[FailedTry]:
+        """Return the tries without a reply that a recorded call took, in order.
+
+        Those of an earlier asking that came to no end, as the run was killed meanwhile, are none of them.
+
+        Raises:
+            RecordError: they cannot be read.
+        """
+        call, began = entry.call, entry.ended - entry.seconds
+        times = (began - _SLACK_SECONDS, entry.ended + _SLACK_SECONDS)
+        try:
+            with self._taking:
+                self._note_tries()
+                rows = self._connection.execute(_TRIES_OF_ENTRY, (as_stored(call.key), call.attempt, *times)).fetchall()
+        except sqlite3.Error as error:
+            raise RecordError(describe(self.path, error)) from error
+        return [
+            FailedTry(replace(call, tries=number), kind, detail=as_text(detail), seconds=seconds, ended=ended)
+            for number, kind, detail, seconds, ended in rows
+        ]
+
+    def _note_tries(self) -> None:
+        if not self._has_tries:
+            self._connection.execute(_TRIES)
+            self._connection.execute("CREATE INDEX temp.tries_by_call ON tries (key, attempt)")
+            self._has_tries = True
 
     def list_paid(self) -> Iterator[tuple[str, Usage]]:
         """Yield model and tokens of every entry that was a call, and of every try that failed."""

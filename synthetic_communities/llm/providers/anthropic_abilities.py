@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..failures import CallError, ModelUnavailableError
 from ..http_failures import read_failure
 from ..json_shapes import dig
+from ..reaching import reach
 from ..server import Server
 from .anthropic_client import read_answer
 from .opening import OPENING_SECONDS
@@ -38,11 +39,11 @@ async def look_up_abilities(client: "anthropic.AsyncAnthropic", model: str, serv
     """Return what the server says of a model; the default where it says nothing, or not in time.
 
     Raises:
-        ModelUnavailableError: the key is refused, or the model is not known.
+        ModelUnavailableError: the key is refused, the model is not known, or the server's certificate is not believed.
     """
     try:
         async with asyncio.timeout(OPENING_SECONDS):
-            answer = await read_answer(client.models.with_raw_response.retrieve(model))
+            answer = await reach(server, read_answer(client.models.with_raw_response.retrieve(model)))
         if answer.is_success:
             return parse_abilities(answer.parse())
     except (TimeoutError, CallError):

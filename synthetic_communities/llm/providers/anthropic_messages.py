@@ -13,6 +13,7 @@ from ..model import Call, ModelReply, ModelRequest, ReplyFormat
 from ..per_loop import PerLoop
 from ..prepared import Prepared
 from ..rate_headers import read_rates
+from ..reaching import reach
 from ..server import Server
 from .anthropic_abilities import Abilities, look_up_abilities
 from .anthropic_client import read_answer
@@ -93,7 +94,8 @@ class AnthropicMessages:
             what = f"{self.name}: the Messages API takes no temperature, and {request.temperature:g} is set"
             raise ConfigurationError([Problem("temperature", what, "leave it out")])
         arguments = self._write(request)
-        answer = await read_answer(self._clients.current.messages.with_raw_response.create(**arguments))
+        asking = read_answer(self._clients.current.messages.with_raw_response.create(**arguments))
+        answer = await reach(self._server, asking)
         try:
             return self._read(answer, sends_schema="format" in arguments.get("output_config", {}))
         except OptionRefused as refused:

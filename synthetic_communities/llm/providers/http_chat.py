@@ -13,6 +13,7 @@ from ..http_failures import Filtered, OptionRefused, read_failure
 from ..model import Call, ModelReply, ModelRequest
 from ..per_loop import PerLoop
 from ..rate_headers import read_rates
+from ..reaching import reach
 from ..server import Server
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,8 @@ class HttpChat(ABC, Generic[F]):
         """
         while True:  # ends, because every further pass has one option less to refuse
             features = self._features
-            answer = await self._connections.current.post(self.path, self._write(request, features))
+            asking = self._connections.current.post(self.path, self._write(request, features))
+            answer = await reach(self.server, asking)
             try:
                 return self._read(answer, request, features)
             except OptionRefused as refused:

@@ -10,6 +10,7 @@ from ..connections import Connections
 from ..failures import CallError, ModelUnavailableError
 from ..http_failures import Filtered, read_failure
 from ..json_shapes import count, dig
+from ..reaching import reach
 from ..server import Server
 from .opening import OPENING_SECONDS, no_answer, nobody_listens
 
@@ -36,11 +37,12 @@ async def look_up_model(connections: Connections, model: str, server: Server) ->
     """Return what `/api/show` tells of a model.
 
     Raises:
-        ModelUnavailableError: nobody listens, or the model is not pulled.
+        ModelUnavailableError: nobody listens, the server's certificate is not believed, or the model is not pulled.
     """
     try:
         async with asyncio.timeout(OPENING_SECONDS):
-            answer = await connections.post("/api/show", json.dumps({"model": model}).encode("ascii"))
+            asking = connections.post("/api/show", json.dumps({"model": model}).encode("ascii"))
+            answer = await reach(server, asking)
         if answer.is_success:
             return parse_model(answer.parse())
     except TimeoutError as error:

@@ -4,6 +4,7 @@ import asyncio
 
 from ..connections import Connections
 from ..failures import CallError, ModelUnavailableError
+from ..reaching import reach
 from ..server import Server
 
 OPENING_SECONDS = 15.0
@@ -14,11 +15,11 @@ async def check_somebody_listens(connections: Connections, path: str, server: Se
     """Return if anything at all is answered there.
 
     Raises:
-        ModelUnavailableError: nobody listens, or nothing comes.
+        ModelUnavailableError: nobody listens, its certificate is not believed, or nothing comes.
     """
     try:
         async with asyncio.timeout(OPENING_SECONDS):
-            await connections.get(path)
+            await reach(server, connections.get(path))
     except TimeoutError as error:
         raise no_answer(server) from error
     except CallError as error:
