@@ -94,6 +94,7 @@ class GameEngine(Replicated):
         self._is_laid_out = False
         self._display: Callable[[Moment], None] | None = None
         self._kept_run: KeptRun | None = None
+        self._foretold: Forecast | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
@@ -265,10 +266,30 @@ class GameEngine(Replicated):
             UsageError: called from inside a running community, where models are asked.
         """
         course, forecast = self._plan_ahead()
-        if not forecast.calls:
-            return forecast
-        asked = run_sync(foretell(self._company(), course, forecast, assumed), twin="GameEngine.forecast_async")
-        return replace(forecast, asked=asked)
+        if forecast.calls:
+            asked = run_sync(foretell(self._company(), course, forecast, assumed), twin="GameEngine.forecast_async")
+            forecast = replace(forecast, asked=asked)
+        self._foretold = forecast
+        return forecast
+
+    def foretold(self) -> Forecast | None:
+        """Return the forecast that was made last, or one that is made now; None where no model is asked.
+
+        Where none is asked nothing is foretold, as the plan of a large community takes a while to draw up.
+
+        Raises:
+            ConfigurationError: as `forecast`.
+        """
+        if self._foretold is None and self._asks_nobody():
+            return None
+        return self._foretold or self.forecast()
+
+    def _asks_nobody(self) -> bool:
+        mediator = self.mediator or Mediator("mediator")
+        own = expect_own(self.population.personas, self.candidates, mediator).values()
+        shared = [self._expected_of_people()]
+        shared += [self._minds.expected_of_candidates()] if self.config.candidate_model else []
+        return all(each.calls_per_act == 0 for each in (*shared, *own))
 
     async def forecast_async(self, assumed: Assumed | None = None) -> Forecast:
         """As `forecast`; nobody else gets a turn meanwhile, which is a few seconds at most."""

@@ -141,7 +141,7 @@ def run(
         engine.log_bodies(log_bodies)
         engine.ask_for_key()  # where there is none, nothing is to be left behind
         engine.use_cache(cache)
-        context.exit(run_community(engine, output, **telling))
+        context.exit(run_community(engine, output, is_foretold=True, **telling))
     if log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
     model = engine.config.model if "model" in stated else None

@@ -6,6 +6,8 @@ from typing import Any
 
 from .assumed import ZERO, Assumed, Span, add_spans
 
+UNKNOWN = {"low": None, "high": None}
+
 
 @dataclass(frozen=True, slots=True)
 class TokensForecast:
@@ -92,13 +94,13 @@ class CallsForecast:
         return [_row(step) for step in self.steps]
 
     def as_data(self) -> dict[str, Any]:
-        """Return everything as plain data, a range as its two ends."""
+        """Return everything as plain data, a range as `low` and `high`."""
         return {
             **_figures(self.calls, self.tokens, self.cost_usd),
             "minutes": _ends(self.minutes),
             "unpriced": list(self.unpriced),
             "sampled": self.sampled,
-            "assumed": _plain(asdict(self.assumed)),
+            "assumed": asdict(self.assumed),
             "steps": {step.step: _figures(step.calls, step.tokens, step.cost_usd) for step in self.steps},
         }
 
@@ -118,24 +120,14 @@ def _figures(calls: Span, tokens: TokensForecast, cost_usd: Span | None) -> dict
 
 def _row(step: StepCalls) -> dict[str, Any]:
     figures = _figures(step.calls, step.tokens, step.cost_usd)
-    ends = {"calls": figures["calls"], **figures["tokens"], "cost_usd": figures["cost_usd"] or [None, None]}
-    flat = {
-        f"{name}_{end}": value for name, both in ends.items() for end, value in zip(("low", "high"), both, strict=True)
-    }
+    ends = {"calls": figures["calls"], **figures["tokens"], "cost_usd": figures["cost_usd"] or UNKNOWN}
+    flat = {f"{name}_{end}": value for name, both in ends.items() for end, value in both.items()}
     return {"step": step.step, **flat}
 
 
-def _ends(span: Span) -> list[float]:
-    return [_tidy(span.low), _tidy(span.high)]
+def _ends(span: Span) -> dict[str, float]:
+    return {"low": _tidy(span.low), "high": _tidy(span.high)}
 
 
 def _tidy(value: float) -> float:
     return int(value) if float(value).is_integer() else round(value, 6)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        if set(value) == {"low", "high"}:
-            return [_tidy(value["low"]), _tidy(value["high"])]
-        return {name: _plain(each) for name, each in value.items()}
-    return value

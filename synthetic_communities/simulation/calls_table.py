@@ -1,18 +1,15 @@
 """What calls of models will take, as a table of a terminal and in words."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from ..report.ranges import spell_counts, spell_minutes, spell_money, spell_range, spell_words
 from ..report.steps import name_acts
 from ..report.text import ABSENT, align_row, measure_width
 from .assumed import SENTENCE_CHARACTERS, WORDS_CHARACTERS, Span
 from .calls_forecast import CallsForecast, TokensForecast
 
 HEAD = ("calls", "prompt tokens", "output tokens", "US dollars")
-_WIDTHS = (15, 16, 16, 14)
-
-UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
-"""What large numbers are counted in: thousands of millions, millions, thousands."""
+_WIDTHS = (15, 15, 15, 15)
 
 
 def calls_lines(asked: CallsForecast) -> list[str]:
@@ -30,8 +27,8 @@ def calls_rows(asked: CallsForecast) -> list[list[str]]:
 
 def describe_calls(asked: CallsForecast) -> Iterator[str]:
     """Yield what calls will take in all, and what that rests on."""
-    cost = "not known" if asked.cost_usd is None else f"{spell_money(asked.cost_usd)} US dollars"
-    yield f"Cost: {cost}. Time: {spell_minutes(asked.minutes)}."
+    cost = "not known" if asked.cost_usd is None else f"{_spell(spell_money, asked.cost_usd)} US dollars"
+    yield f"Cost: {cost}. Time: {_spell(spell_minutes, asked.minutes)}."
     if asked.unpriced:
         yield f"The price of {', '.join(asked.unpriced)} is not known; it can be stated under prices:."
     tokens = asked.tokens
@@ -44,49 +41,27 @@ def describe_calls(asked: CallsForecast) -> Iterator[str]:
     yield " ".join(_assumptions(asked))
 
 
-def spell_span(span: Span) -> str:
-    """Return a range of a number, in thousands or millions where it is large: `1.2-1.8 M`."""
-    size, unit = next(((size, unit) for size, unit in UNITS if span.high >= 10 * size), (1.0, ""))
-    return f"{_join(*(_digits(end / size) for end in (span.low, span.high)))}{unit}"
-
-
-def spell_money(span: Span) -> str:
-    """Return a range of US dollars, with as many places as are needed to see something."""
-    places = 2 if span.high >= 0.1 else 4
-    return _join(*(f"{end:,.{places}f}" for end in (span.low, span.high)))
-
-
-def spell_minutes(span: Span) -> str:
-    """Return a range of minutes, in the unit that suits it."""
-    size, unit = (60.0, "hours") if span.high >= 120 else (1.0, "minutes") if span.high >= 2 else (1 / 60, "seconds")
-    return f"{_join(*(_digits(end / size) for end in (span.low, span.high)))} {unit}"
-
-
 def _cells(name: str, calls: Span, tokens: TokensForecast, cost_usd: Span | None) -> list[str]:
-    money = ABSENT if cost_usd is None else spell_money(cost_usd)
-    counted = _join(*(f"{end:,.0f}" for end in (calls.low, calls.high)))
-    return [name, counted, spell_span(tokens.prompt_tokens), spell_span(tokens.output_tokens), money]
+    return [
+        name,
+        _spell(spell_counts, calls),
+        _spell(spell_range, tokens.prompt_tokens),
+        _spell(spell_range, tokens.output_tokens),
+        ABSENT if cost_usd is None else _spell(spell_money, cost_usd),
+    ]
 
 
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or value == math.floor(value) else f"{value:.1f}"
-
-
-def _join(low: str, high: str) -> str:
-    return low if low == high else f"{low}-{high}"
+def _spell(spell: Callable[[float, float], str], span: Span) -> str:
+    return spell(span.low, span.high)
 
 
 def _assumptions(asked: CallsForecast) -> Iterator[str]:
     assumed = asked.assumed
-    yield f"Assumed: {_plain(assumed.characters_per_token)} characters a token;"
+    yield f"Assumed: {_spell(spell_words, assumed.characters_per_token)} characters a token;"
     if assumed.reply_characters:
         yield "replies as long as stated;"
     else:
-        sentence = _plain(SENTENCE_CHARACTERS)
-        yield f"replies of {_plain(WORDS_CHARACTERS)} characters, in judgements {sentence} a sentence;"
+        sentence = _spell(spell_words, SENTENCE_CHARACTERS)
+        yield f"replies of {_spell(spell_words, WORDS_CHARACTERS)} characters, in judgements {sentence} a sentence;"
     each = [assumed.seconds(step.step) for step in asked.steps]
-    yield f"{_plain(Span(min(span.low for span in each), max(span.high for span in each)))} seconds a reply."
-
-
-def _plain(span: Span) -> str:
-    return _join(f"{span.low:g}", f"{span.high:g}").replace("-", " to ")
+    yield f"{spell_words(min(span.low for span in each), max(span.high for span in each))} seconds a reply."
