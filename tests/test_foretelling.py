@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from synthetic_communities.benchmark.towns import Town, build_config
-from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
 from synthetic_communities.errors import UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.model import Call, ModelRequest
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.llm.stand_in import StandIn
-from synthetic_communities.persona import Persona
-from synthetic_communities.report.result import load_run
 from synthetic_communities.report.steps import STEP_OF_ACT
-from synthetic_communities.runs.directory import FORECAST
 from synthetic_communities.simulation import foretelling
 from synthetic_communities.simulation.assumed import ZERO, Assumed, Span, add_spans, find_span
 from synthetic_communities.simulation.calls_forecast import CallsForecast
@@ -69,6 +61,7 @@ class TestSpan:
     def test_acts_go_by_their_name_or_that_of_their_step(self) -> None:
         spans = {"chat turn": Span(1, 2), "debate_update": Span(3, 4)}
         assert find_span(spans, "chat turn") == Span(1, 2)
+        assert find_span(spans, "chat_turn") == Span(1, 2)
         assert find_span(spans, "update from debate") == Span(3, 4)
         assert find_span(spans, "post") is None
 
@@ -98,8 +91,6 @@ class TestRehearsal:
         asked = foretell(engine, POINT)
         run_engine(engine, tmp_path)
         took = {step: sum(lengths) for step, lengths in overheard.prompts.items()}
-        schemas = 0 if "ollama" in "ollama:m" else 1
-        assert schemas == 0
         for step in asked.steps:
             prompt = step.tokens.prompt_tokens
             assert prompt.low == prompt.high
@@ -111,9 +102,13 @@ class TestRehearsal:
 
     def test_it_changes_nothing(self, tmp_path: Path) -> None:
         plain, foretold = (make_engine(make_config(4), LLMMind(Overheard().stand_in("openai:m"))) for _ in range(2))
-        before = vars(foretold.population.personas[0]).copy()
+        held = [vars(persona).copy() for persona in foretold.population.personas]
         assert foretold.forecast() == foretold.forecast()
-        assert {name: vars(foretold.population.personas[0])[name] for name in before} == before
+        now = [vars(persona) for persona in foretold.population.personas]
+        changed = {
+            name for before, after in zip(held, now, strict=True) for name in before if before[name] != after[name]
+        }
+        assert changed == set()
         assert list(tmp_path.iterdir()) == []
         for name, engine in (("plain", plain), ("foretold", foretold)):
             run_engine(engine, tmp_path / name)
@@ -136,7 +131,7 @@ class TestRehearsal:
         engine.population.personas[0].llm_client = mind
         forecast = engine.forecast()
         assert (forecast.asked, forecast.cost_usd, forecast.minutes) == (None, None, None)
-        assert not mind.views
+        assert not mind.seen
 
     def test_where_no_model_is_asked_nothing_is_paid(self) -> None:
         engine = make_engine(make_config(3))
@@ -257,12 +252,12 @@ class TestSample:
         whole = foretell(GameEngine.from_config(config))
         monkeypatch.setattr(foretelling, "MOST_ACTS", 230)
         sampled = foretell(GameEngine.from_config(config))
-        assert (whole.sampled, sampled.sampled) == (None, 32)
+        assert (whole.sampled, sampled.sampled) == (None, 30)
         assert whole.calls.low in sampled.calls
         assert sampled.tokens.prompt_tokens.low == pytest.approx(whole.tokens.prompt_tokens.low, rel=0.02)
         assert sampled.tokens.output_tokens.high == pytest.approx(whole.tokens.output_tokens.high, rel=0.02)
         assert sampled.minutes.low == pytest.approx(whole.minutes.low, rel=0.1)
-        assert "Rehearsed with 32 of the people" in str(GameEngine.from_config(config).forecast())
+        assert "Rehearsed with 30 of the people" in str(GameEngine.from_config(config).forecast())
 
 
 @pytest.fixture(scope="module", params=[0, 5, 11])
