@@ -81,6 +81,7 @@ class Config(_Remembering):
     deadline_seconds: float | None = None
     max_failures: float = 0.2
     prices: dict[str, dict[str, float]] | None = None
+    prompt_cache: str = "auto"
 
     def __post_init__(self) -> None:
         self._origin = Origin()

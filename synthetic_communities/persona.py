@@ -103,6 +103,7 @@ class Persona(Member):
         self._attention = Attention()
         self._drawn: frozenset[str] = frozenset()
         self._feed: tuple[FeedPost, ...] = ()
+        self._considered: tuple[str, ...] = ()
         self._reactions = _NO_REACTIONS
 
     def __repr__(self) -> str:
@@ -264,6 +265,7 @@ class Persona(Member):
     ) -> Outcome[Reactions]:
         """See a feed, and react to what is considered in it."""
         self.see(feed)
+        self._considered = considered
         if not considered:
             return self.not_asked("react_to_post", "nothing to react to")
         view = self._life_view(ReactionView, occasion, feed=feed, considered=considered)
@@ -273,7 +275,7 @@ class Persona(Member):
 
     def see(self, feed: tuple[FeedPost, ...]) -> None:
         """Be shown a feed: what was not seen before becomes knowledge."""
-        self._feed = feed
+        self._feed, self._considered = feed, ()
         self._reactions = _NO_REACTIONS
         known = {as_feed_post(post).id for post in self.social_media_knowledge}
         self.social_media_knowledge += [post_row(post) for post in feed if post.id not in known]
@@ -304,7 +306,7 @@ class Persona(Member):
             older = self.memory[forgotten - 1]
             self.memory[forgotten - 1] = replace(older, heard=(), conversation=(), feed=())
         self._attention.begin_epoch({name: getattr(self, name) for name in KNOWLEDGE})
-        self._feed, self._reactions = (), _NO_REACTIONS
+        self._feed, self._considered, self._reactions = (), (), _NO_REACTIONS
 
     # Views.
 
@@ -337,8 +339,8 @@ class Persona(Member):
         posts = tuple(as_feed_post(post) for post in news)
         shown = {post.id: post for post in (*self._feed, *posts)}
         unseen = tuple(post.id for post in posts)
-        feed = tuple(shown.values())
-        return self._life_view(SocialUpdateView, occasion, feed=feed, unseen=unseen, reactions=self._reactions)
+        done = {"considered": self._considered, "reactions": self._reactions}
+        return self._life_view(SocialUpdateView, occasion, feed=tuple(shown.values()), unseen=unseen, **done)
 
     def _news(self, knowledge_category: str) -> Sequence[Any]:
         """Return what came in this epoch and was not learned from; of posts, also old ones that are shown again."""

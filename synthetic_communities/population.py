@@ -35,6 +35,7 @@ from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .persona import Persona, meet
 from .social_media import SocialMedia, as_feed_post
+from .waiting import shared_by
 
 
 class Population:
@@ -216,8 +217,10 @@ class Population:
             return outcome
 
         turns = [task for conversation in conversations for task in plan_conversation(conversation, f"call{call}")]
+        places = Places(self._community.max_concurrent)
         async with held_open([persona.mind() for persona in by_id.values()]):
-            await run_tasks(Ledger(turns), speak, _ignore, places=Places(self._community.max_concurrent))
+            with shared_by(len(by_id), places.limit):
+                await run_tasks(Ledger(turns), speak, _ignore, places=places)
         return [close_conversation(by_id, conversation, said[conversation]) for conversation in conversations]
 
     def create_social_media_posts(self, post_probability: float = 0.07) -> list[dict[str, Any]]:
@@ -362,8 +365,10 @@ class Population:
         def settle(task: Task, outcome: Outcome[Any]) -> None:
             ended[task.key] = outcome
 
+        places = Places(limit or self._community.max_concurrent)
         async with held_open([persona.mind() for persona in self.personas]):
-            await run_tasks(Ledger(tasks), act, settle, places=Places(limit or self._community.max_concurrent))
+            with shared_by(len(tasks), places.limit):
+                await run_tasks(Ledger(tasks), act, settle, places=places)
         return [ended[task.key] for task in tasks]
 
 

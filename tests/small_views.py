@@ -8,7 +8,7 @@ from typing import Any
 from synthetic_communities.domain.belief import Belief
 from synthetic_communities.domain.chance import Chance
 from synthetic_communities.domain.debate import CandidateStatement, DebateTranscript, Question, Topic
-from synthetic_communities.domain.feed import FeedPost
+from synthetic_communities.domain.feed import FeedPost, Reactions
 from synthetic_communities.domain.memory import EpochMemory
 from synthetic_communities.domain.person import Person, parse_person
 from synthetic_communities.domain.remark import Remark
@@ -164,7 +164,12 @@ class _Texts:
         fields: dict[type[View], dict[str, Any]] = {
             views.PostView: {"feed": (old,)},
             views.ReactionView: {"feed": (new, old, newer), "considered": ("p2", "p3")},
-            views.SocialUpdateView: {"feed": (new, old, newer), "unseen": ("p2", "p3")},
+            views.SocialUpdateView: {
+                "feed": (new, old, newer),
+                "unseen": ("p2", "p3"),
+                "considered": ("p2", "p3"),
+                "reactions": Reactions({"p2": "thumbs_up"}),
+            },
             views.PositionView: {"wanted": (self.rents, self.trams), "positions": {}, "notes": ()},
             views.ReadingView: {"feed": (new, newer)},
             views.StatementView: {"question": self.question, "turn": 1, "said": said},

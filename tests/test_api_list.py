@@ -125,6 +125,7 @@ NEW_SETTINGS = {
     "deadline_seconds": None,
     "max_failures": 0.2,
     "prices": None,
+    "prompt_cache": "auto",
 }
 
 VERBS = {

@@ -114,6 +114,7 @@ class TestShape:
             ("deadline_seconds", None),
             ("max_failures", 0.2),
             ("prices", None),
+            ("prompt_cache", "auto"),
         ]
         assert [(each.name, each.default) for each in parameters][:5] == [
             (name, inspect.Parameter.empty)
@@ -700,6 +701,7 @@ class TestAssumptions:
             "feed_candidates is not stated: 200 (posts)",
             "deadline_seconds is not stated: no limit",
             "max_failures is not stated: 0.2 (share)",
+            "prompt_cache is not stated: auto",
         ]
 
     def test_gaps_of_topics_and_candidates(self, town: Path) -> None:

@@ -44,6 +44,7 @@ class MindSettings:
         observe: is told of every try of every call.
         observe_limits: is told of every change of what the account may ask, while the mind is open.
         transport: carries requests instead of one over aiohttp, say a fake.
+        caches: whether the provider keeps the beginnings of prompts, where that pays.
     """
 
     base_url: str | None = field(default=None, kw_only=True)
@@ -61,6 +62,7 @@ class MindSettings:
     observe: Observer | None = field(default=None, kw_only=True)
     observe_limits: LimitObserver | None = field(default=None, kw_only=True)
     transport: Any = field(default=None, kw_only=True)
+    caches: bool = field(default=True, kw_only=True)
 
 
 def build_mind(name: str, settings: MindSettings, environment: Mapping[str, str]) -> Mind:
@@ -114,6 +116,7 @@ def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMin
         tokens_per_minute=settings.tokens_per_minute,
         max_reply_bytes=settings.max_reply_bytes or MAX_REPLY_BYTES,
         observe_limits=settings.observe_limits,
+        caches=settings.caches,
     )
     return LLMMind(
         model,

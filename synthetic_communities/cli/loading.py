@@ -20,6 +20,7 @@ OPTIONS = {
     "max_calls": "--max-calls",
     "deadline_seconds": "--deadline",
     "max_failures": "--max-failures",
+    "prompt_cache": "--prompt-cache",
 }
 """Setting to the option that replaces it."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from ..config import BUNDLED_FILE
+from ..configuration.settings import PROMPT_CACHES
 from ..late import Late
 from ..llm.naming import PROVIDERS
 from .checking import describe_run, run_as_data
@@ -40,9 +41,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LIMIT_OPTIONS = (
     click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once."),
-    click.option("--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost in all."),
+    click.option(
+        "--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost; of replicates, each."
+    ),
     click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies."),
-    click.option("--max-calls", metavar="N", type=int, help="Calls of models in all, every try counted."),
+    click.option("--max-calls", metavar="N", type=int, help="Calls of models, every try counted; of replicates, each."),
     click.option(
         *("--deadline", "deadline_seconds"),
         metavar="TIME",
@@ -51,6 +54,11 @@ LIMIT_OPTIONS = (
     ),
     click.option(
         "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
+    ),
+    click.option(
+        "--prompt-cache",
+        type=click.Choice(PROMPT_CACHES),
+        help="Whether providers keep the beginnings of prompts where that pays; none: they are not told to.",
     ),
 )
 """Options for settings that no result depends on: of `run`, and of `resume`."""

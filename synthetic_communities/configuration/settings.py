@@ -11,6 +11,9 @@ from ..llm.choice import OFFLINE
 SCHEDULES = ("dependencies", "phases")
 """What an act waits for: for what it builds on and nothing else, or for everybody to have ended the step before."""
 
+PROMPT_CACHES = ("auto", "none")
+"""Whether providers are told to keep the beginnings of prompts, where that pays, or not."""
+
 Kind = Literal["whole number", "number", "true or false", "text", "file", "list", "mapping"]
 
 
@@ -221,7 +224,7 @@ SETTINGS = (
         unit="US dollars",
         absent="no limit",
         models_only=True,
-        meaning="what all calls of a run may cost",
+        meaning="what all calls of a run may cost, of replicates each",
     ),
     Setting(
         "max_tokens",
@@ -230,7 +233,7 @@ SETTINGS = (
         unit="tokens",
         absent="no limit",
         models_only=True,
-        meaning="tokens of all prompts and replies of a run, those of caches included",
+        meaning="tokens of all prompts and replies of a run (of replicates each), those of caches included",
     ),
     Setting(
         "max_calls",
@@ -239,7 +242,7 @@ SETTINGS = (
         unit="calls",
         absent="no limit",
         models_only=True,
-        meaning="calls of models in a run, every try counted",
+        meaning="calls of models in a run, of replicates in each, every try counted",
     ),
     Setting(
         "deadline_seconds",
@@ -263,6 +266,12 @@ SETTINGS = (
         absent="those listed",
         models_only=True,
         meaning="what models cost, in US dollars per million tokens",
+    ),
+    Setting(
+        "prompt_cache",
+        "text",
+        choices=PROMPT_CACHES,
+        meaning="whether providers keep the beginnings of prompts where that pays, or none does; changes no result",
     ),
 )
 """Every setting, in the order of `config.Config`."""

@@ -36,6 +36,10 @@ class ModelRequest:
         effort: how hard the model is to think, in the provider's words; None: thinking off where it can be, else the
             lowest effort there is.
         seed: sent where the provider takes one.
+        reuse: for each text, those of `system` and then those of `user`, how many other calls of the run, before this
+            one or after it, are expected to begin with everything up to there in the same reply format. A hint for
+            caches, and no part of what is asked; empty: nothing is known.
+        calls_between: calls of others expected between this one and the next of the same person in the same format.
     """
 
     system: tuple[str, ...]
@@ -45,6 +49,8 @@ class ModelRequest:
     temperature: float | None = field(default=None, kw_only=True)
     effort: str | None = field(default=None, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
+    reuse: tuple[int, ...] = field(default=(), kw_only=True, compare=False, repr=False)
+    calls_between: int = field(default=0, kw_only=True, compare=False, repr=False)
 
     @property
     def length(self) -> int:

@@ -6,6 +6,9 @@ From the outside in, and why in this order:
   disk before anything is built on it;
 * `FirstReplies` tells whether a call has succeeded in the end, after however many tries;
 * `Retrying` comes next: waiting for the next try belongs neither to a try's time nor to the calls in flight;
+* `Warmed` lets one call with a new shared beginning go first, try by try: a try that failed has cached nothing, and who
+  waits takes neither budget nor a place at the provider. What the journal answers never comes here, and to
+  `FirstReplies` those that wait are under way;
 * `Budgeted` holds back a try that its run may not spend any more, so that it takes no place at the provider;
 * `Limited` takes a place at the provider for each try, and holds none between two of them;
 * `Counted` counts against the run's budget what goes out, which is not yet what waits for a place;
@@ -47,6 +50,7 @@ from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
 from .transport import HttpConnections
+from .warmed import Warmed, find_least_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ def build_model(
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
     observe_limits: LimitObserver | None = None,
+    caches: bool = True,
 ) -> Model:
     """Return a model that retries, measures, and holds to limits. Nothing is opened yet.
 
@@ -86,19 +91,23 @@ def build_model(
         requests_per_minute: how many calls the account may make of this model; None: what the server turns out to take.
         tokens_per_minute: the same for tokens of prompts and replies together.
         observe_limits: is told of every change of what the account may ask, while the model is open.
+        caches: whether the provider is to keep the beginnings of prompts where that pays; False: no marks are set, and
+            nobody waits for another's call.
 
     Raises:
         ConfigurationError: a key or an address is missing or unusable.
     """
     server = _server_of(name, api_key, base_url, key_variable)
-    model = _build_provider(name, server, transport, window_tokens, max_connections, max_reply_bytes)
+    model = _build_provider(name, server, transport, window_tokens, max_connections, max_reply_bytes, caches=caches)
     model = PromptCut(Masked(model, server.key))
     model = Timed(model, call_timeout_seconds or name.provider.call_timeout_seconds)
     model = Logged(model, observe)
     limiter = _limiter_of(server, transport, max_connections)
     limiter.give(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
     model = Limited(Counted(model), limiter, observe=observe_limits)
-    return Journaled(FirstReplies(Retrying(Budgeted(model), retry)))
+    model = Budgeted(model)
+    least_tokens = find_least_tokens(name) if caches else None
+    return Journaled(FirstReplies(Retrying(model if least_tokens is None else Warmed(model, least_tokens), retry)))
 
 
 def _limiter_of(server: Server, transport: Any, max_connections: int) -> SharedLimiter:
@@ -144,6 +153,8 @@ def _build_provider(
     window_tokens: int | None,
     max_connections: int,
     max_reply_bytes: int,
+    *,
+    caches: bool,
 ) -> Model:
     def connect() -> Connections:
         headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
@@ -155,7 +166,7 @@ def _build_provider(
     provider = name.provider
     if provider.protocol == "anthropic":
         limits = {"max_connections": max_connections, "max_reply_bytes": max_reply_bytes}
-        return AnthropicMessages(server, name.model, lambda: build_client(server, transport, **limits))
+        return AnthropicMessages(server, name.model, lambda: build_client(server, transport, **limits), caches=caches)
     if provider.protocol == "ollama":
         return OllamaChat(server, name.model, connect, window_tokens=window_tokens)
     is_own = provider.is_local or provider.base_url is None

@@ -146,6 +146,7 @@ class SocialUpdateView(LifeView):
 
     Attributes:
         unseen: ids of the posts in `feed` it had not been shown before; never empty.
+        considered: ids of the posts in `feed` it was asked to react to, in the order shown.
         reactions: what it did with them.
     """
 
@@ -154,6 +155,7 @@ class SocialUpdateView(LifeView):
     expects: ClassVar[type] = Opinion
 
     unseen: tuple[str, ...]
+    considered: tuple[str, ...] = ()
     reactions: Reactions = field(default_factory=lambda: Reactions({}))
 
 

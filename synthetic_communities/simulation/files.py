@@ -28,7 +28,7 @@ from .watching import Watcher
 
 LIMITS = (
     *("max_concurrent", "call_timeout_seconds", "requests_per_minute", "tokens_per_minute", "schedule"),
-    *("max_cost_usd", "max_tokens", "max_calls", "deadline_seconds", "max_failures", "prices"),
+    *("max_cost_usd", "max_tokens", "max_calls", "deadline_seconds", "max_failures", "prices", "prompt_cache"),
 )
 """Settings that no result may depend on: they stand in `usage.json`, and not in the record."""
 

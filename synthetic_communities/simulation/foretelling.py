@@ -62,8 +62,9 @@ async def foretell(
     ends = [_add_up(each, acts, prices) for each in (low, high)]
     models = sorted({call.model for calls in high.calls.values() for call in calls})
     is_sampled = len(sampled.people) < len(company.people)
+    most = {step.step: step.acts if is_sampled and not step.is_exact else None for step in forecast.steps}
     return CallsForecast(
-        tuple(_join(step, ends[0][step], ends[1][step], acts[step]) for step in ACTS if step in high.calls),
+        tuple(_join(step, ends[0][step], ends[1][step], most=most[step]) for step in ACTS if step in high.calls),
         minutes=Span(*(_minutes(*each, company, forecast) for each in zip((low, high), ends, strict=True))),
         unpriced=tuple(model for model in models if prices.of(model) is None),
         assumed=assumed,
@@ -104,21 +105,26 @@ def _count(usage: Usage, kind: str) -> int:
     return tokens or 0
 
 
-def _join(step: str, low: Totals, high: Totals, acts: int) -> StepCalls:
+def _join(step: str, low: Totals, high: Totals, *, most: int | None) -> StepCalls:
+    """Return both ends together.
+
+    Args:
+        step: the step.
+        low: its calls at the low end.
+        high: those at the high end.
+        most: how many calls there can be, where their number is not known exactly; None: it is.
+    """
     is_known = low.cost_usd is not None and high.cost_usd is not None
     return StepCalls(
         step,
-        calls=_calls(low.calls, high.calls, acts),
+        calls=_span(low.calls, high.calls) if most is None else _doubt(low.calls, high.calls, most),
         tokens=TokensForecast(**{kind: _span(low.tokens[kind], high.tokens[kind]) for kind in KINDS}),
         cost_usd=_span(low.cost_usd or 0.0, high.cost_usd or 0.0) if is_known else None,
     )
 
 
-def _calls(low: float, high: float, acts: int) -> Span:
-    """Return how many calls a step makes: as many as in the rehearsal; about as many where it made no whole number."""
-    if low == high and float(low).is_integer():
-        return Span(low, high)
-    return Span(math.floor(low * (1 - SAMPLE_DOUBT)), min(acts, math.ceil(high * (1 + SAMPLE_DOUBT))))
+def _doubt(low: float, high: float, most: int) -> Span:
+    return Span(math.floor(low * (1 - SAMPLE_DOUBT)), min(most, math.ceil(high * (1 + SAMPLE_DOUBT))))
 
 
 def _span(one: float, other: float) -> Span:

@@ -169,6 +169,7 @@ class Minds:
             max_reply_bytes=config.max_reply_bytes,
             observe=self._observe,
             observe_limits=self.calls.note_limit,
+            caches=config.prompt_cache != "none",
         )
 
     def _observe(self, exchange: Exchange) -> None:

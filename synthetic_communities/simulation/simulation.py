@@ -16,6 +16,7 @@ from ..llm.budget import Budget
 from ..llm.journal.journal import Journal, journaling
 from ..llm.prices import Prices
 from ..social_media import as_feed_post
+from ..waiting import shared_by
 from .acts import Acts
 from .bookkeeping import Bookkeeping
 from .events import Events
@@ -94,7 +95,8 @@ class Simulation:
     async def _do_tasks(self) -> None:
         tasks = run_tasks(self._ledger, self._perform, self._settle, places=self._places)
         try:
-            await carry_out(tasks, self._budget)
+            with shared_by(len(self._stage.population.personas), self._places.limit):
+                await carry_out(tasks, self._budget)
         except RunStoppedError:
             if self._ledger.unfinished:
                 raise  # else the limit was reached when all was done

@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ...errors import ConfigurationError, Problem
+from ...waiting import at_once
 from ..answers import HttpAnswer
+from ..cache_policy import Mark, choose_marks, expect_seconds_between, find_anthropic_terms
 from ..http_failures import Filtered, OptionRefused, read_failure
 from ..model import Call, ModelReply, ModelRequest, ReplyFormat
 from ..per_loop import PerLoop
@@ -19,7 +21,7 @@ from .anthropic_abilities import Abilities, look_up_abilities
 from .anthropic_client import read_answer
 from .anthropic_replies import parse_reply
 from .anthropic_requests import write_request
-from .chat_messages import write_schema_instruction
+from .chat_messages import encode, write_schema_instruction
 
 if TYPE_CHECKING:
     import anthropic
@@ -43,6 +45,7 @@ class AnthropicMessages:
         model: str,
         connect: "Callable[[], anthropic.AsyncAnthropic]",
         *,
+        caches: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take all that stays the same from call to call.
@@ -51,6 +54,7 @@ class AnthropicMessages:
             server: who is asked.
             model: the model's id.
             connect: makes a client, on the loop it is for.
+            caches: whether the cache is told to keep the beginnings of prompts, where that pays.
             clock: the time in seconds since 1970, for dates in `retry-after`.
         """
         self.name = server.name
@@ -60,7 +64,9 @@ class AnthropicMessages:
         self._clock = clock
         self._abilities: Abilities | None = None
         self._schema_refused = False
+        self._terms = find_anthropic_terms(model) if caches else None
         self._schemas = Prepared(_transform)
+        self._schema_lengths = Prepared(_measure)
         self._instructions = Prepared(write_schema_instruction)
 
     async def __aenter__(self) -> Self:
@@ -105,10 +111,19 @@ class AnthropicMessages:
     def _write(self, request: ModelRequest) -> dict[str, Any]:
         wanted, abilities = request.reply_format, self._abilities or Abilities()
         if wanted is None:
-            return write_request(self._model, request, abilities)
+            return write_request(self._model, request, abilities, marks=self._mark(request, 0))
         if self._schema_refused or not abilities.takes_schema:
-            return write_request(self._model, request, abilities, instruction=self._instructions.of(wanted))
-        return write_request(self._model, request, abilities, schema=self._schemas.of(wanted))
+            instruction = self._instructions.of(wanted)
+            return write_request(self._model, request, abilities, instruction=instruction, marks=self._mark(request, 0))
+        marks = self._mark(request, self._schema_lengths.of(wanted))
+        return write_request(self._model, request, abilities, schema=self._schemas.of(wanted), marks=marks)
+
+    def _mark(self, request: ModelRequest, before: int) -> Sequence[Mark]:
+        if self._terms is None or not request.reuse:
+            return ()
+        lengths = list(map(len, (*request.system, *request.user)))
+        seconds = expect_seconds_between(request.calls_between, at_once.get())
+        return choose_marks(lengths, request.reuse, seconds, self._terms, before=before)
 
     def _read(self, answer: HttpAnswer, *, sends_schema: bool) -> ModelReply:
         if answer.is_success:
@@ -130,6 +145,10 @@ def _transform(reply_format: ReplyFormat) -> Mapping[str, Any]:
     import anthropic
 
     return anthropic.transform_schema(dict(reply_format.schema))
+
+
+def _measure(reply_format: ReplyFormat) -> int:
+    return len(encode(reply_format.schema))
 
 
 async def _close(client: "anthropic.AsyncAnthropic") -> None:

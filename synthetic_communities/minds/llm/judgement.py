@@ -12,9 +12,8 @@ from ...domain.feed import ReactionKind, Reactions
 from ...domain.scene import CandidateCard, Scene
 from ...llm.model import ReplyFormat
 from ..views import PersonView, ReactionView
-from .prompts import number_posts
 from .reading import UnreadableReplyError, read_object
-from .sections import candidate_letter
+from .sections import candidate_letter, number_posts
 
 NOBODY = "none"
 ABSTAIN = "abstain"
@@ -161,7 +160,7 @@ def _read_choice(judgement: Judgement, view: PersonView) -> Choice:
 
 def _read_reactions(judgement: Judgement, view: PersonView) -> Reactions:
     assert isinstance(view, ReactionView)
-    by_number = {number: post_id for post_id, number in number_posts(view).items()}
+    by_number = {number: post_id for post_id, number in number_posts(view.considered).items()}
     given: dict[str, ReactionKind] = {}
     stated: tuple[tuple[ReactionKind, list[int] | None], ...] = (
         ("thumbs_up", judgement.thumbs_up),

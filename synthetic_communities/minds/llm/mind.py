@@ -15,6 +15,7 @@ from ...domain.remark import Remark
 from ...llm.failures import CallError
 from ...llm.journal.journaled import as_journaled
 from ...llm.model import Call, Model, ModelReply, ModelRequest
+from ...waiting import sharers
 from ..views import (
     ChatTurnView,
     IntroductionView,
@@ -29,7 +30,8 @@ from ..views import (
     View,
 )
 from .judgement import judgement_format, read_judgement
-from .prompts import build_system, build_user
+from .parts import count_between, count_reuse, judges
+from .prompts import build_system_parts, build_user_parts
 from .quoting import is_blank, one_line
 from .reading import UnreadableReplyError, check_length
 
@@ -128,14 +130,17 @@ class LLMMind:
 
     def build_request(self, view: View) -> ModelRequest:
         """Return the request a view makes."""
+        system, user, people = build_system_parts(view), build_user_parts(view), sharers.get()
         return ModelRequest(
-            build_system(view),
-            build_user(view),
+            tuple([part.text for part in system]),
+            tuple([part.text for part in user]),
             max_output_tokens=_room(view),
-            reply_format=judgement_format(view.scene) if _judges(view) else None,
+            reply_format=judgement_format(view.scene) if judges(view) else None,
             temperature=self._temperature,
             effort=self._effort,
             seed=self._seed_of(view.chance),
+            reuse=count_reuse(view, (*system, *user), people),
+            calls_between=count_between(view, people),
         )
 
     def _seed_of(self, chance: Chance) -> int | None:
@@ -188,7 +193,7 @@ def read_reply(reply: ModelReply, view: View) -> Answer[Any]:
 
 
 def _value(text: str, view: View) -> Any:
-    if _judges(view):
+    if judges(view):
         assert isinstance(view, PersonView)
         return read_judgement(text, view)
     check_length(text)
@@ -230,10 +235,6 @@ def _without_brackets(words: str) -> str:
     """Return the words without the brackets of the form, where they were kept."""
     kept = re.fullmatch(r"\[([^\[\]]*)\]", words)
     return kept[1].strip() if kept else words
-
-
-def _judges(view: View) -> bool:
-    return isinstance(view, PersonView) and view.expects is not Remark
 
 
 def _room(view: View) -> int:

@@ -50,12 +50,12 @@ def _topic_line(topic: Topic) -> str:
     return f"- {one_line(topic.id)}: {one_line(topic.title)}. {one_line(topic.description)} ({axis})"
 
 
-def debates_section(view: PersonView) -> str:
-    """Return what was said in debates, in the epochs remembered and in this one: shared by all who heard the same."""
+def debates_sections(view: PersonView) -> list[str]:
+    """Return what was said in debates, a text for each epoch remembered and this one: all who heard it share them."""
     rounds = [(past.epoch, past.heard) for past in view.memory]
     if isinstance(view, LifeView):
         rounds.append((view.chance.epoch, view.heard))
-    return "\n\n".join(_debates(epoch, _named(heard)) for epoch, heard in rounds if heard)
+    return [_debates(epoch, _named(heard)) for epoch, heard in rounds if heard]
 
 
 def _named(heard: Iterable[Remark]) -> tuple[tuple[str, str], ...]:
@@ -76,6 +76,17 @@ def person_section(view: PersonView) -> str:
 def conversation_section(view: LifeView) -> str:
     """Return the epoch's conversation so far."""
     return f"THE CONVERSATION with {one_line(view.peer_name)}\n{_said(view.conversation)}" if view.conversation else ""
+
+
+def conversation_texts(view: LifeView) -> list[str]:
+    """Return the epoch's conversation so far, a text for each remark: what was said before begins as it did then."""
+    texts = [_said([remark]) for remark in view.conversation]
+    return [f"THE CONVERSATION with {one_line(view.peer_name)}\n{texts[0]}", *texts[1:]] if texts else []
+
+
+def number_posts(considered: Iterable[str]) -> dict[str, int]:
+    """Return post id to the number it is shown with, from 1, for the posts somebody may react to."""
+    return {post_id: number for number, post_id in enumerate(considered, start=1)}
 
 
 def feed_section(feed: Iterable[FeedPost], numbers: Mapping[str, int] = MappingProxyType({})) -> str:
@@ -115,11 +126,13 @@ def character_section(view: CandidateView) -> str:
     return "\n\n".join(parts)
 
 
-def reactions_section(view: SocialUpdateView) -> str:
-    """Return what the person did with the posts it was shown, beside their authors."""
+def reactions_section(view: SocialUpdateView, numbers: Mapping[str, int]) -> str:
+    """Return what the person did with the posts it was shown, under the numbers they are shown with."""
     given = view.reactions.by_post
     lines = [
-        f"- {REACTION_WORDS[given[post.id]]}: the post by {_author(post)}" for post in view.feed if post.id in given
+        f"- {REACTION_WORDS[given[post.id]]}: {_name_post(post, numbers.get(post.id))}"
+        for post in view.feed
+        if post.id in given
     ]
     return "OWN REACTIONS\n" + "\n".join(lines) if lines else ""
 
@@ -158,6 +171,10 @@ def _remark(speaker: str, text: str) -> str:
 def _post(post: FeedPost, number: int | None) -> str:
     head = f"{f'Post {number}, by' if number else 'By'} {_author(post)} ({post.likes} up, {post.dislikes} down):"
     return f"{head}\n{quote(post.text)}"
+
+
+def _name_post(post: FeedPost, number: int | None) -> str:
+    return f"{f'post {number},' if number else 'the post'} by {_author(post)}"
 
 
 def _author(post: FeedPost) -> str:

@@ -1,0 +1,189 @@
+"""Where each request of a run first differs from the one it should extend: what caches of providers can make use of."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+
+from synthetic_communities.llm.journal.digests import fingerprint
+from synthetic_communities.llm.model import Call, ModelRequest
+from synthetic_communities.minds import views
+from synthetic_communities.minds.llm.mind import LLMMind
+from synthetic_communities.minds.views import LifeView, PersonView, View
+from synthetic_communities.testing.models import Reply, ScriptedModel
+from tests.small_communities import run_community
+from tests.small_views import make_view
+
+PEOPLE, EPOCHS = 6, 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of a run, with the view it was made for."""
+
+    view: View
+    request: ModelRequest
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (*self.request.system, *self.request.user)
+
+
+def reply_to(request: ModelRequest, call: Call) -> Reply:
+    """Reply something that suits, and differs from call to call."""
+    if request.reply_format is None:
+        return f"t0: +0.4; Yes.\nt1: -0.2; No, says {call.key}." if "POSITIONS" in request.user[-1] else call.key
+    opinions = [{"topic": topic, "sentence": call.key, "stance": 0.4, "candidate": "A"} for topic in ("t0", "t1")]
+    return json.dumps({"opinions": opinions, "first_choice": "b", "vote": "A", "thumbs_up": [1], "thumbs_down": None})
+
+
+class NotingMind(LLMMind):
+    """A mind that keeps what it was asked, in the order asked."""
+
+    def __init__(self) -> None:
+        super().__init__(ScriptedModel(reply_to), effort="low", seed=3)
+        self.asked: list[Asked] = []
+
+    def build_request(self, view: View) -> ModelRequest:
+        request = super().build_request(view)
+        self.asked.append(Asked(view, request))
+        return request
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Asked]:
+    """Every request of a run of six people over three epochs, in which everybody posts and reacts."""
+    mind = NotingMind()
+    everybody = {"post_probability": 1.0, "reaction_probability": 1.0, "num_rounds_mean": 3, "num_rounds_variance": 0}
+    result = run_community(tmp_path_factory.mktemp("prefixes"), mind, people=PEOPLE, num_epochs=EPOCHS, **everybody)
+    assert not result.failures
+    return mind.asked
+
+
+def lives(asked: list[Asked]) -> Iterator[list[Asked]]:
+    """Yield what one person was asked in one epoch in one reply format, in order."""
+    found = defaultdict(list)
+    for each in asked:
+        if isinstance(each.view, LifeView):
+            form = each.request.reply_format is None
+            found[each.view.chance.epoch, each.view.person.id, form].append(each)
+    yield from found.values()
+
+
+def neighbours(asked: list[Asked]) -> Iterator[tuple[Asked, Asked]]:
+    """Yield each request of a person with the one it should extend: its own last, else the first of its kind."""
+    firsts: dict[object, Asked] = {}
+    for life in lives(asked):
+        first = firsts.setdefault((type(life[0].view), life[0].view.chance.epoch), life[0])
+        if first is not life[0]:
+            yield first, life[0]
+        yield from pairwise(life)
+    for kind in (views.OpeningView, views.BallotView):
+        alike = [each for each in asked if isinstance(each.view, kind)]
+        yield from ((alike[0], each) for each in alike[1:])
+
+
+def describe(earlier: Asked, later: Asked) -> str:
+    """Return a line that says where a request first differs from the one it should extend."""
+    assert isinstance(earlier.view, PersonView)
+    assert isinstance(later.view, PersonView)
+    whose = "its own" if earlier.view.person == later.view.person else "another's"
+    pairs = zip(earlier.texts, later.texts, strict=False)
+    place = next(place for place, (a, b) in enumerate(pairs) if a != b)
+    title = later.texts[place].splitlines()[0].rstrip("0123456789").split(" with ")[0].split(":")[0]
+    told = "its question" if place == len(later.texts) - 1 else "one more remark" if title.startswith("By ") else title
+    return f"{later.view.act:24} after {f'{whose} {earlier.view.act}':28} differs from: {told}"
+
+
+TABLE = """\
+ballot                   after another's ballot             differs from: THE PERSON
+chat turn                after another's chat turn          differs from: THE PERSON
+chat turn                after its own chat turn            differs from: THE CONVERSATION
+chat turn                after its own chat turn            differs from: one more remark
+opening opinion          after another's opening opinion    differs from: THE PERSON
+post                     after its own chat turn            differs from: THE CONVERSATION
+reaction                 after its own update from chat     differs from: THE FEED
+update from chat         after its own update from debate   differs from: THE CONVERSATION
+update from debate       after another's update from debate differs from: THE PERSON
+update from social media after its own reaction             differs from: its question
+"""
+
+
+def test_each_request_differs_from_the_one_it_extends_as_late_as_it_can(asked: list[Asked]) -> None:
+    table = "".join(f"{line}\n" for line in sorted({describe(*pair) for pair in neighbours(asked)}))
+    assert table == TABLE, f"requests differ from the ones they extend at other places:\n{table}"
+
+
+def test_the_debates_of_an_epoch_begin_with_those_remembered(asked: list[Asked]) -> None:
+    for epoch in range(1, EPOCHS):
+        updates = [each for each in asked if isinstance(each.view, views.DebateUpdateView)]
+        then, now = (next(each for each in updates if each.view.chance.epoch == which) for which in (epoch - 1, epoch))
+        titles = [text.splitlines()[0] for text in now.request.user[:2]]
+        assert titles == [f"THE DEBATES, round {epoch}", f"THE DEBATES, round {epoch + 1}"]
+        assert now.request.user[0] in then.request.user, "the same text, whatever stands before it"
+
+
+def test_a_run_has_two_reply_formats_one_effort_and_one_seed(asked: list[Asked]) -> None:
+    assert len({id(each.request.reply_format) for each in asked}) == 2
+    assert {(each.request.effort, each.request.temperature, each.request.seed) for each in asked} == {("low", None, 3)}
+    assert len({each.request.system for each in asked}) == 1
+
+
+# How often a beginning comes again.
+
+
+def measure_reuse(each: Asked, asked: list[Asked]) -> list[int]:
+    """Return for each text how many other requests of the run begin with everything up to there."""
+    counts = []
+    for place in range(len(each.texts)):
+        begins = each.texts[: place + 1]
+        alike = [other for other in asked if other.request.reply_format is each.request.reply_format]
+        counts.append(sum(other.texts[: place + 1] == begins for other in alike) - 1)
+    return counts
+
+
+def test_what_everybody_is_asked_with_is_said_to_come_again_for_everybody(asked: list[Asked]) -> None:
+    for each in asked:
+        counted = measure_reuse(each, asked)
+        assert len(each.request.reuse) == len(counted)
+        shared = [said for said, there in zip(each.request.reuse, counted, strict=True) if there > 2 * PEOPLE]
+        assert shared, each.view.key
+        assert all(said >= PEOPLE for said in shared), (each.view.key, each.request.reuse, counted)
+
+
+def test_what_a_persons_acts_share_is_said_exactly(asked: list[Asked]) -> None:
+    """All but that a talk's partner may post, which few do, and that a ballot says nothing of a person's own."""
+    told = 0
+    for each in asked:
+        pairs = list(zip(each.request.reuse, measure_reuse(each, asked), strict=True))
+        own = [(said, there) for said, there in pairs if there < PEOPLE - 1]
+        if isinstance(each.view, views.ChatTurnView):
+            own = [(said, there - (place == 0)) for place, (said, there) in enumerate(own)]
+        if isinstance(each.view, LifeView):
+            assert [said for said, _ in own] == [there for _, there in own], (each.view.key, pairs)
+            told += len(own)
+    assert told > 100
+
+
+def test_numbers_of_what_comes_again_never_rise(asked: list[Asked]) -> None:
+    for each in asked:
+        assert list(each.request.reuse) == sorted(each.request.reuse, reverse=True), each.view.key
+
+
+def test_where_nobody_plans_nothing_is_said_to_come_again() -> None:
+    mind = NotingMind()
+    assert mind.build_request(make_view(views.DebateUpdateView)).reuse == ()
+    assert mind.build_request(make_view(views.DebateUpdateView)).calls_between == 0
+
+
+def test_hints_are_no_part_of_what_is_asked() -> None:
+    plain = ModelRequest(("a",), ("b",), max_output_tokens=1)
+    hinted = ModelRequest(("a",), ("b",), max_output_tokens=1, reuse=(3, 2), calls_between=9)
+    assert plain == hinted
+    assert fingerprint("m", plain) == fingerprint("m", hinted)
+    assert repr(plain) == repr(hinted)
