@@ -42,6 +42,8 @@ class Span:
         return Span(self.low * factor, self.high * factor)
 
 
+ACT_OF_STEP = {step: act for act, step in STEP_OF_ACT.items()}
+
 ZERO = Span(0.0, 0.0)
 
 CHARACTERS_PER_TOKEN = Span(3.0, 4.5)
@@ -91,9 +93,9 @@ class Assumed:
 
 
 def find_span(spans: Mapping[str, Span], act: str) -> Span | None:
-    """Return what stands there for an act, under its name or that of its step; None if nothing does."""
-    found = spans.get(act)
-    return found if found is not None else spans.get(STEP_OF_ACT.get(act, act))
+    """Return what stands there for an act, or for a step, under either name; None if nothing does."""
+    step = STEP_OF_ACT.get(act, act)
+    return next((spans[name] for name in (act, step, ACT_OF_STEP.get(step, step)) if name in spans), None)
 
 
 def add_spans(spans: Iterable[Span]) -> Span:
