@@ -344,7 +344,8 @@ class GameEngine(Replicated):
 
     async def probe_async(self) -> Probe:
         """As `probe`."""
-        steps = {step.step for step in self.forecast().steps}
+        _, forecast = self._plan_ahead()
+        steps = {step.step for step in forecast.steps}
         return await probe_stage(self._gather_stage(self._minds.alike()), steps)
 
     def _gather_stage(self, minds: Minds) -> Stage:

@@ -6,14 +6,18 @@ import asyncio
 import copy
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+from click.testing import CliRunner, Result
 
 from synthetic_communities.cast.attention import KNOWLEDGE
-from synthetic_communities.config import Config
+from synthetic_communities.cli.main import program
+from synthetic_communities.config import BUNDLED_FILE, Config
 from synthetic_communities.domain.outcome import Refused
 from synthetic_communities.errors import ConfigurationError, RunStoppedError
 from synthetic_communities.game_engine import GameEngine
@@ -331,3 +335,53 @@ def test_a_probe_may_be_awaited() -> None:
     engine, _ = make_engine()
     assert asyncio.run(engine.probe_async()).is_sound
     assert isinstance(engine.population.personas[0], Persona)
+
+
+class TestCommand:
+    """`check --probe`, as a nightly job types it."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls) -> Iterator[LoopbackServer]:
+        with LoopbackServer(no_auth=True, dialect="llamacpp", when={"TOWN OF REFUSALS": "refuse:0"}) as server:
+            yield server
+
+    def check(self, folder: Path, server: Any, *options: str, **changes: Any) -> Result:
+        settings = yaml.safe_load(BUNDLED_FILE.read_text("utf-8"))
+        settings |= {name: str(BUNDLED_FILE.parent / settings[name]) for name in ("population_file", "world_file")}
+        settings |= {"population_size": 4, "post_probability": 1.0, "num_epochs": 1}
+        settings |= {"model": "vllm:small", "base_url": f"{server.url}/v1", **changes}
+        (folder / "town.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        arguments = ["check", str(folder / "town.yaml"), "--probe", *options]
+        return CliRunner(env={"COLUMNS": "80"}).invoke(program, arguments, catch_exceptions=False)
+
+    def test_what_came_of_it_and_what_a_run_will_take(self, tmp_path: Path, server: LoopbackServer) -> None:
+        result = self.check(tmp_path, server)
+        assert result.exit_code == 0
+        assert "nothing is wrong with it" in result.stdout
+        assert "12 calls; what they cost is not known." in result.stdout
+        assert "Its calls of models will take:" in result.stdout
+        assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"
+        assert [path.name for path in tmp_path.iterdir()] == ["town.yaml"]
+
+    def test_the_forecast_is_narrower_with_it(self, tmp_path: Path, server: LoopbackServer) -> None:
+        told = json.loads(self.check(tmp_path, server, "--json").stdout)
+        ends = [told["asked"]["tokens"][f"{kind}_tokens"] for kind in ("input", "cache_write", "cache_read")]
+        assert 1 < sum(each["high"] for each in ends) / sum(each["low"] for each in ends) < 1.25
+        assert (told["error"], told["probe"]["is_sound"], len(told["probe"]["acts"])) == (None, True, 12)
+
+    def test_a_reply_that_is_of_no_use_fails_the_job(self, tmp_path: Path, server: LoopbackServer) -> None:
+        result = self.check(tmp_path, server, "--json", world_file=None, world_story="The TOWN OF REFUSALS.")
+        assert result.exit_code == 1
+        told = json.loads(result.stdout)
+        assert {act["ending"] for act in told["probe"]["acts"]} == {"refused"}
+        assert self.check(tmp_path, server, world_file=None, world_story="TOWN OF REFUSALS").exit_code == 1
+
+    @pytest.mark.parametrize("option", [(), ("--json",)])
+    def test_a_model_that_cannot_be_asked_fails_the_job(self, tmp_path: Path, option: tuple[str, ...]) -> None:
+        gone = SimpleNamespace(url="http://127.0.0.1:9")
+        result = self.check(tmp_path, gone, *option)
+        assert result.exit_code == 1
+        assert "Error: the probe failed: " in result.stderr
+        assert bool(result.stdout) == bool(option)
+        assert not option or json.loads(result.stdout)["error"]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -21,7 +22,6 @@ from synthetic_communities.cli.spending import Consent, Expense, decide, expect,
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.simulation.assumed import Span
-from synthetic_communities.simulation.forecast import Forecast
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import SETTINGS, make_attributes, make_config, make_engine
 from tests.test_cli import read_terminal
@@ -91,7 +91,8 @@ def test_in_words(expense: Expense, words: str) -> None:
 class TestExpectation:
     @pytest.fixture
     def engine(self, monkeypatch: pytest.MonkeyPatch) -> GameEngine:
-        monkeypatch.setattr(spending, "cost_of", lambda forecast: Span(2.0, 3.0))
+        foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=None)
+        monkeypatch.setattr(GameEngine, "foretold", lambda engine: foretold)
         return make_engine(make_config())
 
     def test_of_several_runs_as_many_times_as_much(self, engine: GameEngine) -> None:
@@ -177,11 +178,7 @@ def left_behind() -> list[str]:
     return sorted(path.name for path in Path().iterdir() if path.name not in ("people.jsonl", "town.yaml"))
 
 
-foretells = pytest.mark.skipif(not hasattr(Forecast, "cost_usd"), reason="a forecast does not tell of money")
-
-
 class TestCommand:
-    @foretells
     @pytest.mark.parametrize("options", [(), ("--replicates", "3"), ("--confirm-above", "0.5")])
     def test_what_is_dear_needs_yes(self, server: LoopbackServer, town: Path, options: tuple[str, ...]) -> None:
         result = call("run", town, *options)
@@ -196,11 +193,10 @@ class TestCommand:
         assert result.exit_code in (0, 4)
         assert left_behind() == ["data"]
 
-    @foretells
     def test_a_price_that_is_not_known_is_told_and_stops_nothing(self, server: LoopbackServer, town: Path) -> None:
         result = call("run", write_town(server), "--replicates", "2")
         assert result.exit_code == 0
-        assert "\nWhat these 2 runs will cost is not known, as the price of a model is not;" in result.stderr
+        assert "What these 2 runs will cost is not known, as the price of vllm:test is not;" in result.stderr
 
     def test_offline_nothing_is_asked_and_nothing_is_told(self, town: Path) -> None:
         settings = yaml.safe_load(town.read_text("utf-8"))
@@ -219,7 +215,6 @@ class TestCommand:
         assert GameEngine.from_config(town).run().is_complete
 
 
-@foretells
 class TestResuming:
     def test_what_is_left_of_a_run_is_what_it_costs(self, server: LoopbackServer, town: Path) -> None:
         path = self.break_off(town, "--max-calls", "12")
@@ -251,7 +246,6 @@ class TestResuming:
         return path
 
 
-@foretells
 @pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("n\n", 1), ("\x03", 130)])
 def test_at_a_terminal(town: Path, typed: str, status: int) -> None:
     pty = pytest.importorskip("pty")

@@ -17,6 +17,7 @@ from .checking import describe_run, run_as_data
 from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
+from .probing import probe_config
 from .program import Program, print_text, stdout_encoding
 from .repeating import run_replicates
 from .running import FAILED, run_community
@@ -243,13 +244,17 @@ def verify_command(context: click.Context, directory: Path) -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--model", metavar="M", help=MODEL_HELP)
 @click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
-def check(config: Path, model: str | None, as_data: bool) -> None:
+@click.option("--probe", is_flag=True, help="Ask the model each act once, and say what came of it.")
+@click.pass_context
+def check(context: click.Context, /, config: Path, model: str | None, as_data: bool, probe: bool) -> None:
     """Say what is wrong with CONFIG, what it leaves open, and what a run of it will do.
 
-    Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and nothing is
-    spent.
+    Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for
+    --probe, nothing is spent. With it the exit status is 1 if a reply cannot be used.
     """
     engine = load_engine(config, {} if model is None else {"model": model})
+    if probe:
+        context.exit(probe_config(engine, config, as_data=as_data))
     forecast = engine.forecast()
     if as_data:
         print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")

@@ -11,7 +11,6 @@ from ..game_engine import GameEngine
 from ..llm.meter import spell_usd
 from ..report.text import count_of
 from ..simulation.assumed import Span
-from ..simulation.forecast import Forecast
 from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
@@ -44,12 +43,14 @@ class Expense:
         calls: how many calls of models there will be at most; None: not known.
         cost_usd: what they will cost, in US dollars; None: not known.
         runs: how many runs that is.
+        unpriced: models whose price is not known.
         limit_usd: what all runs may cost, as they are stopped then; None: no limit.
     """
 
     calls: int | None
     cost_usd: Span | None
     runs: int = field(default=1, kw_only=True)
+    unpriced: tuple[str, ...] = field(default=(), kw_only=True)
     limit_usd: float | None = field(default=None, kw_only=True)
 
     @property
@@ -88,20 +89,17 @@ def expect(engine: GameEngine, *, runs: int = 1, paid_usd: float = 0.0) -> Expen
         runs: how many there will be.
         paid_usd: what was paid for calls of these runs before, and need not be again.
     """
-    forecast, limit = engine.forecast(), engine.config.max_cost_usd
-    each = cost_of(forecast)
+    forecast, limit = engine.foretold(), engine.config.max_cost_usd
+    if forecast is None:
+        return Expense(0, None, runs=runs)
+    each = forecast.cost_usd
     return Expense(
-        forecast.calls if hasattr(forecast, "cost_usd") else 0,  # else nothing is foreseen that could be told
+        forecast.calls,
         None if each is None else Span(max(0.0, each.low * runs - paid_usd), max(0.0, each.high * runs - paid_usd)),
         runs=runs,
+        unpriced=() if forecast.asked is None else forecast.asked.unpriced,
         limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
     )
-
-
-def cost_of(forecast: Forecast) -> Span | None:
-    """Return what a run will cost, in US dollars; None: not known."""
-    cost: Span | None = getattr(forecast, "cost_usd", None)
-    return cost
 
 
 def decide(expense: Expense, consent: Consent, *, is_at_terminal: bool) -> Step:
@@ -123,7 +121,8 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     """
     step = decide(expense, consent, is_at_terminal=_is_terminal(sys.stdin) and _is_terminal(sys.stderr))
     if step == "say":
-        say(f"What {_name(expense)} will cost is not known, as the price of a model is not; {REMEDY}.")
+        models = " and ".join(expense.unpriced) or "a model"
+        say(f"What {_name(expense)} will cost is not known, as the price of {models} is not; {REMEDY}.")
     if step == "refuse":
         why = f"{spell_expense(expense)}, more than {spell_usd(consent.above_usd)} (--confirm-above)"
         raise click.UsageError(f"{why}; add --yes to go on all the same, or limit it by --max-cost-usd")
