@@ -458,9 +458,9 @@ class TestStats:
         )
         stats = server.stats()
         assert stats["prompt_by_path"] == {
-            MESSAGES: {"plain": 200, "written": 600, "read": 600},
-            CHAT: {"plain": 1201 + 49, "written": 0, "read": 1152},
-            OLLAMA: {"plain": 1, "written": 0, "read": 0},
+            MESSAGES: {"plain": 200, "written_5m": 600, "written_1h": 0, "read": 600},
+            CHAT: {"plain": 1201 + 49, "written_5m": 0, "written_1h": 0, "read": 1152},
+            OLLAMA: {"plain": 1, "written_5m": 0, "written_1h": 0, "read": 0},
         }
         assert stats["prompt_tokens"] == sum(sum(each.values()) for each in stats["prompt_by_path"].values())
 

@@ -57,7 +57,10 @@ class Stats:
         self.thinking_tokens += reply.thinking_tokens
         cached = reply.cached
         self.prompt_by_path.setdefault(path, Counter()).update(
-            plain=reply.plain_tokens, written=cached.written_tokens, read=cached.read_tokens
+            plain=reply.plain_tokens,
+            written_5m=cached.written_5m_tokens,
+            written_1h=cached.written_1h_tokens,
+            read=cached.read_tokens,
         )
 
     def build_report(self) -> dict[str, Any]:
