@@ -163,6 +163,7 @@ class TestBaseline:
             *("", "{}", "[]", "null", '{"measures": 1}', '{"measures": [{"name": "x"}]}', "\ufeff{"),
             '{"measures": [{"name": "x", "figures": [{"name": "y", "is_ratio": true, "median": "much"}]}]}',
             '{"measures": [{"name": "x", "figures": [{"name": "y", "is_ratio": true, "median": NaN}]}]}',
+            f'{{"measures": [{{"name": "x", "figures": [{{"name": "y", "median": {"9" * 400}}}]}}]}}',
             "[" * 100_000,
         ],
     )

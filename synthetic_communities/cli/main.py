@@ -39,9 +39,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LIMIT_OPTIONS = (
     click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once."),
-    click.option("--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost in all."),
+    click.option(
+        "--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost; of replicates, each."
+    ),
     click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies."),
-    click.option("--max-calls", metavar="N", type=int, help="Calls of models in all, every try counted."),
+    click.option("--max-calls", metavar="N", type=int, help="Calls of models, every try counted; of replicates, each."),
     click.option(
         *("--deadline", "deadline_seconds"),
         metavar="TIME",
