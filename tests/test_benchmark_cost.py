@@ -14,6 +14,7 @@ from synthetic_communities.benchmark.cost import (
     RULE,
     CostPlan,
     describe_acts,
+    describe_small,
     find_count_faults,
     list_cost_figures,
     read_served,
@@ -102,6 +103,20 @@ class TestAccounts:
         assert found == {"chat turn": PromptTokens(read=1000, calls=1), "post": PromptTokens(0, 1000, calls=1)}
         *_, last = describe_acts(found)
         assert last.split() == ["in", "all", "2", "0", "1,000", "0", "1,000", "1,350", "0.500"]
+
+
+class TestSmall:
+    def test_warming_is_held_against_the_same_run_without(self) -> None:
+        served = PromptTokens(100_000, 0, 0, 900_000)
+        values = describe_small(CostTown(100, 100), served, warmed=51.5, unwarmed=50.0)
+        assert values == pytest.approx(
+            {
+                "read from cache, 100 people": 0.9,
+                "prompt tokens, 100 people": 0.19,
+                "more time for warming": 0.03,
+                "the run without warming": 50.0,
+            }
+        )
 
 
 class TestArrangements:

@@ -109,12 +109,12 @@ def take_cost(plan: CostPlan, tell: Tell) -> Iterator[Sample]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with LoopbackServer(build_behaviour(latency=plan.latency_seconds)) as server:
-            large, small = (count_run(town, server, folder, tell) for town in (plan.large, plan.small))
-        counted = {**describe_large(large), **describe_small(small, plan.small)}
+            large = count_run(plan.large, server, folder, tell)
+        counted = describe_large(large)
         for seed in plan.seeds:
             behaviour = build_behaviour(latency=plan.warming_seconds, sigma=plan.sigma, seed=seed)
-            timed, faults = _time_warming(plan.small, behaviour, folder, tell)
-            yield Sample({**counted, **timed}, (*large.faults, *small.faults, *faults))
+            small, faults = _take_small(plan.small, behaviour, folder, tell)
+            yield Sample({**counted, **small}, (*large.faults, *faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +186,7 @@ def describe_large(run: CountedRun) -> dict[str, float]:
     }
 
 
-def describe_small(run: CountedRun, town: CostTown) -> dict[str, float]:
-    """Return the values of the figures of the small community that are no times."""
-    people = f"{town.people:,} people"
-    return {
-        f"read from cache, {people}": run.served.share_read,
-        f"prompt tokens, {people}": run.served.as_plain / MILLION,
-    }
-
-
-def _time_warming(
+def _take_small(
     town: CostTown, behaviour: LoopbackSettings, folder: Path, tell: Tell
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     config, seconds, faults = build_cost_config(town, folder), {}, list[str]()
@@ -205,8 +196,26 @@ def _time_warming(
             timed, wrong = _run(config, server, folder, cache=cache)
             seconds[cache] = timed.seconds
             faults += wrong
-    more = seconds["auto"] / seconds["none"] - 1
-    return {"more time for warming": more, "the run without warming": seconds["none"]}, tuple(faults)
+        served = read_served(server.stats())
+    return describe_small(town, served, warmed=seconds["auto"], unwarmed=seconds["none"]), tuple(faults)
+
+
+def describe_small(town: CostTown, served: PromptTokens, *, warmed: float, unwarmed: float) -> dict[str, float]:
+    """Return the values of the figures of the small community.
+
+    Args:
+        town: the community.
+        served: tokens of its prompts, as the server counted them.
+        warmed: how long it took where one call of each new beginning goes first, in seconds.
+        unwarmed: how long where none waits for another.
+    """
+    people = f"{town.people:,} people"
+    return {
+        f"read from cache, {people}": served.share_read,
+        f"prompt tokens, {people}": served.as_plain / MILLION,
+        "more time for warming": warmed / unwarmed - 1,
+        "the run without warming": unwarmed,
+    }
 
 
 def _run(
