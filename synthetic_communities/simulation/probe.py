@@ -27,9 +27,9 @@ LIKE_ONE = 1.25
 LIKE_PROMPTS = 1.02
 """By what factor the characters of a token in other prompts may lie beyond those of the prompts that were seen."""
 
-WIDTHS = (22, 8, 9, 8, 7, 8, 7, 11)
-HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "")
-WORDS_WIDTH = 76
+_WIDTHS = (22, 8, 9, 8, 7, 8, 7, 11)
+_HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "")
+_WORDS_WIDTH = 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ class Probe:
         return "\n".join([*probe_lines(self), *describe_probe(self)])
 
     def _repr_html_(self) -> str:
-        head = ["", *HEAD, "begins"]
-        rows = [[*_cells(act), fit_text(act.words, WORDS_WIDTH)] for act in self.acts]
+        head = ["", *_HEAD, "begins"]
+        rows = [[*_cells(act), fit_text(act.words, _WORDS_WIDTH)] for act in self.acts]
         table = build_table(head, rows, caption="Probe", numbers=range(1, 6))
         return stand_alone(*([table] if rows else []), *map(paragraph, describe_probe(self)))
 
@@ -139,10 +139,10 @@ def probe_lines(probe: Probe) -> list[str]:
     """Return a table: two lines for each act, the second with the first words of the reply."""
     if not probe.acts:
         return []
-    lines = [align_row(("", *HEAD), WIDTHS)]
+    lines = [align_row(("", *_HEAD), _WIDTHS)]
     for act in probe.acts:
-        words = [f"  {fit_text(act.words, WORDS_WIDTH)}"] if act.words else []
-        lines += [align_row(_cells(act), WIDTHS), *words]
+        words = [f"  {fit_text(act.words, _WORDS_WIDTH)}"] if act.words else []
+        lines += [align_row(_cells(act), _WIDTHS), *words]
     return lines
 
 
@@ -156,7 +156,7 @@ def describe_probe(probe: Probe) -> Iterator[str]:
     for ending, remedy in REMEDIES.items():
         useless = [act for act in probe.acts if act.ending == ending]
         if useless:
-            reasons = dict.fromkeys(fit_text(act.reason, WORDS_WIDTH) for act in useless if act.reason)
+            reasons = dict.fromkeys(fit_text(act.reason, _WORDS_WIDTH) for act in useless if act.reason)
             said = f" ({'; '.join(reasons)})" if reasons else ""
             yield f"{ending}{said}: {', '.join(name_acts(act.step) for act in useless)}. {remedy}."
 
