@@ -15,6 +15,7 @@ from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .engine.collecting import not_collecting
+from .engine.plan import Course
 from .engine.runner import Places
 from .errors import UsageError
 from .llm.bodies import Bodies
@@ -29,10 +30,12 @@ from .replicated import Replicated
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .runs.reading import read_metadata
+from .simulation.assumed import Assumed
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
 from .simulation.files import write_config
 from .simulation.forecast import Forecast
 from .simulation.forecasting import forecast_run
+from .simulation.foretelling import foretell
 from .simulation.gathering import gather_people, load_config
 from .simulation.inputs import (
     Inputs,
@@ -49,6 +52,7 @@ from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
 from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
+from .simulation.understudies import Company
 from .simulation.watching import Moment
 from .social_media import SocialMedia
 
@@ -90,6 +94,7 @@ class GameEngine(Replicated):
         self._is_laid_out = False
         self._display: Callable[[Moment], None] | None = None
         self._kept_run: KeptRun | None = None
+        self._foretold: Forecast | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
@@ -247,28 +252,78 @@ class GameEngine(Replicated):
         """Write the whole texts of every call of a model to `file`, a line of JSON each; None: nowhere."""
         self._minds.bodies = file
 
-    def forecast(self) -> Forecast:
-        """Return what a run will do: its acts, its calls of models, and how many of them wait for one another.
+    def forecast(self, assumed: Assumed | None = None) -> Forecast:
+        """Return what a run will do: its acts, its calls of models, and how many acts wait for one another.
 
-        Nothing is run, nobody is asked, and no model is opened.
+        What the calls take is foreseen by a rehearsal with models that cost nothing. Nothing is written, nobody is
+        asked, and no model is opened.
+
+        Args:
+            assumed: what is not known of the models, as a probe has measured it; None: as by default.
 
         Raises:
             ConfigurationError: everything wrong with settings and people.
+            UsageError: called from inside a running community, where models are asked.
         """
+        course, forecast = self._plan_ahead()
+        if forecast.calls:
+            asked = run_sync(foretell(self._company(), course, forecast, assumed), twin="GameEngine.forecast_async")
+            forecast = replace(forecast, asked=asked)
+        self._foretold = forecast
+        return forecast
+
+    def foretold(self) -> Forecast | None:
+        """Return the forecast that was made last, or one that is made now; None where no model is asked.
+
+        Where none is asked nothing is foretold, as the plan of a large community takes a while to draw up.
+
+        Raises:
+            ConfigurationError: as `forecast`.
+        """
+        if self._foretold is None and self._asks_nobody():
+            return None
+        return self._foretold or self.forecast()
+
+    def _asks_nobody(self) -> bool:
+        mediator = self.mediator or Mediator("mediator")
+        own = expect_own(self.population.personas, self.candidates, mediator).values()
+        shared = [self._expected_of_people()]
+        shared += [self._minds.expected_of_candidates()] if self.config.candidate_model else []
+        return all(each.calls_per_act == 0 for each in (*shared, *own))
+
+    async def forecast_async(self, assumed: Assumed | None = None) -> Forecast:
+        """As `forecast`; nobody else gets a turn meanwhile, which is a few seconds at most."""
+        course, forecast = self._plan_ahead()
+        if not forecast.calls:
+            return forecast
+        return replace(forecast, asked=await foretell(self._company(), course, forecast, assumed))
+
+    def _plan_ahead(self) -> tuple[Course, Forecast]:
         mediator = self.mediator or Mediator("mediator")
         refuse_problems(self.config, self.population, self.candidates, mediator, self._minds.expected_name())
         people = self._expected_of_people()
         candidates = self._minds.expected_of_candidates() if self.config.candidate_model else people
         own = expect_own(self.population.personas, self.candidates, mediator)
-        return forecast_run(
-            build_course(
-                self.config,
-                [persona.id for persona in self.population.personas],
-                [candidate.id for candidate in self.candidates],
-                [topic.id for topic in mediator.topics or build_topics(self.config)],
-            ),
-            CastExpectation(people, candidates, own=own),
+        course = build_course(
             self.config,
+            [persona.id for persona in self.population.personas],
+            [candidate.id for candidate in self.candidates],
+            [topic.id for topic in mediator.topics or build_topics(self.config)],
+        )
+        return course, forecast_run(course, CastExpectation(people, candidates, own=own), self.config)
+
+    def _company(self) -> Company:
+        own = self._own_mind()
+        mind = own if own is not None else self._minds.imagined_of_people()
+        return Company(
+            self.config,
+            self.population.personas,
+            candidates=self.candidates,
+            mediator=self.mediator or Mediator("mediator", None, None, self.config.world_story),
+            social_media=self.social_media,
+            world_story=self.population.world_story,
+            mind=mind,
+            candidate_mind=self._minds.imagined_of_candidates() if self.config.candidate_model else mind,
         )
 
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:

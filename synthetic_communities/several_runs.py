@@ -11,7 +11,7 @@ from .config import Config
 from .engine.bridge import run_sync
 from .engine.runner import Places
 from .engine.together import run_together
-from .errors import RunStoppedError
+from .errors import RunStoppedError, UsageError
 from .llm.key_command import run_key_command
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
@@ -86,7 +86,7 @@ class SeveralRuns(ABC):
 
         Raises:
             ConfigurationError: everything wrong with the first configuration in which something is; nothing has run.
-            UsageError: `max_concurrent` is no whole number from 1 up.
+            UsageError: `max_concurrent` is no whole number from 1 up; or `configs` is one and no list.
             OSError: a run directory cannot be made.
             RunStoppedError: a limit stopped one of them; the others have come to their ends.
             KeyboardInterrupt: Ctrl-C, or a notebook's stop button; the message says where the runs are.
@@ -136,6 +136,8 @@ class SeveralRuns(ABC):
         cache: str | Path | None,
     ) -> list[Self]:
         check_limit(max_concurrent)
+        if isinstance(configs, (str, Path, Config)):  # the letters of a name are no files
+            raise UsageError(f"configs is one configuration, {configs!r:.80}; give a list of them, or call `run`")
         engines = [cls.from_config(config, model) for config in configs]
         ask_for_keys(engines)
         share_cache(engines, cache)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthetic_communities.candidate import Candidate
+from synthetic_communities.domain.feed import FeedPost
 from synthetic_communities.domain.remark import Remark
 from synthetic_communities.errors import RecordError, UsageError
 from synthetic_communities.game_engine import GameEngine
@@ -22,9 +23,10 @@ from synthetic_communities.llm.failures import ModelUnavailableError
 from synthetic_communities.mediator import Mediator, Topic
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.offline.mind import OfflineMind
-from synthetic_communities.persona import ChatEntry
+from synthetic_communities.persona import ChatEntry, Persona
 from synthetic_communities.rerunning import replay_run, resume_run, verify_run
 from synthetic_communities.runs.directory import INPUTS, PEOPLE, USAGE
+from synthetic_communities.runs.row import LARGEST
 from synthetic_communities.simulation.plain_values import as_plain, from_plain
 from synthetic_communities.social_media import Post
 from synthetic_communities.testing.models import ScriptedModel
@@ -164,6 +166,22 @@ def lived_before(engine: GameEngine) -> None:
     person.llm_client = None
 
 
+class Stubborn(Persona):
+    """Whom posts do not reach."""
+
+    def see(self, feed: tuple[FeedPost, ...]) -> None:
+        pass
+
+
+def own_class(engine: GameEngine) -> None:
+    first = engine.population.personas[0]
+    engine.population.personas[0] = Stubborn(first.id, first.features)
+
+
+def own_function(engine: GameEngine) -> None:
+    engine.population.personas[1].has_news = lambda category: False  # type: ignore[method-assign]
+
+
 def unlike_anything(engine: GameEngine) -> None:
     engine.population.personas[0].beliefs["t0"] = {"belief": "Well.", "stance": 0.5, "found": object()}
 
@@ -178,6 +196,8 @@ def unlike_beliefs(engine: GameEngine) -> None:
         (own_minds, r"Persona\('p1'\) \(and 1 more\) thought with a mind of its own, 'scripted'"),
         (own_mediator, r"Mediator\('mediator'\) thought with a mind of its own, 'offline'"),
         (lived_before, r"Persona\('p2'\) had acted before the run"),
+        (own_class, r"Persona\('p0'\) was of a class of its own, Stubborn"),
+        (own_function, r"Persona\('p1'\) had a function of its own, has_news"),
         (unlike_anything, r"beliefs of Persona\('p0'\) hold what cannot be kept: a value of the type object"),
         (unlike_beliefs, r"beliefs of Persona\('p0'\) hold what cannot be kept: the words of a text are none"),
     ],
@@ -221,8 +241,10 @@ def test_a_mind_that_everybody_has_anyway_is_none_of_their_own(tmp_path: Path, m
         (INPUTS, lambda value: value["beforehand"]["candidates"][0].pop("notes")),
         (INPUTS, lambda value: value["beforehand"]["candidates"][0]["positions"]["t0"].update(colour="red")),
         (PEOPLE, lambda value: value["beforehand"].update(llm_client="me")),
+        (INPUTS, lambda value: value["beforehand"]["posts"][0].update(likes=10**400)),
+        (PEOPLE, lambda value: value["beforehand"]["beliefs"]["t0"].update(stance=10**400)),
     ],
-    ids=["a post", "a candidate", "a position", "a person"],
+    ids=["a post", "a candidate", "a position", "a person", "likes", "a stance"],
 )
 def test_what_was_kept_and_is_damaged_is_told(tmp_path: Path, file: str, edit: Callable[[Any], None]) -> None:
     path = prepare(tmp_path, put_everything, None).run().path
@@ -276,7 +298,7 @@ REMARKS = st.builds(
     speaker_name=TEXTS,
 )
 HELD = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), REMARKS),
+    st.one_of(st.none(), st.booleans(), st.integers(-LARGEST, LARGEST), st.floats(allow_nan=False), REMARKS),
     lambda inner: st.one_of(st.lists(inner), st.dictionaries(TEXTS, inner)),
     max_leaves=8,
 )

@@ -403,10 +403,68 @@ def test_proxies_are_those_of_the_system_but_for_ones_own_machine(monkeypatch: p
     assert find_proxy("http://127.0.0.1:11434") is None
     monkeypatch.setenv("https_proxy", "proxy.example:3128")
     assert find_proxy("https://api.openai.com/v1") == "http://proxy.example:3128"
-    monkeypatch.setenv("https_proxy", "socks5://user:secret@proxy.example")
-    with pytest.raises(ConfigurationError, match="socks5") as failed:
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *(
+            "socks5://someone:secret@proxy.example",
+            "http://someone:secret@127.0.0.1:99999",
+            "http://someone:secret@[::1",
+        ),
+        *(
+            "http://someone:sec/secret@127.0.0.1:1",
+            "http://someone:secret@proxy..example:1",
+            "someone:secret@:0",
+            "http://",
+        ),
+    ],
+)
+def test_a_proxy_that_is_none_is_refused_and_no_password_shown(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(ConfigurationError, match=r"add api\.openai\.com to no_proxy") as failed:
         find_proxy("https://api.openai.com/v1")
     assert "secret" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["HTTP://proxy.example:3128", "http://someone:secret@proxy.example", "http://[::1]:1"]
+)
+def test_a_proxy_is_taken_as_it_is_written(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    assert find_proxy("https://api.openai.com/v1") == proxy
+
+
+@pytest.mark.parametrize("status", ["407 ", "502 Bad Gateway"])
+def test_a_proxy_that_lets_nothing_through_ends_the_run_and_no_password_is_told(
+    status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async def use() -> str:
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            monkeypatch.setenv("https_proxy", f"http://someone:secret@127.0.0.1:{port}")
+            model = make_model(
+                "openai:gpt-x", base_url="https://server.example/v1", transport=None, retry=RetryPolicy(max_tries=1)
+            )
+            with pytest.raises(ModelUnavailableError, match="no connection to https://server") as failed:
+                await ask_async(model, make_request())
+            return str(failed.value)
+
+    assert "secret" not in asyncio.run(use())
+
+
+@pytest.mark.parametrize("host", ["api..example", "api.example..", f"{'a' * 64}.example", "api.。example"])
+def test_a_host_that_no_name_server_can_be_asked_for_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no address"):
+        make_model("openai:gpt-x", base_url=f"https://{host}/v1", transport=None)
 
 
 @pytest.mark.parametrize("build", [build_httpx_transport, build_httpx2_transport])

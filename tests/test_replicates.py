@@ -126,6 +126,11 @@ class TestMany:
     def test_no_runs_are_no_trouble(self, tmp_path: Path) -> None:
         assert GameEngine.run_many([], base_dir=tmp_path) == []
 
+    @pytest.mark.parametrize("one", ["town.yaml", Path("town.yaml"), Config.bundled()])
+    def test_one_configuration_is_no_list_of_them(self, one: Any, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"^configs is one configuration, .*give a list of them"):
+            GameEngine.run_many(one, base_dir=tmp_path)
+
     def test_ctrl_c_says_where_they_are_and_how_to_go_on(self, tmp_path: Path) -> None:
         mind = Ending(lambda: signal.raise_signal(signal.SIGINT), slow_seconds=0.0)
         with pytest.raises(KeyboardInterrupt) as caught:

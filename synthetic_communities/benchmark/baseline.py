@@ -49,7 +49,7 @@ def load_baseline(path: Path) -> Baseline:
             for figure in row["figures"]
             if figure["median"] is not None
         }
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} does not hold what --json writes: {error!r}") from error
     if version != FORMAT_VERSION:
         raise ValueError(f"{path} is of format version {version!r}, and {FORMAT_VERSION} is read here; measure anew")

@@ -2,25 +2,41 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ..game_engine import GameEngine
 from ..report.text import clean_text
-from ..simulation.forecast import describe_forecast, forecast_lines
+from ..simulation.calls_table import calls_lines
+from ..simulation.forecast import Forecast, describe_forecast, forecast_lines
 from ..simulation.forecasting import count_drawn_priors
 
 WIDTH = 80
 
 
-def describe_run(engine: GameEngine) -> str:
+def describe_run(engine: GameEngine, forecast: Forecast) -> str:
     """Return what is not stated and will be assumed, what is drawn, and what a run will do."""
-    forecast = engine.forecast()
+    asked = forecast.asked
     blocks = [
         headed("Not stated, and therefore assumed:", wrap(engine.config.assumptions())),
         headed("Not known, and therefore drawn:", wrap(find_gaps(engine))),
         headed("A run will make these acts:", (f"  {line}" for line in forecast_lines(forecast))),
-        describe_forecast(forecast),
+        headed("Its calls of models will take:", (f"  {line}" for line in calls_lines(asked)) if asked else ()),
+        _wrap_plain(describe_forecast(forecast)),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def run_as_data(engine: GameEngine, forecast: Forecast) -> dict[str, Any]:
+    """Return the same as plain data."""
+    return {
+        "assumed": list(engine.config.assumptions()),
+        "drawn": list(find_gaps(engine)),
+        "acts": forecast.rows(),
+        "levels": forecast.levels,
+        "max_concurrent": forecast.max_concurrent,
+        "calls": forecast.calls,
+        "asked": None if forecast.asked is None else forecast.asked.as_data(),
+    }
 
 
 def find_gaps(engine: GameEngine) -> Iterator[str]:
@@ -38,6 +54,11 @@ def headed(head: str, lines: Iterable[str]) -> list[str]:
     """Return the lines under their head, nothing if there are none."""
     lines = list(lines)
     return [head, *lines] if lines else []
+
+
+def _wrap_plain(sentences: Iterable[str]) -> Iterator[str]:
+    for sentence in sentences:
+        yield from textwrap.wrap(sentence, WIDTH, break_on_hyphens=False)
 
 
 def wrap(sentences: Iterable[str]) -> Iterator[str]:

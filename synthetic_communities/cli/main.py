@@ -1,5 +1,6 @@
 """The command `synthetic-communities`: its commands and their options."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from ..config import BUNDLED_FILE
 from ..configuration.settings import PROMPT_CACHES
 from ..late import Late
 from ..llm.naming import PROVIDERS
-from .checking import describe_run
+from .checking import describe_run, run_as_data
 from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
@@ -40,9 +41,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LIMIT_OPTIONS = (
     click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once."),
-    click.option("--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost in all."),
+    click.option(
+        "--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost; of replicates, each."
+    ),
     click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies."),
-    click.option("--max-calls", metavar="N", type=int, help="Calls of models in all, every try counted."),
+    click.option("--max-calls", metavar="N", type=int, help="Calls of models, every try counted; of replicates, each."),
     click.option(
         *("--deadline", "deadline_seconds"),
         metavar="TIME",
@@ -146,7 +149,7 @@ def run(
         engine.log_bodies(log_bodies)
         engine.ask_for_key()  # where there is none, nothing is to be left behind
         engine.use_cache(cache)
-        context.exit(run_community(engine, output, **telling))
+        context.exit(run_community(engine, output, is_foretold=True, **telling))
     if log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
     model = engine.config.model if "model" in stated else None
@@ -222,13 +225,20 @@ def verify_command(context: click.Context, directory: Path) -> None:
 
 @program.command()
 @click.argument("config", type=click.Path(path_type=Path))
-def check(config: Path) -> None:
+@click.option("--model", metavar="M", help=MODEL_HELP)
+@click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
+def check(config: Path, model: str | None, as_data: bool) -> None:
     """Say what is wrong with CONFIG, what it leaves open, and what a run of it will do.
 
-    Nothing is run and nothing is spent.
+    Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and nothing is
+    spent.
     """
-    engine = load_engine(config, {})
-    print_text(f"{config}: nothing is wrong with it.\n\n{describe_run(engine)}\n")
+    engine = load_engine(config, {} if model is None else {"model": model})
+    forecast = engine.forecast()
+    if as_data:
+        print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")
+    else:
+        print_text(f"{config}: nothing is wrong with it.\n\n{describe_run(engine, forecast)}\n")
 
 
 @program.command()

@@ -19,6 +19,7 @@ from ..llm.journal.journal import CallNotRecordedError, RequestDiffersError
 from ..report.result import SimulationResult, load_run
 from ..report.text import clean_text
 from ..runs.directory import METADATA
+from ..simulation.files import write_forecast
 from ..simulation.progress import Progress
 from .live import told_live
 from .loading import OPTIONS
@@ -28,11 +29,12 @@ from .progress import told_plainly
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
-    from ..report import figures, glyphs, heading, tables, votes
+    from ..report import figures, glyphs, heading, side_by_side, tables, votes
 else:  # not every command shows a run
     figures = Late("synthetic_communities.report.figures")
     glyphs = Late("synthetic_communities.report.glyphs")
     heading = Late("synthetic_communities.report.heading")
+    side_by_side = Late("synthetic_communities.report.side_by_side")
     tables = Late("synthetic_communities.report.tables")
     votes = Late("synthetic_communities.report.votes")
 
@@ -48,7 +50,15 @@ VALUES = {
 """Setting to what stands for its value, where an option is named."""
 
 
-def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: str, as_data: bool = False) -> int:
+def run_community(
+    engine: GameEngine,
+    output: Path,
+    *,
+    verbosity: int,
+    command: str,
+    as_data: bool = False,
+    is_foretold: bool = False,
+) -> int:
     """Run a community, telling how far it is, show the tables, and return the exit status.
 
     Args:
@@ -57,11 +67,15 @@ def run_community(engine: GameEngine, output: Path, *, verbosity: int, command: 
         verbosity: 0, 1 or 2, for no log, a line for every act, or more of each.
         command: what was typed to start this program, for advice on what to type next.
         as_data: whether to print what came of it as JSON, and nothing else on stdout.
+        is_foretold: whether to keep beside the run what its calls of models are foretold to take.
 
     Raises:
         click.BadParameter: no run directory can be made in `output`.
     """
+    foretold = engine.foretold() if is_foretold else None
     directory = make_directory(engine, output)
+    if foretold is not None and foretold.asked is not None:
+        write_forecast(directory, foretold.asked)
     return run_prepared(engine, directory, verbosity=verbosity, command=command, as_data=as_data)
 
 
@@ -137,7 +151,8 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
 
 def _set_tables(result: SimulationResult, command: str) -> str:
     columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
-    return tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
+    page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
+    return page + "".join(f"{line}\n" for line in side_by_side.build_lines(result.foretold))
 
 
 def measure_columns() -> int:

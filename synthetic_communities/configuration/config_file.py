@@ -86,14 +86,19 @@ def load_settings(path: FilePath, folders: Sequence[FilePath], defaults: Mapping
 
 def find_value_problems(values: Mapping[str, Any], places: Places) -> list[Problem]:
     """Return everything wrong with the values of settings; looks at no file."""
-    given = [(setting, values[setting.name]) for setting in SETTINGS if setting.name in values]
-    problems = [find_setting_problem(setting, value, places.at(setting.name)) for setting, value in given]
-    found = [problem for problem in problems if problem]
+    found = find_single_problems(values, places)
     found += find_model_problems(values, places)
     found += find_access_problems(values, places)
     found += find_price_problems(values, places)
-    found += find_entry_problems(values.get("topics"), values.get("candidates"), places)
     return found
+
+
+def find_single_problems(values: Mapping[str, Any], places: Places) -> list[Problem]:
+    """Return what is wrong with settings taken one by one, and with topics and candidates."""
+    given = [(setting, values[setting.name]) for setting in SETTINGS if setting.name in values]
+    problems = [find_setting_problem(setting, value, places.at(setting.name)) for setting, value in given]
+    found = [problem for problem in problems if problem]
+    return [*found, *find_entry_problems(values.get("topics"), values.get("candidates"), places)]
 
 
 def find_file_problems(values: Mapping[str, Any], places: Places) -> list[Problem]:

@@ -224,7 +224,7 @@ SETTINGS = (
         unit="US dollars",
         absent="no limit",
         models_only=True,
-        meaning="what all calls of a run may cost",
+        meaning="what all calls of a run may cost, of replicates each",
     ),
     Setting(
         "max_tokens",
@@ -233,7 +233,7 @@ SETTINGS = (
         unit="tokens",
         absent="no limit",
         models_only=True,
-        meaning="tokens of all prompts and replies of a run, those of caches included",
+        meaning="tokens of all prompts and replies of a run (of replicates each), those of caches included",
     ),
     Setting(
         "max_calls",
@@ -242,7 +242,7 @@ SETTINGS = (
         unit="calls",
         absent="no limit",
         models_only=True,
-        meaning="calls of models in a run, every try counted",
+        meaning="calls of models in a run, of replicates in each, every try counted",
     ),
     Setting(
         "deadline_seconds",

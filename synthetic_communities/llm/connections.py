@@ -1,5 +1,6 @@
 """Connections to one server: what providers ask of them, and how an answer is read, no further than a limit."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Iterable, Mapping
 
@@ -14,6 +15,8 @@ MAX_REPLY_BYTES = 1_000_000
 
 CONNECT_SECONDS = 10.0
 """How long a connection may take to come about."""
+
+_PASSWORD = re.compile(r"//.*@")
 
 ALWAYS_SENT = {"content-type": "application/json", "accept-encoding": "identity"}
 """Headers of every request: nothing packed is asked for."""
@@ -101,6 +104,9 @@ async def _read_unpacked(parts: AsyncIterable[bytes], limit: int, headers: Mappi
 
 
 def told_by(error: BaseException) -> str:
-    """Return the kind of an exception and what it says, its first line: further ones may repeat bytes of any kind."""
-    said = str(getattr(error, "message", "") or error)
+    """Return the kind of an exception and what it says, its first line: further ones may repeat bytes of any kind.
+
+    An address that it names is shown without what may be the password of a proxy.
+    """
+    said = _PASSWORD.sub("//...@", str(getattr(error, "message", "") or error))
     return f"{type(error).__name__}: {well_formed(next(iter(said.splitlines()), '')[:SHOWN_CHARACTERS])}"

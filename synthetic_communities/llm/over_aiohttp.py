@@ -127,9 +127,25 @@ def find_proxy(base_url: str) -> str | None:
         return None
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy.startswith(("http://", "https://")):
-        return proxy or None
-    if "://" not in proxy:
-        return f"http://{proxy}"
-    what = f"a proxy that speaks {proxy.partition(':')[0]} is set for {host}, and only HTTP proxies are known here"
-    raise ConfigurationError([Problem("proxy", what, f"add {host} to no_proxy, or set {parts.scheme}_proxy")])
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    fault = _fault_of_proxy(proxy)
+    if fault:
+        what = f"a proxy {fault} is set for {host}, and only HTTP proxies are known here"
+        raise ConfigurationError([Problem("proxy", what, f"add {host} to no_proxy, or set {parts.scheme}_proxy")])
+    return proxy
+
+
+def _fault_of_proxy(proxy: str) -> str:
+    """Return why aiohttp cannot talk to a proxy, an empty string if it can; the address itself is not shown."""
+    speaks = proxy.partition(":")[0]
+    if speaks.lower() not in ("http", "https"):
+        return f"that speaks {speaks}"
+    try:
+        parts = urlsplit(proxy)
+        (parts.hostname or "").encode("idna")
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none among them, which is where a password with a slash in it ends up
+        is_address = False
+    return "" if is_address else "whose address is none"

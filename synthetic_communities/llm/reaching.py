@@ -36,7 +36,14 @@ def explain_connection(error: CallError, server: Server) -> NotReachedError | Mo
 
     if error.kind != "connection":
         return None
-    never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ConnectionRefusedError, socket.gaierror)
+    never = (
+        aiohttp.ClientConnectorError,
+        aiohttp.ClientHttpProxyError,
+        aiohttp.ConnectionTimeoutError,
+        aiohttp.InvalidURL,
+        ConnectionRefusedError,
+        socket.gaierror,
+    )
     led_to = [*_led_to(error)]
     certificate = [earlier for earlier in led_to if isinstance(earlier, ssl.SSLCertVerificationError)]
     if certificate:

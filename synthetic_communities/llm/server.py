@@ -64,6 +64,7 @@ def _fault_of(text: str) -> str:
     try:
         parts = urlsplit(text)
         port_is_wrong = parts.port == 0
+        (parts.hostname or "").encode("idna")  # what cannot be asked of a name server fails with no word of why
     except ValueError:
         return "is no address"
     if parts.scheme not in ("http", "https") or not parts.hostname or port_is_wrong:

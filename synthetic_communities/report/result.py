@@ -13,7 +13,19 @@ from ..runs import directory
 from ..runs.run_files import READ_PAST, RunFiles
 
 if TYPE_CHECKING:
-    from . import ballot_rows, failure_rows, figures, findings, people, reading, result_page, rows, tables, usage_rows
+    from . import (
+        ballot_rows,
+        failure_rows,
+        figures,
+        findings,
+        people,
+        reading,
+        result_page,
+        rows,
+        side_by_side,
+        tables,
+        usage_rows,
+    )
     from . import conversations as chats
     from . import debates as questions
     from . import failed_acts as failing
@@ -38,6 +50,7 @@ else:  # together they take as long to load as all that runs a community
     rosters = Late(f"{__package__}.roster")
     rows = Late(f"{__package__}.rows")
     stories = Late(f"{__package__}.story")
+    side_by_side = Late(f"{__package__}.side_by_side")
     tables = Late(f"{__package__}.tables")
     usage_rows = Late(f"{__package__}.usage_rows")
 
@@ -187,6 +200,11 @@ class SimulationResult:
     def usage(self) -> list[dict[str, Any]]:
         """A row a step: how its acts ended, and what its calls of models took; empty while nothing is measured."""
         return usage_rows.read_usage(self._files)
+
+    @cached_property
+    def foretold(self) -> list[dict[str, Any]]:
+        """A row for each figure foretold of a run that came to its end: `figure`, `low`, `high`, and what it `took`."""
+        return side_by_side.read_foretold(self._files)
 
     @property
     def vote_counts(self) -> VoteCounts | None:

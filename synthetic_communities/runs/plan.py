@@ -10,6 +10,9 @@ from .inside import refuse_link
 from .reading import read_json
 from .row import Row
 
+LONGEST_NAME = 255
+"""How many characters the name of a run directory may have: file systems take no more."""
+
 
 class UnpreparedError(RecordError):
     """Replicates were broken off before all of them were laid out: nothing was asked, nothing can be gone on with."""
@@ -92,7 +95,10 @@ def read_plan(folder: Path) -> Plan | None:
     version = row.values.get("format_version")
     if version != FORMAT_VERSION or type(version) is not int:
         raise RecordError(f"{file} is of format version {version!r:.80}; this package reads version {FORMAT_VERSION}")
-    runs = {each.whole_number("replicate"): _read_name(each) for each in row.rows("runs")}
+    rows = row.rows("runs")
+    runs = {each.whole_number("replicate"): _read_name(each) for each in rows}
+    if len(set(runs.values())) < len(rows):
+        raise RecordError(f"{file} names a run or a replicate twice; take it from a copy")
     if not runs:
         raise UnpreparedError(folder)
     return Plan(folder, runs, shares_opening=row.flag("shares_opening"))
@@ -100,7 +106,7 @@ def read_plan(folder: Path) -> Plan | None:
 
 def _read_name(row: Row) -> str:
     name = row.text("run")
-    if name in ("", ".", "..") or Path(name).name != name:
+    if name in ("", ".", "..") or Path(name).name != name or not name.isprintable() or len(name) > LONGEST_NAME:
         raise RecordError(f"{row.place}: run cannot be {name!r:.80}: that is no name of a directory in the folder")
     return name
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import RecordError
-from .directory import BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, METADATA, REACTIONS, USAGE
+from .directory import BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, FORECAST, METADATA, REACTIONS, USAGE
 from .reading import Line, OtherVersionError, TornLineError, check_run, iterate_lines, read_json, read_metadata
 from .row import Row
 
@@ -133,7 +133,14 @@ class RunFiles:
 
     def usage(self) -> Row | None:
         """Return what was measured; None while the run goes on, or after it was killed."""
-        file = self.path / USAGE
+        return self._mapping(USAGE)
+
+    def forecast(self) -> Row | None:
+        """Return what was foretold of the run's calls of models; None: nothing was."""
+        return self._mapping(FORECAST)
+
+    def _mapping(self, name: str) -> Row | None:
+        file = self.path / name
         if not file.is_file():
             return None
         try:

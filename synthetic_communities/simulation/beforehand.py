@@ -127,9 +127,19 @@ def _find_not_kept(stage: Stage) -> Iterator[str]:
     own = [*_with_own_minds(people, stage.mind), *_with_own_minds(cast, stage.candidate_mind)]
     if own:
         yield f"{_first_of(own)} thought with a mind of its own, {own[0].llm_client.name!r}"
+    unlike = [each for each in (*people, *cast) if type(each) not in (Persona, Candidate, Mediator)]
+    if unlike:
+        yield f"{_first_of(unlike)} was of a class of its own, {type(unlike[0]).__name__}"
+    changed = [each for each in (*people, *cast) if _own_functions(each)]
+    if changed:
+        yield f"{_first_of(changed)} had a function of its own, {_own_functions(changed[0])[0]}"
     lived = [persona for persona in people if persona.has_lived()]
     if lived:
         yield f"{_first_of(lived)} had acted before the run"
+
+
+def _own_functions(member: Member) -> list[str]:
+    return [name for name, value in vars(member).items() if name != "llm_client" and callable(value)]
 
 
 def _with_own_minds(members: Iterable[Member], shared: Mind) -> list[Member]:

@@ -18,8 +18,9 @@ from ..llm.journal.journal import Journal
 from ..llm.limiter_changes import LimitChange
 from ..llm.prices import Prices
 from ..minds.llm.rules import PROMPT_VERSION
-from ..runs.directory import CONFIG, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
+from ..runs.directory import CONFIG, FORECAST, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
+from .calls_forecast import CallsForecast
 from .journals import measure_journal
 from .labels import mind_labels
 from .stage import Stage
@@ -134,6 +135,15 @@ def write_usage(
         },
     }
     write_json(path / USAGE, usage)
+
+
+def write_forecast(path: Path, asked: CallsForecast) -> None:
+    """Write what the calls of models of a run are foretold to take, before it begins.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_json(path / FORECAST, {"format_version": FORMAT_VERSION, **asked.as_data()})
 
 
 def _calls(calls: CallLog | None, prices: Prices, began_at: float) -> dict[str, Any]:

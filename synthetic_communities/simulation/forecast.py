@@ -7,6 +7,9 @@ from typing import Any
 from ..report.html import build_table, paragraph, stand_alone
 from ..report.steps import name_acts
 from ..report.text import align_row, measure_width, spell_count
+from .assumed import ZERO, Span
+from .calls_forecast import CallsForecast
+from .calls_table import HEAD, calls_lines, calls_rows, describe_calls
 
 _NUMBER_WIDTHS = (10, 10, 10)
 """Columns that `at most`, the acts and the calls take in a table."""
@@ -39,11 +42,13 @@ class Forecast:
         levels: the length of the longest chain of acts that wait for one another. A run takes as long as so many
             acts one after the other, however many go on at once.
         max_concurrent: how many acts may be under way at once.
+        asked: what its calls of language models will take; None: it makes none, or how many is not known.
     """
 
     steps: tuple[StepForecast, ...]
     levels: int = field(kw_only=True)
     max_concurrent: int = field(kw_only=True)
+    asked: CallsForecast | None = field(default=None, kw_only=True)
 
     @property
     def acts(self) -> int:
@@ -61,18 +66,37 @@ class Forecast:
         """Whether every act asks somebody."""
         return all(step.is_exact for step in self.steps)
 
+    @property
+    def cost_usd(self) -> Span | None:
+        """What its calls cost in US dollars; None: not known."""
+        if self.asked is not None:
+            return self.asked.cost_usd
+        return ZERO if self.calls == 0 else None
+
+    @property
+    def minutes(self) -> Span | None:
+        """How long it takes; None: not known, as no calls are foreseen."""
+        return None if self.asked is None else self.asked.minutes
+
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each step, with `step`, `acts`, `is_exact` and `calls`."""
         return [asdict(step) for step in self.steps]
 
     def __str__(self) -> str:
         """Return it as a table, with a few words below it."""
-        return "\n".join([*forecast_lines(self), "", *describe_forecast(self)])
+        asked = [] if self.asked is None else [*calls_lines(self.asked), ""]
+        return "\n".join([*forecast_lines(self), "", *asked, *describe_forecast(self)])
 
     def _repr_html_(self) -> str:
         head = ["", *_head(self)]
         table = build_table(head, _rows(self), caption="Forecast", numbers=range(1, len(head)))
-        return stand_alone(table, *map(paragraph, describe_forecast(self)))
+        tables = [table]
+        if self.asked is not None:
+            rows = calls_rows(self.asked)
+            tables.append(
+                build_table(["", *HEAD], rows, caption="What its calls take", numbers=range(1, 1 + len(HEAD)))
+            )
+        return stand_alone(*tables, *map(paragraph, describe_forecast(self)))
 
 
 def forecast_lines(forecast: Forecast) -> list[str]:
@@ -92,6 +116,8 @@ def describe_forecast(forecast: Forecast) -> Iterator[str]:
         yield "Model calls: not known, as there is a mind that is not of this package."
     else:
         yield f"Model calls: {_bound(forecast)}{forecast.calls:,}, and more where one has to be tried again."
+    if forecast.asked is not None:
+        yield from describe_calls(forecast.asked)
 
 
 def _head(forecast: Forecast) -> list[str]:

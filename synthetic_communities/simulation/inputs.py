@@ -1,12 +1,14 @@
 """What a run was made from, kept with it: enough to make it again, wherever its directory goes."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ..config import NAMES, Config
+from ..configuration.config_file import find_single_problems
+from ..configuration.places import Places, shorten_problems, spell_value
 from ..errors import ConfigurationError, RecordError, UsageError
 from ..llm.choice import OFFLINE, ModelChoice
 from ..llm.naming import parse_model_name
@@ -22,6 +24,15 @@ from .files import FILES, NOT_RECORDED
 from .stage import Stage
 
 Attributes = Mapping[str, Any]
+
+MOST_TOLD = 5
+"""How many of the things that no file holds a message names."""
+
+LONGEST_TOLD = 500
+"""How many characters of each."""
+
+NEEDED = tuple(each.name for each in fields(Config) if each.default is MISSING and each.default_factory is MISSING)
+"""The settings without a default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +96,28 @@ def load_inputs(path: Path) -> Inputs:
     settings, stated = values.get("settings"), values.get("stated")
     if not isinstance(settings, dict) or not isinstance(stated, list):
         raise RecordError(f"{file} is damaged: it lacks settings, or which of them were stated")
-    unknown = [name for name in settings if name not in NAMES]
-    if unknown:
-        raise RecordError(f"{file} names settings this package does not know: {', '.join(map(repr, unknown))}")
-    config = Config.from_values(settings, stated=[name for name in stated if name in NAMES])
+    config = _load_config(file, settings, stated)
     held: dict[str, Values] = {}
     people = tuple(_load_people(path / PEOPLE, held))
     beforehand = _load_beforehand(Row(str(file), values), held)
     return Inputs(config, people=people, is_replay=values.get("is_replay") is True, beforehand=beforehand, path=path)
+
+
+def _load_config(file: Path, settings: dict[str, Any], stated: list[Any]) -> Config:
+    """Return the settings, which may be somebody else's: nothing in them is run, or leads to a file elsewhere."""
+    unknown = [name for name in settings if name not in NAMES]
+    if unknown:
+        raise RecordError(f"{file} names settings this package does not know: {_tell(list(map(spell_value, unknown)))}")
+    missing = [name for name in NEEDED if name not in settings]
+    if missing:
+        raise RecordError(f"{file} is damaged: its settings lack {', '.join(missing)}")
+    harmless = {**settings, "api_key_command": None}
+    if settings.get("world_file") is not None and settings.get("world_story") is None:  # it held nothing then
+        harmless["world_story"] = ""
+    problems = shorten_problems(find_single_problems(harmless, Places(str(file))), str(file))
+    if problems:
+        raise RecordError("; ".join(map(str, problems)))
+    return Config.from_values(harmless, stated=[name for name in stated if name in NAMES])
 
 
 def _read_inputs(path: Path) -> dict[str, Any]:
@@ -102,8 +127,9 @@ def _read_inputs(path: Path) -> dict[str, Any]:
             raise RecordError(f"{path} holds no {name}: it was made by an earlier version, or is no run directory")
     values = read_json(file)
     version = values.get("format_version")
-    if version != FORMAT_VERSION:
-        raise RecordError(f"{file} is of format version {version!r}; this package reads version {FORMAT_VERSION}")
+    if version != FORMAT_VERSION or type(version) is not int:
+        what = f"{file} is of format version {spell_value(version)}"
+        raise RecordError(f"{what}; this package reads version {FORMAT_VERSION}")
     return values
 
 
@@ -132,10 +158,16 @@ def refuse_not_kept(path: Path) -> None:
     not_kept = inputs.texts("not_kept") if "not_kept" in inputs.values else ()
     if not_kept:
         raise RecordError(
-            f"{path} cannot be made again from what it holds: {'; '.join(not_kept)}. It cannot be replayed or "
+            f"{path} cannot be made again from what it holds: {_tell(not_kept)}. It cannot be replayed or "
             "verified; to go on with it, put the same community together in Python, and call "
             f"engine.go_on({str(path)!r}) before engine.run()"
         )
+
+
+def _tell(texts: Sequence[str]) -> str:
+    """Return texts in one line, those of somebody else's run shortened."""
+    rest = f"; and {len(texts) - MOST_TOLD} more" if len(texts) > MOST_TOLD else ""
+    return "; ".join(text[:LONGEST_TOLD] for text in texts[:MOST_TOLD]) + rest
 
 
 def refuse_other_config(inputs: Inputs) -> None:

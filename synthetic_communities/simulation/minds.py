@@ -116,6 +116,22 @@ class Minds:
         named = self._config.candidate_model
         return expect_model(named) if named else self.expected_of_people()
 
+    def imagined_of_people(self) -> Mind:
+        """Return a mind that puts into words what people are asked, as the one does that will be; it asks nobody.
+
+        Raises:
+            ConfigurationError: no such model, or nothing is found, and something must be.
+        """
+        return self.given if self.given is not None else self._imagine(self.expected_name())
+
+    def imagined_of_candidates(self) -> Mind:
+        """As `imagined_of_people`, for candidates and mediator."""
+        named = self._config.candidate_model
+        return self._imagine(named) if named else self.imagined_of_people()
+
+    def _imagine(self, name: str) -> Mind:
+        return build_silent_mind(name, self._settings(name))
+
     def _choose(self, named: str | None) -> tuple[Mind, ModelChoice]:
         if named not in self._chosen:
             environment = read_environment(os.environ)

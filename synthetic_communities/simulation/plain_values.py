@@ -6,6 +6,7 @@ from typing import Any
 from ..domain.feed import FeedPost
 from ..domain.remark import Remark
 from ..persona import ChatEntry
+from ..runs.row import LARGEST
 from ..social_media import Post, post_row
 from .shapes import KNOWN_OF_REMARK, find_misfit
 
@@ -51,8 +52,10 @@ def from_plain(value: Any) -> Any:
     """Return a value that `as_plain` made plain.
 
     Raises:
-        ValueError: a remark knows something that remarks do not.
+        ValueError: a remark knows something that remarks do not; a whole number is larger than any in a record.
     """
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError("a whole number in them is too large")
     if isinstance(value, list):
         return [from_plain(item) for item in value]
     if not isinstance(value, dict):

@@ -125,7 +125,11 @@ class Journal:
             if entry is not None and self._writer is not None:
                 await self._writer.write(entry, request, asked)
         if entry is None:
-            self._refuse_new(request, call, asked)
+            try:
+                self._refuse_new(request, call, asked)
+            except Exception:
+                self.forgo(question)  # or those who wait for what is asked here would wait for ever
+                raise
             self.made += 1
             return None
         self.answered += 1

@@ -1,5 +1,6 @@
 """The mind that asks a language model."""
 
+import copy
 import logging
 import re
 from collections import Counter
@@ -168,6 +169,14 @@ class LLMMind:
                     act,
                     answer.text,
                 )
+
+
+def with_model(mind: LLMMind, model: Model) -> LLMMind:
+    """Return a mind of the same kind that asks another model in the same words."""
+    other = copy.copy(mind)
+    other.name, other.model_asked = model.name, as_journaled(model)
+    other._replies, other._unreadable = Counter(), Counter()
+    return other
 
 
 def read_reply(reply: ModelReply, view: View) -> Answer[Any]:

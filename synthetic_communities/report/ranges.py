@@ -1,0 +1,42 @@
+"""Ranges of figures as tables show them: both ends, in a unit that suits them."""
+
+import math
+
+UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
+"""What large numbers are counted in: thousands of millions, millions, thousands."""
+
+
+def spell_range(low: float, high: float) -> str:
+    """Return a range of whole numbers, in thousands or millions where it is large: `1,120-1,770 k`."""
+    size, unit = next(((size, unit) for size, unit in UNITS if high >= 10 * size), (1.0, ""))
+    return f"{_join(_digits(low / size), _digits(high / size))}{unit}"
+
+
+def spell_counts(low: float, high: float) -> str:
+    """Return a range of whole numbers, written out."""
+    return _join(f"{low:,.0f}", f"{high:,.0f}")
+
+
+def spell_money(low: float, high: float) -> str:
+    """Return a range of US dollars, with as many places as are needed to see something."""
+    places = 2 if high >= 0.1 else 4
+    return _join(f"{low:,.{places}f}", f"{high:,.{places}f}")
+
+
+def spell_minutes(low: float, high: float) -> str:
+    """Return a range of minutes, in the unit that suits it."""
+    size, unit = (60.0, "hours") if high >= 120 else (1.0, "minutes") if high >= 2 else (1 / 60, "seconds")
+    return f"{_join(_digits(low / size), _digits(high / size))} {unit}"
+
+
+def spell_words(low: float, high: float) -> str:
+    """Return a range as words have it: `3 to 4.5`."""
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or value == math.floor(value) else f"{value:.1f}"
+
+
+def _join(low: str, high: str) -> str:
+    return low if low == high else f"{low}-{high}"

@@ -1,0 +1,67 @@
+"""What calls of models will take, as a table of a terminal and in words."""
+
+from collections.abc import Callable, Iterator
+
+from ..report.ranges import spell_counts, spell_minutes, spell_money, spell_range, spell_words
+from ..report.steps import name_acts
+from ..report.text import ABSENT, align_row, measure_width
+from .assumed import SENTENCE_CHARACTERS, WORDS_CHARACTERS, Span
+from .calls_forecast import CallsForecast, TokensForecast
+
+HEAD = ("calls", "prompt tokens", "output tokens", "US dollars")
+_WIDTHS = (15, 15, 15, 15)
+
+
+def calls_lines(asked: CallsForecast) -> list[str]:
+    """Return a table: a line for each step that asks a model, and one for all of them."""
+    rows = [["", *HEAD], *calls_rows(asked)]
+    widths = (max(measure_width(row[0]) for row in rows), *_WIDTHS)
+    return [align_row(row, widths) for row in rows]
+
+
+def calls_rows(asked: CallsForecast) -> list[list[str]]:
+    """Return the cells of that table, but for its head."""
+    rows = [_cells(name_acts(step.step), step.calls, step.tokens, step.cost_usd) for step in asked.steps]
+    return [*rows, _cells("in all", asked.calls, asked.tokens, asked.cost_usd)]
+
+
+def describe_calls(asked: CallsForecast) -> Iterator[str]:
+    """Yield what calls will take in all, and what that rests on."""
+    cost = "not known" if asked.cost_usd is None else f"{_spell(spell_money, asked.cost_usd)} US dollars"
+    yield f"Cost: {cost}. Time: {_spell(spell_minutes, asked.minutes)}."
+    if asked.unpriced:
+        yield f"The price of {', '.join(asked.unpriced)} is not known; it can be stated under prices:."
+    tokens = asked.tokens
+    read, written = tokens.cache_read_tokens.high, tokens.cache_write_tokens.high
+    if read:
+        shares = [f"{each / tokens.prompt_tokens.high:.0%}" for each in (read, written)]
+        yield f"Of the prompt tokens {shares[0]} are read from a cache, and {shares[1]} written to one."
+    if asked.sampled is not None:
+        yield f"Rehearsed with {asked.sampled:,} of the people, from which all is reckoned."
+    yield " ".join(_assumptions(asked))
+
+
+def _cells(name: str, calls: Span, tokens: TokensForecast, cost_usd: Span | None) -> list[str]:
+    return [
+        name,
+        _spell(spell_counts, calls),
+        _spell(spell_range, tokens.prompt_tokens),
+        _spell(spell_range, tokens.output_tokens),
+        ABSENT if cost_usd is None else _spell(spell_money, cost_usd),
+    ]
+
+
+def _spell(spell: Callable[[float, float], str], span: Span) -> str:
+    return spell(span.low, span.high)
+
+
+def _assumptions(asked: CallsForecast) -> Iterator[str]:
+    assumed = asked.assumed
+    yield f"Assumed: {_spell(spell_words, assumed.characters_per_token)} characters a token;"
+    if assumed.reply_characters:
+        yield "replies as long as stated;"
+    else:
+        sentence = _spell(spell_words, SENTENCE_CHARACTERS)
+        yield f"replies of {_spell(spell_words, WORDS_CHARACTERS)} characters, in judgements {sentence} a sentence;"
+    each = [assumed.seconds(step.step) for step in asked.steps]
+    yield f"{spell_words(min(span.low for span in each), max(span.high for span in each))} seconds a reply."

@@ -1,0 +1,147 @@
+"""Foretelling what calls of models will take: a run is rehearsed with the shortest replies, and with the longest."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..engine.plan import Course
+from ..llm.model import Usage
+from ..llm.prices import Prices
+from ..report.steps import ACTS
+from .assumed import Assumed, Span
+from .calls_forecast import CallsForecast, StepCalls, TokensForecast
+from .forecast import Forecast
+from .measuring import End, Measured, rehearse
+from .stage import build_course
+from .understudies import Company, sample_people, with_posts
+
+MOST_ACTS = 5_000
+"""How many acts are rehearsed, about; of more, a sample of the people makes as many."""
+
+SAMPLE_DOUBT = 0.02
+"""By what share the number of calls may be off in steps that do not ask everybody, where a sample was rehearsed."""
+
+SLOWEST = 1.2
+"""How much longer a run may take than its rehearsal, as replies take unequally long, and some wait for the slowest."""
+
+KINDS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the calls of a step take at one end, together, in the whole community.
+
+    Attributes:
+        calls: how many.
+        tokens: kind of tokens to how many.
+        cost_usd: what they cost; None: the price of a model is not known.
+        seconds: how long they take, one after the other.
+    """
+
+    calls: float
+    tokens: Mapping[str, float]
+    cost_usd: float | None
+    seconds: float
+
+
+async def foretell(
+    company: Company, course: Course, forecast: Forecast, assumed: Assumed | None = None
+) -> CallsForecast:
+    """Return what the calls of models of a run will take.
+
+    Args:
+        company: who takes part.
+        course: what there is to plan for.
+        forecast: how many acts there are.
+        assumed: what is not known of the models; None: as by default.
+    """
+    assumed = assumed or Assumed()
+    sampled, drawn = _sample(company, course, forecast)
+    low, high = [await rehearse(sampled, drawn, forecast.max_concurrent, End(assumed, each)) for each in (False, True)]
+    acts, prices = {step.step: step.acts for step in forecast.steps}, Prices(company.config.prices or {})
+    ends = [_add_up(each, acts, prices) for each in (low, high)]
+    models = sorted({call.model for calls in high.calls.values() for call in calls})
+    is_sampled = len(sampled.people) < len(company.people)
+    most = {step.step: step.acts if is_sampled and not step.is_exact else None for step in forecast.steps}
+    return CallsForecast(
+        tuple(_join(step, ends[0][step], ends[1][step], most=most[step]) for step in ACTS if step in high.calls),
+        minutes=Span(*(_minutes(*each, company, forecast) for each in zip((low, high), ends, strict=True))),
+        unpriced=tuple(model for model in models if prices.of(model) is None),
+        assumed=assumed,
+        sampled=len(sampled.people) if is_sampled else None,
+    )
+
+
+def _sample(company: Company, course: Course, forecast: Forecast) -> tuple[Company, Course]:
+    people = sample_people(company.people, forecast.acts, MOST_ACTS)
+    if len(people) == len(company.people):
+        return company, course
+    config = company.config
+    drawn = build_course(config, [each.id for each in people], course.candidate_ids, course.topic_ids)
+    return replace(company, people=people), with_posts(drawn, course, config.feed_size)
+
+
+def _add_up(measured: Measured, acts: Mapping[str, int], prices: Prices) -> dict[str, Totals]:
+    """Return step to what its calls take in the whole community."""
+    return {step: _add_up_step(step, measured, acts[step], prices) for step in measured.calls}
+
+
+def _add_up_step(step: str, measured: Measured, acts: int, prices: Prices) -> Totals:
+    calls = measured.calls[step]
+    times = acts / measured.rehearsal.acts[step]
+    usages = [measured.end.usage(step, call) for call in calls]
+    costs = [prices.cost(call.model, usage) for call, usage in zip(calls, usages, strict=True)]
+    known = [cost for cost in costs if cost is not None]
+    return Totals(
+        len(calls) * times,
+        {kind: times * sum(_count(usage, kind) for usage in usages) for kind in KINDS},
+        times * math.fsum(known) if len(known) == len(costs) else None,
+        len(calls) * times * measured.end.seconds(step),
+    )
+
+
+def _count(usage: Usage, kind: str) -> int:
+    tokens: int | None = getattr(usage, kind)
+    return tokens or 0
+
+
+def _join(step: str, low: Totals, high: Totals, *, most: int | None) -> StepCalls:
+    """Return both ends together.
+
+    Args:
+        step: the step.
+        low: its calls at the low end.
+        high: those at the high end.
+        most: how many calls there can be, where their number is not known exactly; None: it is.
+    """
+    is_known = low.cost_usd is not None and high.cost_usd is not None
+    return StepCalls(
+        step,
+        calls=_span(low.calls, high.calls) if most is None else _doubt(low.calls, high.calls, most),
+        tokens=TokensForecast(**{kind: _span(low.tokens[kind], high.tokens[kind]) for kind in KINDS}),
+        cost_usd=_span(low.cost_usd or 0.0, high.cost_usd or 0.0) if is_known else None,
+    )
+
+
+def _doubt(low: float, high: float, most: int) -> Span:
+    return Span(math.floor(low * (1 - SAMPLE_DOUBT)), min(most, math.ceil(high * (1 + SAMPLE_DOUBT))))
+
+
+def _span(one: float, other: float) -> Span:
+    return Span(min(one, other), max(one, other))
+
+
+def _minutes(measured: Measured, totals: Mapping[str, Totals], company: Company, forecast: Forecast) -> float:
+    """Return how long a run takes: its longest chain, its work under the limit, and what the account may ask."""
+    rehearsal, config = measured.rehearsal, company.config
+    busy = sum(each.seconds for each in totals.values())
+    is_whole = len(rehearsal.stage.population.personas) == len(company.people)
+    seconds = max(rehearsal.chain, busy / forecast.max_concurrent, rehearsal.now if is_whole else 0.0)
+    seconds *= SLOWEST if measured.end.is_high else 1.0
+    minutes = [seconds / 60]
+    if config.requests_per_minute:
+        minutes.append(sum(each.calls for each in totals.values()) / config.requests_per_minute)
+    if config.tokens_per_minute:
+        tokens = sum(sum(each.tokens[kind] for kind in KINDS[:-1]) for each in totals.values())
+        minutes.append(tokens / config.tokens_per_minute)
+    return max(minutes)

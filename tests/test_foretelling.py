@@ -1,0 +1,296 @@
+"""The price before the run: what calls of models are foretold to take, held against what they took."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from synthetic_communities.benchmark.towns import Town, build_config
+from synthetic_communities.config import Config
+from synthetic_communities.errors import UsageError
+from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.model import Call, ModelRequest
+from synthetic_communities.minds.llm.mind import LLMMind
+from synthetic_communities.minds.llm.stand_in import StandIn
+from synthetic_communities.report.steps import STEP_OF_ACT
+from synthetic_communities.simulation import foretelling
+from synthetic_communities.simulation.assumed import ZERO, Assumed, Span, add_spans, find_span
+from synthetic_communities.simulation.calls_forecast import CallsForecast
+from synthetic_communities.simulation.forecast import Forecast
+from synthetic_communities.testing.loopback import LoopbackServer
+from synthetic_communities.testing.scripted import ScriptedMind
+from synthetic_communities.testing.server.tokens import build_token_rule
+from tests.model_communities import address_of, read_usage, set_keys
+from tests.small_communities import make_config, make_engine, read_record, run_engine
+
+MODEL = "openai:gpt-5-mini"
+WIDEST = 1.6
+
+
+def asked_of(forecast: Forecast) -> CallsForecast:
+    assert forecast.asked is not None
+    return forecast.asked
+
+
+def foretell(engine: GameEngine, assumed: Assumed | None = None) -> CallsForecast:
+    return asked_of(engine.forecast(assumed))
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch)
+
+
+class TestSpan:
+    def test_ends_may_not_be_the_wrong_way_round(self) -> None:
+        for low, high in ((2, 1), (float("nan"), 1), (0, float("nan"))):
+            with pytest.raises(ValueError, match="low end may not be above"):
+                Span(low, high)
+
+    def test_sums_and_what_lies_in_it(self) -> None:
+        assert add_spans([Span(1, 2), Span(3, 5)]) == Span(4, 7)
+        assert add_spans([]) == ZERO
+        assert 1 in Span(1, 2)
+        assert 2 in Span(1, 2)
+        assert 2.01 not in Span(1, 2)
+        assert Span(1, 2).scaled(3) == Span(3, 6)
+
+    def test_acts_go_by_their_name_or_that_of_their_step(self) -> None:
+        spans = {"chat turn": Span(1, 2), "debate_update": Span(3, 4)}
+        assert find_span(spans, "chat turn") == Span(1, 2)
+        assert find_span(spans, "chat_turn") == Span(1, 2)
+        assert find_span(spans, "update from debate") == Span(3, 4)
+        assert find_span(spans, "post") is None
+
+
+class Overheard:
+    """What stand-ins were asked in a run, by step."""
+
+    def __init__(self) -> None:
+        self.prompts: dict[str, list[int]] = {}
+
+    def note(self, name: str, request: ModelRequest, call: Call, reply: str) -> None:
+        self.prompts.setdefault(STEP_OF_ACT[call.act], []).append(request.length)
+
+    def stand_in(self, name: str, **lengths: float) -> StandIn:
+        return StandIn(name, lambda act: None, **{"sentence": 60.0, "words": 200.0, **lengths}, note=self.note)
+
+
+POINT = Assumed(characters_per_token=Span(1, 1))
+
+
+class TestRehearsal:
+    def test_prompts_are_those_of_the_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("synthetic_communities.simulation.measuring.WORDS_CHARACTERS", Span(200, 200))
+        monkeypatch.setattr("synthetic_communities.simulation.measuring.SENTENCE_CHARACTERS", Span(60, 60))
+        overheard = Overheard()
+        engine = make_engine(make_config(6), LLMMind(overheard.stand_in("ollama:m")))
+        asked = foretell(engine, POINT)
+        run_engine(engine, tmp_path)
+        took = {step: sum(lengths) for step, lengths in overheard.prompts.items()}
+        for step in asked.steps:
+            prompt = step.tokens.prompt_tokens
+            assert prompt.low == prompt.high
+            schema = round((prompt.low - took[step.step]) / step.calls.low)
+            assert schema * step.calls.low == prompt.low - took[step.step], "the reply format, once for each call"
+            assert (schema > 500) == (step.step in JUDGED)
+            assert step.calls == Span(len(overheard.prompts[step.step]), len(overheard.prompts[step.step]))
+        assert {step.step for step in asked.steps} == set(took)
+
+    def test_it_changes_nothing(self, tmp_path: Path) -> None:
+        plain, foretold = (make_engine(make_config(4), LLMMind(Overheard().stand_in("openai:m"))) for _ in range(2))
+        held = [vars(persona).copy() for persona in foretold.population.personas]
+        assert foretold.forecast() == foretold.forecast()
+        now = [vars(persona) for persona in foretold.population.personas]
+        pairs = zip(held, now, strict=True)
+        changed = {name for before, after in pairs for name in before if before[name] != after[name]}
+        assert changed <= {"_reading"}, "what was read of the attributes is kept, as they were checked"
+        assert list(tmp_path.iterdir()) == []
+        for name, engine in (("plain", plain), ("foretold", foretold)):
+            run_engine(engine, tmp_path / name)
+        records = [read_record(engine.simulation_dir) for engine in (plain, foretold) if engine.simulation_dir]
+        assert records[0] == records[1]
+
+    def test_what_people_hold_beforehand_is_in_their_prompts(self) -> None:
+        lengths = []
+        for belief in ("Short.", "Long. " * 100):
+            engine = make_engine(make_config(3, model=MODEL))
+            for persona in engine.population.personas:
+                persona.features["occupation"] = belief
+            lengths.append(foretell(engine, POINT).tokens.prompt_tokens.low)
+        assert lengths[1] > lengths[0] + 3 * 500
+
+    def test_minds_of_others_are_not_asked(self) -> None:
+        mind = ScriptedMind()
+        assert make_engine(make_config(3), mind).forecast().asked is None
+        engine = make_engine(make_config(3, model=MODEL))
+        engine.population.personas[0].llm_client = mind
+        forecast = engine.forecast()
+        assert (forecast.asked, forecast.cost_usd, forecast.minutes) == (None, None, None)
+        assert not mind.asked
+
+    def test_where_no_model_is_asked_nothing_is_paid(self) -> None:
+        engine = make_engine(make_config(3))
+        forecast = engine.forecast()
+        assert (forecast.asked, forecast.cost_usd, forecast.minutes) == (None, ZERO, None)
+        assert engine.foretold() == forecast
+        assert make_engine(make_config(3)).foretold() is None
+
+    def test_only_some_ask_a_model(self) -> None:
+        people = foretell(make_engine(make_config(3, model=MODEL, candidate_model="offline")))
+        assert {step.step for step in people.steps}.isdisjoint({"question", "statement", "opening_position"})
+        cast = foretell(make_engine(make_config(3, model="offline", candidate_model=MODEL)))
+        assert {step.step for step in cast.steps} == {
+            *("opening_position", "reading", "question", "introduction", "statement", "reflection")
+        }
+
+    async def _foretell_twice(self, engine: GameEngine) -> list[Forecast]:
+        return [engine.forecast(), await engine.forecast_async()]
+
+    def test_in_a_notebook_and_in_a_coroutine(self) -> None:
+        engine = make_engine(make_config(3, model=MODEL))
+        first, second = asyncio.run(self._foretell_twice(engine))
+        assert first == second == engine.forecast()
+
+    def test_in_a_running_community_it_is_refused(self, tmp_path: Path) -> None:
+        other, refused = make_engine(make_config(3, model=MODEL)), []
+
+        def foretell_once(moment: object) -> None:
+            if not refused:
+                with pytest.raises(UsageError, match="forecast_async"):
+                    other.forecast()
+                refused.append(True)
+
+        engine = make_engine(make_config(3), LLMMind(Overheard().stand_in("openai:m")))
+        engine.observer = foretell_once
+        run_engine(engine, tmp_path)
+        assert refused
+
+
+JUDGED = ("opening_opinion", "debate_update", "chat_update", "reaction", "social_update", "ballot")
+
+
+class TestAssumed:
+    def test_longer_replies_are_read_by_others(self) -> None:
+        engine = make_engine(make_config(4, model=MODEL))
+        short, long = (
+            foretell(engine, Assumed(Span(4, 4), reply_characters={"statement": Span(length, length)}))
+            for length in (100, 900)
+        )
+        by_step = [{step.step: step for step in each.steps} for each in (short, long)]
+        said = [each["statement"].tokens.output_tokens.low for each in by_step]
+        assert said == [16 * 25, 16 * 225]
+        assert (
+            by_step[1]["debate_update"].tokens.prompt_tokens.low > by_step[0]["debate_update"].tokens.prompt_tokens.low
+        )
+        assert by_step[1]["opening_opinion"] == by_step[0]["opening_opinion"]
+
+    @pytest.mark.parametrize("act", ["update from debate", "opening_position", "chat turn"])
+    @pytest.mark.parametrize("length", [330, 700])
+    def test_replies_are_as_long_as_stated(self, act: str, length: int) -> None:
+        engine = make_engine(make_config(3, model=MODEL))
+        asked = foretell(engine, Assumed(Span(1, 1), reply_characters={act: Span(length, length)}))
+        step = next(step for step in asked.steps if step.step == STEP_OF_ACT.get(act, act))
+        assert step.tokens.output_tokens.low / step.calls.low == pytest.approx(length, abs=3)
+
+    def test_thinking_counts_as_output(self) -> None:
+        engine = make_engine(make_config(3, model=MODEL, effort="low"))
+        none = foretell(make_engine(make_config(3, model=MODEL)))
+        default = foretell(engine)
+        stated = foretell(engine, Assumed(thinking_tokens=dict.fromkeys(STEP_OF_ACT, Span(10, 20))))
+        assert none.tokens.thinking_tokens == ZERO
+        assert default.tokens.thinking_tokens == Span(40 * default.calls.low, 1000 * default.calls.low)
+        assert stated.tokens.thinking_tokens == Span(10 * default.calls.low, 20 * default.calls.low)
+        assert stated.tokens.output_tokens.low == none.tokens.output_tokens.low + 10 * default.calls.low
+
+    def test_prices_are_applied_call_by_call_and_unknown_is_none(self) -> None:
+        price = {"input": 1.0, "output": 10.0, "cache_read": 0.5, "cache_write": 2.0}
+        changes = {"model": "vllm:m", "base_url": "http://127.0.0.1:9/v1"}
+        asked = foretell(make_engine(make_config(3, prices={"vllm:m": price}, **changes)), POINT)
+        assert asked.cost_usd is not None
+        tokens = asked.tokens
+        weighed = tokens.input_tokens.low + 0.5 * tokens.cache_read_tokens.low + 10 * tokens.output_tokens.low
+        assert asked.cost_usd.low == pytest.approx((weighed + 2 * tokens.cache_write_tokens.low) / 1e6)
+        unknown = make_engine(make_config(3, **changes)).forecast()
+        assert unknown.cost_usd is None
+        assert asked_of(unknown).unpriced == ("vllm:m",)
+        assert "The price of vllm:m is not known" in str(unknown)
+
+
+class TestMinutes:
+    def test_the_longest_chain_bounds_it_where_there_is_room(self) -> None:
+        engine = make_engine(make_config(3, model=MODEL, max_concurrent=100))
+        seconds = Assumed(seconds_per_reply=dict.fromkeys(STEP_OF_ACT, Span(1, 2)))
+        forecast = engine.forecast(seconds)
+        # Candidates are asked for their positions while people state their opinions: no chain is longer.
+        assert asked_of(forecast).minutes.low * 60 == pytest.approx(forecast.levels)
+        assert asked_of(forecast).minutes.high == pytest.approx(2 * foretelling.SLOWEST * forecast.levels / 60)
+
+    def test_the_work_bounds_it_where_there_is_not(self) -> None:
+        engine = make_engine(make_config(3, model=MODEL, max_concurrent=1))
+        seconds = Assumed(seconds_per_reply={**dict.fromkeys(STEP_OF_ACT, Span(1, 1)), "post": Span(31, 31)})
+        forecast = engine.forecast(seconds)
+        posts = next(step.calls.low for step in asked_of(forecast).steps if step.step == "post")
+        assert asked_of(forecast).minutes.low * 60 == pytest.approx(asked_of(forecast).calls.low + 30 * posts)
+
+    def test_an_account_may_be_slower(self) -> None:
+        slow = make_engine(make_config(3, model=MODEL, requests_per_minute=0.5, tokens_per_minute=None))
+        asked = foretell(slow)
+        assert asked.minutes.low == asked.minutes.high == 2 * asked.calls.low
+        slow = make_engine(make_config(3, model=MODEL, tokens_per_minute=10.0))
+        asked = foretell(slow)
+        assert asked.minutes.high == pytest.approx(asked.tokens.total_tokens.high / 10, rel=1e-6)
+
+
+class TestSample:
+    def test_a_sample_tells_of_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        config = build_config(Town(120, 20, epochs=1), tmp_path, seed=3, model=MODEL, feed_size=4)
+        whole = foretell(GameEngine.from_config(config))
+        monkeypatch.setattr(foretelling, "MOST_ACTS", 230)
+        sampled = foretell(GameEngine.from_config(config))
+        assert (whole.sampled, sampled.sampled) == (None, 30)
+        assert whole.calls.low in sampled.calls
+        assert sampled.tokens.prompt_tokens.low == pytest.approx(whole.tokens.prompt_tokens.low, rel=0.02)
+        assert sampled.tokens.output_tokens.high == pytest.approx(whole.tokens.output_tokens.high, rel=0.02)
+        assert sampled.minutes.low == pytest.approx(whole.minutes.low, rel=0.1)
+        assert "Rehearsed with 30 of the people" in str(GameEngine.from_config(config).forecast())
+
+
+@pytest.fixture(scope="module", params=[0, 5, 11])
+def server(request: pytest.FixtureRequest) -> Iterator[LoopbackServer]:
+    with LoopbackServer(seed=request.param, latency=0.01) as running:
+        yield running
+
+
+class TestOnTheLoopback:
+    def test_what_calls_took_lies_in_the_range(self, server: LoopbackServer, tmp_path: Path) -> None:
+        config = build_config(Town(24, 20, topics=2, candidates=3, epochs=2), tmp_path, seed=server.settings.seed)
+        config = config.changed(model=MODEL, base_url=address_of(MODEL, server))
+        engine = GameEngine.from_config(config)
+        asked = foretell(engine)
+        engine.initialize_simulation_output(tmp_path)
+        engine.run()
+        calls = read_usage(engine)["calls"]
+        tokens = calls["tokens"]
+        prompt = tokens["input_tokens"] + tokens["cache_read_tokens"]
+        assert asked.calls == Span(calls["calls"], calls["calls"])
+        for span, took in (
+            (asked.tokens.prompt_tokens, prompt),
+            (asked.tokens.output_tokens, tokens["output_tokens"]),
+            (asked.tokens.total_tokens, prompt + tokens["output_tokens"]),
+        ):
+            assert took in span
+            assert span.high / span.low <= WIDEST
+        characters = build_token_rule(server.settings.seed).characters
+        middle = foretell(engine_like(config), Assumed(Span(characters, characters))).tokens.prompt_tokens
+        assert prompt == pytest.approx((middle.low + middle.high) / 2, rel=0.02)
+        for act, took in read_usage(engine)["calls_by_act"].items():
+            foretold = next(step for step in asked.steps if step.step == STEP_OF_ACT[act])
+            assert took["calls"] in foretold.calls
+
+
+def engine_like(config: Config) -> GameEngine:
+    return GameEngine.from_config(config)
