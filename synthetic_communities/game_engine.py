@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .candidate import Candidate
 from .config import Config, build_topics
@@ -18,6 +18,7 @@ from .engine.collecting import not_collecting
 from .engine.plan import Course
 from .engine.runner import Places
 from .errors import UsageError
+from .late import Late
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .llm.journal.shared import SharedOpening
@@ -49,14 +50,18 @@ from .simulation.inputs import (
 from .simulation.journals import Answers, find_cache
 from .simulation.kept_run import KeptRun, lay_out
 from .simulation.minds import Minds, foresee_run
-from .simulation.probe import Probe
-from .simulation.probing import probe_stage
 from .simulation.progress import describe_interruption
 from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
 from .simulation.understudies import Company
 from .simulation.watching import Moment
 from .social_media import SocialMedia
+
+if TYPE_CHECKING:
+    from .simulation import probing
+    from .simulation.probe import Probe
+else:  # few engines probe
+    probing = Late("synthetic_communities.simulation.probing")
 
 
 class GameEngine(Replicated):
@@ -328,7 +333,7 @@ class GameEngine(Replicated):
             candidate_mind=self._minds.imagined_of_candidates() if self.config.candidate_model else mind,
         )
 
-    def probe(self) -> Probe:
+    def probe(self) -> "Probe":
         """Ask what a run would ask, each act once, for one person, and return what came of each.
 
         It costs a dozen calls, and is held to the limits of the settings. Nothing is written, and nobody changes: those
@@ -342,11 +347,11 @@ class GameEngine(Replicated):
         """
         return run_sync(self.probe_async())
 
-    async def probe_async(self) -> Probe:
+    async def probe_async(self) -> "Probe":
         """As `probe`."""
         _, forecast = self._plan_ahead()
         steps = {step.step for step in forecast.steps}
-        return await probe_stage(self._gather_stage(self._minds.alike()), steps)
+        return await probing.probe_stage(self._gather_stage(self._minds.alike()), steps)
 
     def _gather_stage(self, minds: Minds) -> Stage:
         minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)

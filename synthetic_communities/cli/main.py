@@ -17,7 +17,6 @@ from .checking import describe_run, run_as_data
 from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
-from .probing import probe_config
 from .program import Program, print_text, stdout_encoding
 from .repeating import run_replicates
 from .running import FAILED, run_community
@@ -26,14 +25,16 @@ from .spending import Consent, consent_options, expect, is_confirmed
 from .starting import describe_next_steps, write_scenario
 
 if TYPE_CHECKING:
-    from . import rerunning
-else:  # three commands need it
+    from . import probing, rerunning
+else:  # few commands need them
+    probing = Late(f"{__package__}.probing")
     rerunning = Late(f"{__package__}.rerunning")
 
 MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PROVIDERS)}."
 
 EXIT_STATUS = """\b
-Exit status: 0 done; 1 nothing could be counted, the run failed, or was not to be paid for;
+Exit status: 0 done;
+1 nothing could be counted, the run failed, or nobody agreed to its cost;
 2 wrong usage or configuration, or a damaged run;
 4 stopped, as a limit was reached;
 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
@@ -254,7 +255,7 @@ def check(context: click.Context, /, config: Path, model: str | None, as_data: b
     """
     engine = load_engine(config, {} if model is None else {"model": model})
     if probe:
-        context.exit(probe_config(engine, config, as_data=as_data))
+        context.exit(probing.probe_config(engine, config, as_data=as_data))
     forecast = engine.forecast()
     if as_data:
         print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")
