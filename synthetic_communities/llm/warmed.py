@@ -28,7 +28,7 @@ MOST_APART = 1_000
 MOST_REMEMBERED = 64
 """Of how many beginnings it is remembered that they are cached; forgotten ones are only led once more."""
 
-_CACHING = ("openai", "gemini", "openrouter", "vllm", "openai-compatible")
+CACHING = ("openai", "gemini", "openrouter", "vllm", "openai-compatible")
 """Who keeps beginnings of prompts without being told to. Servers that work on one call at a time gain nothing."""
 
 
@@ -36,7 +36,7 @@ def find_least_tokens(name: ModelName) -> int | None:
     """Return the length of the shortest beginning that a model's provider keeps; None: it keeps none."""
     if name.provider.name == "anthropic":
         return find_anthropic_terms(name.model).minimum_tokens
-    return Terms().minimum_tokens if name.provider.name in _CACHING else None
+    return Terms().minimum_tokens if name.provider.name in CACHING else None
 
 
 def find_heads(request: ModelRequest, least_tokens: int) -> tuple[Hashable, ...]:

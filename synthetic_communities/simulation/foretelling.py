@@ -19,7 +19,10 @@ MOST_ACTS = 5_000
 """How many acts are rehearsed, about; of more, a sample of the people makes as many."""
 
 SAMPLE_DOUBT = 0.02
-"""By what share the number of calls may be off in steps that do not ask everybody, where a sample was rehearsed."""
+"""By what share the calls of a step that does not ask everybody may be off, where a large sample was rehearsed."""
+
+UNSEEN = 3
+"""Of as many acts as there were in a sample, so many may be of a kind that none of these was: with 95 % certainty."""
 
 SLOWEST = 1.2
 """How much longer a run may take than its rehearsal, as replies take unequally long, and some wait for the slowest."""
@@ -36,12 +39,14 @@ class Totals:
         tokens: kind of tokens to how many.
         cost_usd: what they cost; None: the price of a model is not known.
         seconds: how long they take, one after the other.
+        rehearsed: from how many acts that is reckoned.
     """
 
     calls: float
     tokens: Mapping[str, float]
     cost_usd: float | None
     seconds: float
+    rehearsed: int
 
 
 async def foretell(
@@ -57,14 +62,17 @@ async def foretell(
     """
     assumed = assumed or Assumed()
     sampled, drawn = _sample(company, course, forecast)
-    low, high = [await rehearse(sampled, drawn, forecast.max_concurrent, End(assumed, each)) for each in (False, True)]
+    low, high = [
+        await rehearse(sampled, drawn, forecast.max_concurrent, End(assumed, each), people=len(company.people))
+        for each in (False, True)
+    ]
     acts, prices = {step.step: step.acts for step in forecast.steps}, Prices(company.config.prices or {})
     ends = [_add_up(each, acts, prices) for each in (low, high)]
     models = sorted({call.model for calls in high.calls.values() for call in calls})
     is_sampled = len(sampled.people) < len(company.people)
-    most = {step.step: step.acts if is_sampled and not step.is_exact else None for step in forecast.steps}
+    inexact = {step.step: step.acts for step in forecast.steps if is_sampled and not step.is_exact}
     return CallsForecast(
-        tuple(_join(step, ends[0][step], ends[1][step], most=most[step]) for step in ACTS if step in high.calls),
+        tuple(_join(step, ends[0][step], ends[1][step], most=inexact.get(step)) for step in ACTS if step in high.calls),
         minutes=Span(*(_minutes(*each, company, forecast) for each in zip((low, high), ends, strict=True))),
         unpriced=tuple(model for model in models if prices.of(model) is None),
         assumed=assumed,
@@ -97,6 +105,7 @@ def _add_up_step(step: str, measured: Measured, acts: int, prices: Prices) -> To
         {kind: times * sum(_count(usage, kind) for usage in usages) for kind in KINDS},
         times * math.fsum(known) if len(known) == len(costs) else None,
         len(calls) * times * measured.end.seconds(step),
+        measured.rehearsal.acts[step],
     )
 
 
@@ -117,14 +126,15 @@ def _join(step: str, low: Totals, high: Totals, *, most: int | None) -> StepCall
     is_known = low.cost_usd is not None and high.cost_usd is not None
     return StepCalls(
         step,
-        calls=_span(low.calls, high.calls) if most is None else _doubt(low.calls, high.calls, most),
+        calls=_span(low.calls, high.calls) if most is None else _doubt(low, high, most),
         tokens=TokensForecast(**{kind: _span(low.tokens[kind], high.tokens[kind]) for kind in KINDS}),
         cost_usd=_span(low.cost_usd or 0.0, high.cost_usd or 0.0) if is_known else None,
     )
 
 
-def _doubt(low: float, high: float, most: int) -> Span:
-    return Span(math.floor(low * (1 - SAMPLE_DOUBT)), min(most, math.ceil(high * (1 + SAMPLE_DOUBT))))
+def _doubt(low: Totals, high: Totals, most: int) -> Span:
+    doubt = max(SAMPLE_DOUBT, UNSEEN / low.rehearsed)
+    return Span(max(0, math.floor(low.calls * (1 - doubt))), min(most, math.ceil(high.calls * (1 + doubt))))
 
 
 def _span(one: float, other: float) -> Span:
