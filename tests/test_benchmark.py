@@ -458,6 +458,13 @@ class TestTable:
             "rate-stated": {**quota, "answered 429": 0.005},
             "engine": {"beside asyncio": 4.0, "memory at most": 2.0},
             "offline-100000": {"an epoch": 300.0, "memory at most": 2.0, "beside fewer people": 11.0},
+            "cost": {
+                "calls": 12_000,
+                "prompt tokens": 9.5,
+                "read from cache": 0.87,
+                "read from cache, 100 people": 0.87,
+                "more time for warming": 0.04,
+            },
             "start": {"import synthetic_communities": 0.35, "--help": 0.35},
             "belief-update-quick": {"limit 100, beyond waiting": 0.25},
         }
@@ -677,6 +684,8 @@ class TestCommand:
         ("write", "arguments", "said"),
         [
             (None, ["--only", "speed"], "'speed' is none of same-record"),
+            (None, ["speed"], "'speed' is none of same-record"),
+            (None, ["--quick", "start"], "choose different measures"),
             (None, ["--baseline", "none.json"], "does not exist"),
             ("{}", ["--baseline", "given"], "given does not hold what --json writes"),
             ("colour: red", ["--config", "given"], "colour"),

@@ -51,6 +51,7 @@ class Wanted:
 
 
 @click.command(epilog=STATUSES)
+@click.argument("wanted_names", metavar="[NAME]...", nargs=-1)
 @click.option("--quick", is_flag=True, help="What a change has to pass, in under a minute.")
 @click.option("--only", "names", metavar="NAME", multiple=True, help="Measure this only; may be repeated.")
 @click.option("--list", "lists", is_flag=True, help="Print the names of all measures, and measure nothing.")
@@ -65,6 +66,7 @@ class Wanted:
 def benchmark(
     context: click.Context,
     /,
+    wanted_names: tuple[str, ...],
     quick: bool,
     names: tuple[str, ...],
     lists: bool,
@@ -76,13 +78,15 @@ def benchmark(
 ) -> None:
     """Measure over a loopback server how fast a community is, and how close that comes to what is possible.
 
+    With names, these measures only; `--only NAME` is the same.
+
     Everything takes an hour and a half, nearly all of it waiting for replies. No other machine is reached, nothing is
     spent.
     """
     if lists:
         click.echo("".join(f"{measure.name:20}{measure.title}\n" for measure in EVERYTHING.values()), nl=False)
         return
-    measures = [*choose_measures(names, quick=quick), *_read_own(config_file)]
+    measures = [*choose_measures((*wanted_names, *names), quick=quick), *_read_own(config_file)]
     held_against = _read_baseline(baseline)
     _check_apart(json_file, markdown_file)
     _check_writable(json_file, "--json")  # last, as it makes the file: wrong usage leaves none behind

@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 from typing import Literal, TypeVar
 
-Unit = Literal["x", "share", "s", "ms", "GB", "calls", "limits"]
+Unit = Literal["x", "share", "s", "ms", "GB", "calls", "limits", "M plain"]
 Tell = Callable[[str], object]
 
 
@@ -16,7 +16,8 @@ class Figure:
 
     Attributes:
         name: what it is.
-        unit: what it counts; `x` for so many times, `share` for a part of something.
+        unit: what it counts; `x` for so many times, `share` for a part of something, `M plain` for as many
+            millions of tokens as cost the same where no cache is.
         compared_to: what it is held against, in words.
         better: whether more of it is better, or less.
         reach: what has to be reached; None: it is there to be read.

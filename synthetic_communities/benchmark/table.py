@@ -4,6 +4,8 @@ from functools import partial
 
 from .belief_update import UpdatePlan, list_update_figures, take_update
 from .client_cpu import CpuPlan, list_cpu_figures, take_cpu
+from .cost import CostPlan, list_cost_figures, take_cost
+from .cost_town import CostTown
 from .engine_cost import EnginePlan, list_engine_figures, take_engine
 from .large_town import LargePlan, list_large_figures, take_large
 from .measures import Measure, build_measure
@@ -144,6 +146,20 @@ FULL: tuple[Measure, ...] = (
         LargePlan(100_000, 10_000, repetitions=2, most_seconds=300.0, most_gb=2.0, times=11.0),
         list_large_figures,
         take_large,
+    ),
+    build_measure(
+        "cost",
+        "what a run costs: 500 and 100 people, 3 epochs, Claude Haiku 5.5",
+        CostPlan(
+            CostTown(500, 50),
+            CostTown(100, 100),
+            most_calls=12_000,
+            most_tokens=9.5,
+            share_read=0.87,
+            share_warming=0.04,
+        ),
+        list_cost_figures,
+        take_cost,
     ),
     build_measure("start", "starting a process", StartPlan(7, most_seconds=0.35), list_start_figures, take_starts),
 )

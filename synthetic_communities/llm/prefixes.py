@@ -17,6 +17,9 @@ Manner = Literal["none", "automatic", "marked"]
 SECONDS = {"5m": 300.0, "1h": 3600.0}
 """How long an entry lives unread."""
 
+STEP_TOKENS = 128
+"""In steps of so many tokens beginnings are kept where nobody says which."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shares:
@@ -67,6 +70,7 @@ class PrefixCache:
         for place, seconds in kept.items():
             self._keep(beginnings[place], seconds, now)
         if self.manner == "automatic":
+            read -= read % (STEP_TOKENS * CHARACTERS_A_TOKEN)
             return Shares(total - read, read=read)
         written = max(0, beginnings[-1][1] - read)
         return Shares(total - read - written, written, read)

@@ -27,6 +27,9 @@ UNSEEN = 3
 SLOWEST = 1.2
 """How much longer a run may take than its rehearsal, as replies take unequally long, and some wait for the slowest."""
 
+EMPTY_PLACES = 1.1
+"""How much longer a run takes than its work under the limit, as places are empty now and then: at most, about."""
+
 KINDS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
 
 
@@ -142,16 +145,25 @@ def _span(one: float, other: float) -> Span:
 
 
 def _minutes(measured: Measured, totals: Mapping[str, Totals], company: Company, forecast: Forecast) -> float:
-    """Return how long a run takes: its longest chain, its work under the limit, and what the account may ask."""
-    rehearsal, config = measured.rehearsal, company.config
-    busy = sum(each.seconds for each in totals.values())
-    is_whole = len(rehearsal.stage.population.personas) == len(company.people)
-    seconds = max(rehearsal.chain, busy / forecast.max_concurrent, rehearsal.now if is_whole else 0.0)
-    seconds *= SLOWEST if measured.end.is_high else 1.0
-    minutes = [seconds / 60]
+    """Return how long a run takes: as long as its acts, and as the account may ask."""
+    config = company.config
+    minutes = [_act_seconds(measured, totals, len(company.people), forecast.max_concurrent) / 60]
     if config.requests_per_minute:
         minutes.append(sum(each.calls for each in totals.values()) / config.requests_per_minute)
     if config.tokens_per_minute:
         tokens = sum(sum(each.tokens[kind] for kind in KINDS[:-1]) for each in totals.values())
         minutes.append(tokens / config.tokens_per_minute)
     return max(minutes)
+
+
+def _act_seconds(measured: Measured, totals: Mapping[str, Totals], people: int, limit: int) -> float:
+    """Return how long the acts take: the longest chain of them, or the work of all under the limit.
+
+    In a rehearsal of everybody some places are empty now and then, which counts. In a sample more of them are, so there
+    that counts at the high end alone, and not in full.
+    """
+    rehearsal = measured.rehearsal
+    bound = max(rehearsal.chain, sum(each.seconds for each in totals.values()) / limit)
+    if len(rehearsal.stage.population.personas) == people:
+        return max(bound, rehearsal.now) * (SLOWEST if measured.end.is_high else 1.0)
+    return bound * (SLOWEST * EMPTY_PLACES if measured.end.is_high else 1.0)

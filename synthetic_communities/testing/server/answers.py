@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
+from .caching import CacheUse, PromptCache
 from .door import Door
 from .draws import Draws, draw_delay
 from .faults import Fault, find_marked, plan_faults
@@ -73,7 +74,7 @@ class Answer:
 
 
 class AnswerDesk:
-    """Decides on answers; all it remembers is how often each request was asked, and the level of the rate limit.
+    """Decides on answers; it remembers how often each request was asked, what is cached, and the rate limit's level.
 
     Attributes:
         settings: how it behaves.
@@ -83,14 +84,21 @@ class AnswerDesk:
 
     def __init__(self, settings: LoopbackSettings, now: float) -> None:
         self.settings = settings
-        self.rule = build_token_rule(settings.seed)
+        self.rule = build_token_rule(settings.seed, settings.token_chars)
         self.bucket = RateBucket(settings.requests_per_second, settings.bucket, now)
         self._rules = settings.rules()
         self._asks: Counter[bytes] = Counter()
+        self._cache = PromptCache()
 
     def forget(self) -> None:
-        """Forget how often anything was asked."""
+        """Forget how often anything was asked, and what is cached."""
         self._asks.clear()
+        self._cache.clear()
+
+    def note_sent(self, answer: Answer, now: float) -> None:
+        """Take down that an answer is being sent: what its prompt has written to the cache can be read from now on."""
+        if answer.reply is not None:
+            self._cache.keep(answer.reply.cached, now)
 
     def answer(self, door: Door, headers: Mapping[str, str], raw: bytes, now: float, wall: float) -> Answer:
         """Return the answer to a request.
@@ -104,7 +112,7 @@ class AnswerDesk:
         try:
             asked = self._read(door, headers, raw)
             self.bucket.take(now)
-            return self._reply(asked, told)
+            return self._reply(asked, told, now)
         except Problem as problem:
             return refuse(door, problem, _ident(hashlib.blake2b(raw).digest(), 0), told)
 
@@ -119,6 +127,8 @@ class AnswerDesk:
             raise Problem("The request body is not a JSON object")
         prompt = door.read(headers, body)
         self._check_window(door, prompt)
+        if _MARK in canonical:  # what is to be cached changes nothing of what is replied
+            canonical = _CANONICAL.encode(_without_marks(body))
         key = hashlib.blake2b(f"{door.path}\n{canonical}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
         return Asked(door, prompt, canonical, key)
 
@@ -127,7 +137,7 @@ class AnswerDesk:
         if prompt.window_tokens is None and tokens > limit:
             raise door.too_long(tokens, limit)
 
-    def _reply(self, asked: Asked, told: Mapping[str, str]) -> Answer:
+    def _reply(self, asked: Asked, told: Mapping[str, str], now: float) -> Answer:
         settings, draws = self.settings, self._ask(asked.key)
         forced = [*find_marked(asked.canonical, settings.fault_times), *self._called_for(asked)]
         plan = plan_faults(forced, settings.faults, settings.fault_times, draws)
@@ -136,8 +146,15 @@ class AnswerDesk:
         if problem is not None:
             return refuse(asked.door, problem, ident, told, plan.fault, draws.ask)
         reply = compose_reply(asked.prompt, plan, draws, settings, self.rule)
+        if plan.fault != "cut-prompt":
+            reply = replace(reply, cached=self._use_cache(asked.prompt, now))
         fault = plan.fault or ("thinking" if plan.thinks else None)
         return _build_answer(asked, reply, fault, ident, self._delay(draws), draws.ask, told)
+
+    def _use_cache(self, prompt: Prompt, now: float) -> CacheUse:
+        if prompt.terms is None or not self.settings.cache:
+            return CacheUse()
+        return self._cache.use(prompt.beginning, prompt.blocks, prompt.terms, self.rule, now)
 
     def _ask(self, key: bytes) -> Draws:
         ask = self._asks[key]
@@ -212,9 +229,16 @@ def _ident(key: bytes, ask: int) -> str:
     return f"{key[:10].hex()}{ask:04d}"
 
 
+def _without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_marks(each) for name, each in value.items() if name != "cache_control"}
+    return [_without_marks(each) for each in value] if isinstance(value, list) else value
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_MARK = '"cache_control"'
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

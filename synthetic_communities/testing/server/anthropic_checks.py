@@ -174,6 +174,17 @@ def _check_breakpoints(body: Mapping[str, Any]) -> None:
     count = sum(block.get("cache_control") is not None for block in (body, *blocks_of(body)))
     if count > MOST_BREAKPOINTS:
         raise Problem(f"A maximum of {MOST_BREAKPOINTS} blocks with cache_control may be provided. Found {count}.")
+    _check_ttls(body)
+
+
+def _check_ttls(body: Mapping[str, Any]) -> None:
+    """Check that what is kept for an hour comes before what is kept for five minutes."""
+    controls = [each["cache_control"] for each in (*blocks_of(body), body) if each.get("cache_control") is not None]
+    ttls = [control.get("ttl", "5m") for control in controls]
+    if ttls != sorted(ttls):  # "1h" comes before "5m"
+        raise Problem(
+            "cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block."
+        )
 
 
 def blocks_of(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

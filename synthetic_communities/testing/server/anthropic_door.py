@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .anthropic_checks import VERSIONS, blocks_of, check_body
+from .anthropic_models import shortest_cached
+from .caching import Block, CacheTerms, Ttl
 from .problem import Problem
 from .prompt import Prompt, Reply
 from .rate import RateState, build_anthropic_headers
@@ -51,15 +53,17 @@ class AnthropicDoor:
         """Check the body and return what it asks for."""
         check_body(body, headers["anthropic-version"])
         schema = ((body.get("output_config") or {}).get("format") or {}).get("schema")
-        texts = [json.dumps(schema)] if schema is not None else []
-        texts += [block.get("text", block.get("thinking", "")) for block in blocks_of(body)]
+        blocks = _read_blocks(body, schema)
         thinking = body.get("thinking") or {}
         return Prompt(
             body["model"],
-            "\n".join(texts),
+            "\n".join(block.text for block in blocks),
             schema=schema,
             max_tokens=body["max_tokens"],
             shows_thinking=thinking.get("display") == "summarized" or thinking.get("type") == "enabled",
+            blocks=blocks,
+            beginning=json.dumps([body["model"], body.get("output_config"), body.get("thinking")], sort_keys=True),
+            terms=CacheTerms(shortest_cached(body["model"])),
         )
 
     def too_long(self, tokens: int, limit: int) -> Problem:
@@ -109,6 +113,19 @@ class AnthropicDoor:
         return build_anthropic_headers(state, wall)
 
 
+def _read_blocks(body: Mapping[str, Any], schema: Mapping[str, Any] | None) -> tuple[Block, ...]:
+    """Return the parts of the prompt, the schema first; a mark on the whole body is one on its last block."""
+    blocks = [Block(json.dumps(schema))] if schema is not None else []
+    blocks += [Block(block.get("text", block.get("thinking", "")), _mark(block)) for block in blocks_of(body)]
+    last = blocks[-1]
+    return (*blocks[:-1], Block(last.text, last.mark or _mark(body)))
+
+
+def _mark(marked: Mapping[str, Any]) -> Ttl | None:
+    control = marked.get("cache_control")
+    return None if control is None else "1h" if control.get("ttl") == "1h" else "5m"
+
+
 def _content(prompt: Prompt, reply: Reply) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     if reply.thinking:
@@ -125,11 +142,16 @@ def _stop_details(reply: Reply) -> dict[str, Any]:
 
 
 def _usage(reply: Reply) -> dict[str, Any]:
+    cached = reply.cached
+    by_ttl = {
+        "ephemeral_5m_input_tokens": cached.written_5m_tokens,
+        "ephemeral_1h_input_tokens": cached.written_1h_tokens,
+    }
     return {
-        "input_tokens": reply.prompt_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "input_tokens": reply.plain_tokens,
+        "cache_creation_input_tokens": cached.written_tokens,
+        "cache_read_input_tokens": cached.read_tokens,
+        "cache_creation": by_ttl,
         "output_tokens": reply.output_tokens,
         "output_tokens_details": {"thinking_tokens": reply.thinking_tokens},
         "service_tier": "standard",

@@ -42,6 +42,11 @@ def takes_effort(model: str) -> bool:
     return "haiku-4-5" not in model
 
 
+def shortest_cached(model: str) -> int:
+    """Return how many tokens a beginning of a prompt must have to be cached; of models not known, 1,024."""
+    return 512 if "5-5" in model else 4096 if "haiku-4-5" in model else 1024
+
+
 def build_model_info(model: str, context_tokens: int) -> dict[str, Any]:
     """Return what `GET /v1/models/{model}` tells.
 

@@ -67,6 +67,8 @@ class LoopbackApp:
         ending = GONE
         try:
             answer = await self._wait(await self._answer(door, request))
+            if answer.manner not in ("drop", "hang"):
+                self._desk.note_sent(answer, self._clock())
             response = await send_answer(request, answer, self.settings.byte_seconds, self.settings.huge_bytes)
             ending = DROPPED if answer.manner in ("drop", "drop-mid") else str(answer.status)
             self._count_sent(answer)
@@ -84,7 +86,7 @@ class LoopbackApp:
             answer = refuse(door, Problem("Request exceeds the maximum size", status=413), "0", {})
         else:
             answer = self._desk.answer(door, _lower(request), raw, now, self._wall_clock())
-        self._count_answer(answer, raw)
+        self._count_answer(door, answer, raw)
         self._log.write(door.path, raw, answer, now - self._started_at)
         return answer
 
@@ -98,12 +100,12 @@ class LoopbackApp:
         self.stats.slept_seconds += slept
         return replace(answer, headers={**answer.headers, SLEPT: f"{slept:.6f}"})
 
-    def _count_answer(self, answer: Answer, raw: bytes) -> None:
+    def _count_answer(self, door: Door, answer: Answer, raw: bytes) -> None:
         self.stats.bytes_in += len(raw)
         if answer.fault is not None:
             self.stats.faults[answer.fault] += 1
         if answer.reply is not None:
-            self.stats.count_reply(answer.reply)
+            self.stats.count_reply(door.path, answer.reply)
 
     def _count_sent(self, answer: Answer) -> None:
         extra = self.settings.huge_bytes if answer.manner == "huge" else 0

@@ -16,6 +16,8 @@ _HELP: Mapping[str, str] = {
     "latency_cap": "longest seconds a reply takes",
     "reply_chars": "characters of a plain text",
     "vary_replies": "the same request gets another text each time it is asked",
+    "reply_lengths": "characters of a plain text that answers requests with a text; may be repeated",
+    "string_chars": "characters of a string in a JSON reply; without it, a sentence",
     "thinking_tokens": "tokens of a thinking block",
     "faults": "the share of requests a fault befalls; may be repeated",
     "when": "a fault, NAME or NAME:TIMES, for requests that contain a text; may be repeated",
@@ -28,13 +30,16 @@ _HELP: Mapping[str, str] = {
     "rate_headers": "send the headers that tell rate limits",
     "no_auth": "ask for no key on chat completions",
     "dialect": "whose chat completions",
+    "cache": "cache prompts, and tell in usage what was read and written",
+    "token_chars": "characters of a token; without it, drawn from the seed",
     "context_tokens": "window of every model",
     "body_limit": "largest request in bytes",
     "log": "write one JSON line per request to this file",
     "port": "where to listen on 127.0.0.1; 0: any free port",
 }
-_FLAGS: Mapping[str, str] = {"faults": "--fault"}
-_TYPES: Mapping[str, type] = {"requests_per_second": float, "log": Path}
+_FLAGS: Mapping[str, str] = {"faults": "--fault", "reply_lengths": "--reply-length"}
+_TYPES: Mapping[str, type] = {"requests_per_second": float, "log": Path, "string_chars": int, "token_chars": float}
+_PAIRS: Mapping[str, str] = {"faults": "NAME=SHARE", "when": "TEXT=FAULT", "reply_lengths": "TEXT=N"}
 _METAVARS: Mapping[type, str] = {int: "N", float: "X", str: "TEXT", Path: "FILE"}
 
 
@@ -81,7 +86,7 @@ def _option(name: str, default: Any) -> dict[str, Any]:
     if isinstance(default, bool):
         return {"action": "store_true", "default": None}
     if isinstance(default, Mapping):
-        return {"action": "append", "metavar": "NAME=SHARE" if name == "faults" else "TEXT=FAULT"}
+        return {"action": "append", "metavar": _PAIRS[name]}
     kind = _TYPES.get(name, type(default))
     return {"type": kind, **({"choices": DIALECTS} if name == "dialect" else {"metavar": _METAVARS[kind]})}
 
@@ -94,7 +99,8 @@ def _read_value(name: str, value: Any) -> Any:
     if not isinstance(value, list):
         return value
     pairs = dict(_read_pair(name, each) for each in value)
-    return {key: _read_share(each) for key, each in pairs.items()} if name == "faults" else pairs
+    read = {"faults": _read_share, "reply_lengths": _read_length}.get(name)
+    return {key: read(each) for key, each in pairs.items()} if read is not None else pairs
 
 
 def _read_pair(name: str, text: str) -> tuple[str, str]:
@@ -109,6 +115,13 @@ def _read_share(text: str) -> float:
         return float(text)
     except ValueError as error:
         raise ValueError(f"--fault: {text!r} is not a share in [0, 1]") from error
+
+
+def _read_length(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError(f"--reply-length: {text!r} is no number of characters") from error
 
 
 def _write_option(flag: str, value: Any) -> list[str]:

@@ -1,9 +1,11 @@
 """The chat completions of OpenAI, and of servers that follow them."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from .caching import Block, CacheTerms
 from .openai_checks import check_body, schema_of, text_of
 from .problem import Problem
 from .prompt import Prompt, Reply
@@ -30,6 +32,11 @@ _ERRORS: Mapping[str, tuple[int, str, str]] = {
     "500": (500, "server_error", "The server had an error while processing your request."),
     "503": (503, "service_unavailable", "The engine is currently overloaded, please try again later."),
     "filter-400": (400, "content_filter", "The prompt was filtered due to the content management policy."),
+}
+_TERMS: Mapping[Dialect, CacheTerms] = {
+    "openai": CacheTerms(1024, step_tokens=128),
+    # A server of one's own, as vLLM is: pages of 16 tokens, kept until there is no room for them.
+    "llamacpp": CacheTerms(16, step_tokens=16, seconds=math.inf),
 }
 
 
@@ -61,15 +68,20 @@ class OpenAIDoor:
         """Check the body and return what it asks for."""
         check_body(body, strict=self.dialect == "openai")
         schema = schema_of(body.get("response_format"))
-        texts = [json.dumps(schema)] if schema is not None else []
-        texts += [text_of(message) for message in body["messages"]]
+        blocks = [Block(json.dumps(schema))] if schema is not None else []
+        blocks += [Block(text_of(message)) for message in body["messages"]]
         limit = body.get("max_completion_tokens")
         return Prompt(
             body["model"],
-            "\n".join(texts),
+            "\n".join(block.text for block in blocks),
             schema=schema,
             wants_json=(body.get("response_format") or {}).get("type") in ("json_object", "json_schema"),
             max_tokens=body.get("max_tokens") if limit is None else limit,
+            blocks=tuple(blocks),
+            beginning=json.dumps(
+                [body["model"], body.get("reasoning_effort"), body.get("response_format")], sort_keys=True
+            ),
+            terms=_TERMS[self.dialect],
         )
 
     def too_long(self, tokens: int, limit: int) -> Problem:
@@ -143,7 +155,7 @@ def _usage(reply: Reply) -> dict[str, Any]:
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.output_tokens,
         "total_tokens": reply.prompt_tokens + reply.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": reply.cached.read_tokens},
         "completion_tokens_details": {"reasoning_tokens": reply.thinking_tokens},
     }
 

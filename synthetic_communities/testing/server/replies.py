@@ -70,8 +70,8 @@ def _build_text(prompt: Prompt, fault: Fault | None, stream: random.Random, sett
         return ""
     if schema is None or fault == "ignore-schema":
         form = find_form(prompt.text) if schema is None else []
-        return fill_form(form, stream) if form else build_prose(stream, settings.reply_chars)
-    text = json.dumps(build_value(schema, stream), ensure_ascii=False)
+        return fill_form(form, stream) if form else build_prose(stream, settings.reply_length(prompt.text))
+    text = json.dumps(build_value(schema, stream, settings.string_chars), ensure_ascii=False)
     garble = _GARBLES.get(fault or "")
     return garble(text, schema, stream) if garble else text
 

@@ -28,7 +28,7 @@ _FORMATS: Mapping[str, str] = {
 }
 
 
-def build_value(schema: Schema, stream: random.Random) -> Any:
+def build_value(schema: Schema, stream: random.Random, string_chars: int | None = None) -> Any:
     """Return a value that fits `schema`, which `check_schema` has passed.
 
     Every optional property is given and null is avoided. An array of objects of which one property has an `enum` has
@@ -36,14 +36,20 @@ def build_value(schema: Schema, stream: random.Random) -> Any:
     has the least, the others none. Numbers lie in [-1, 1], where neither the schema nor the words of its description
     say otherwise.
 
+    Args:
+        schema: what has to be satisfied.
+        stream: what chance there is.
+        string_chars: how long a string is that may be anything, to the nearest word; None: a sentence.
+
     Raises:
         Problem: only a value without end would fit.
     """
-    return _Builder(schema, stream).build(schema, 0)
+    return _Builder(schema, stream, string_chars).build(schema, 0)
 
 
 class _Builder:
-    def __init__(self, root: Schema, stream: random.Random) -> None:
+    def __init__(self, root: Schema, stream: random.Random, string_chars: int | None) -> None:
+        self._string_chars = string_chars
         self._root = root
         self._stream = stream
         self._by_type: Mapping[str, Callable[[Schema, int], Any]] = {
@@ -146,11 +152,14 @@ class _Builder:
         return int(min(max(wanted, least), limit))
 
     def _string(self, node: Schema, depth: int) -> str:
-        text = _FORMATS.get(str(node.get("format"))) or build_sentence(self._stream)
+        text = _FORMATS.get(str(node.get("format"))) or self._say()
         least, most = node.get("minLength", 0), node.get("maxLength", math.inf)
         if len(text) < least:
             text = build_prose(self._stream, least + 20)
         return cut_prose(text, int(min(most, len(text)))).ljust(least, ".")
+
+    def _say(self) -> str:
+        return build_prose(self._stream, self._string_chars) if self._string_chars else build_sentence(self._stream)
 
     def _integer(self, node: Schema, depth: int) -> int:
         return self._stream.randint(*_whole_bounds(node))

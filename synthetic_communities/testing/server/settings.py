@@ -15,6 +15,8 @@ _AT_LEAST: Mapping[str, float] = {
     "sigma": 0,
     "latency_cap": 0,
     "reply_chars": 1,
+    "string_chars": 1,
+    "token_chars": 0.1,
     "thinking_tokens": 1,
     "fault_times": 0,
     "byte_seconds": 0,
@@ -38,6 +40,10 @@ class LoopbackSettings:
         latency_cap: the longest a reply takes, in seconds.
         reply_chars: length of a plain text, in characters, to the nearest word.
         vary_replies: whether the same request gets another text when it is asked again; else the same.
+        reply_lengths: lengths of plain texts, in characters, of replies to requests that contain a text
+            (`--reply-length TEXT=N`); the first that is found counts.
+        string_chars: length of a string in a JSON reply that the schema leaves open, in characters, to the nearest
+            word; None for a sentence.
         thinking_tokens: tokens of a thinking block, where there is one.
         faults: what goes wrong (`--fault NAME=SHARE`), and in what share of the requests, in [0, 1].
         when: texts that call for faults wherever they occur in a request (`--when TEXT=FAULT`). A fault is
@@ -52,6 +58,9 @@ class LoopbackSettings:
         no_auth: whether OpenAI requests need no key, as on a server of one's own.
         dialect: whose chat completions: `openai` refuses what OpenAI refuses; `llamacpp` ignores fields it does not
             know, takes any schema, and takes it at the top level of `response_format` too.
+        cache: whether prompts are cached, and `usage` tells of it: what of a prompt was read from the cache follows
+            from what was asked before. Without it replies do not depend on that in any way.
+        token_chars: characters of a token; None: drawn from the seed, between 3.0 and 4.5.
         context_tokens: the window of every model, in tokens of this server's rule.
         body_limit: the largest request accepted, in bytes.
         log: a file to which one JSON line is written per request, or None.
@@ -68,6 +77,8 @@ class LoopbackSettings:
     latency_cap: float = 60.0
     reply_chars: int = 200
     vary_replies: bool = False
+    reply_lengths: Mapping[str, int] = field(default_factory=dict)
+    string_chars: int | None = None
     thinking_tokens: int = 200
     faults: Mapping[str, float] = field(default_factory=dict)
     when: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +91,8 @@ class LoopbackSettings:
     rate_headers: bool = False
     no_auth: bool = False
     dialect: Dialect = "openai"
+    cache: bool = False
+    token_chars: float | None = None
     context_tokens: int = 200_000
     body_limit: int = 32_000_000
     log: Path | None = None
@@ -87,10 +100,17 @@ class LoopbackSettings:
 
     def __post_init__(self) -> None:
         wrong = [*_wrong_numbers(self), *_wrong_faults(self.faults), *_wrong_rules(self.when)]
+        wrong += [
+            f"reply length {text!r}={length!r}: at least 1" for text, length in self.reply_lengths.items() if length < 1
+        ]
         if self.dialect not in DIALECTS:
             wrong.append(f"dialect {self.dialect!r}: one of {', '.join(DIALECTS)}")
         if wrong:
             raise ValueError("\n".join(wrong))
+
+    def reply_length(self, text: str) -> int:
+        """Return how long a plain text is that answers a prompt of this text, in characters."""
+        return next((length for each, length in self.reply_lengths.items() if each in text), self.reply_chars)
 
     def rules(self) -> tuple[tuple[str, tuple[Forced, ...]], ...]:
         """Return the texts of `when` with the faults each calls for."""

@@ -28,6 +28,7 @@ class Stats:
         self.bytes_out = 0
         self.slept_seconds = 0.0
         self.prompt_tokens = 0
+        self.prompt_by_path: dict[str, Counter[str]] = {}
         self.output_tokens = 0
         self.thinking_tokens = 0
 
@@ -49,11 +50,18 @@ class Stats:
         """Count how a request ended: its HTTP status, `dropped`, or `gone` where the client did not wait for it."""
         self.by_path.setdefault(path, Counter())[ending] += 1
 
-    def count_reply(self, reply: Reply) -> None:
-        """Count the tokens of a reply."""
+    def count_reply(self, path: str, reply: Reply) -> None:
+        """Count the tokens of a reply, and those of its prompt by what a cache did for it."""
         self.prompt_tokens += reply.prompt_tokens
         self.output_tokens += reply.output_tokens
         self.thinking_tokens += reply.thinking_tokens
+        cached = reply.cached
+        self.prompt_by_path.setdefault(path, Counter()).update(
+            plain=reply.plain_tokens,
+            written_5m=cached.written_5m_tokens,
+            written_1h=cached.written_1h_tokens,
+            read=cached.read_tokens,
+        )
 
     def build_report(self) -> dict[str, Any]:
         """Return everything counted, as `GET /stats` tells it."""
@@ -68,6 +76,7 @@ class Stats:
             "bytes_out": self.bytes_out,
             "slept_seconds": self.slept_seconds,
             "prompt_tokens": self.prompt_tokens,
+            "prompt_by_path": {path: dict(tokens) for path, tokens in self.prompt_by_path.items()},
             "output_tokens": self.output_tokens,
             "thinking_tokens": self.thinking_tokens,
         }
