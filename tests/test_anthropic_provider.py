@@ -1,7 +1,9 @@
 """Anthropic's Messages API through the official SDK: what is sent, what is read, what is asked at opening."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -16,7 +18,8 @@ from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.model import Model, Usage
 from synthetic_communities.llm.providers.anthropic_abilities import Abilities, parse_abilities
 from synthetic_communities.llm.providers.anthropic_replies import parse_reply
-from tests.model_calls import JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request, provider_of
+from synthetic_communities.waiting import shared_by
+from tests.model_calls import CALL, JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request, provider_of
 
 PARAMS = TypeAdapter(MessageCreateParamsNonStreaming)
 HAIKU = "anthropic:claude-haiku-5-5"
@@ -428,3 +431,98 @@ def test_the_environment_does_not_lead_calls_elsewhere(monkeypatch: pytest.Monke
     ask(make(server))
     assert {request.url.host for request in server.requests} == {"api.anthropic.com"}
     assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {KEY}"}
+
+
+# What the cache is told to keep.
+
+LONG = "x" * 2_048
+READ = httpx2.Response(200, json=build_body(input_tokens=700))
+MARKED = {"reuse": (400, 400, 3, 0), "calls_between": 100}
+
+
+def marks_of(body: dict[str, Any]) -> list[Any]:
+    """Return for each text of a request what the cache is told of it, None for nothing."""
+    blocks = [*body.get("system", ()), *(block for message in body["messages"] for block in message["content"])]
+    return [block.get("cache_control") for block in blocks]
+
+
+def test_what_comes_again_is_marked_for_the_cache() -> None:
+    server = Server(READ)
+    ask(make(server), make_request(LONG, "Two.", reply_format=JUDGEMENT, **MARKED))
+    (body,) = server.bodies
+    assert marks_of(body) == [None, None, {"type": "ephemeral"}, None], "rules and town alone are too short"
+    check_params(body)
+
+
+def test_what_is_marked_for_an_hour_says_so() -> None:
+    server = Server(READ)
+    model = make(server)
+
+    async def use() -> None:
+        with shared_by(5_000, 20):
+            async with model:
+                await model.reply(make_request(LONG, "Two.", reuse=(9, 9, 8, 0), calls_between=5_000), CALL)
+                await model.reply(make_request(LONG, "Two.", reuse=(9, 9, 8, 0), calls_between=100), CALL)
+
+    asyncio.run(use())
+    late, soon = server.bodies
+    assert marks_of(late)[2] == {"type": "ephemeral", "ttl": "1h"}
+    assert marks_of(soon)[2] == {"type": "ephemeral"}
+    check_params(late)
+
+
+@pytest.mark.parametrize(
+    ("request_settings", "settings"),
+    [(MARKED, {"caches": False}), ({}, {}), ({"reuse": (0, 0, 0, 0)}, {})],
+    ids=["turned off", "nobody knows", "nothing comes again"],
+)
+def test_nothing_is_marked_where_it_is_not_to_be(request_settings: Any, settings: Any) -> None:
+    server = Server(READ)
+    ask(make(server, **settings), make_request(LONG, "Two.", **request_settings))
+    assert set(marks_of(server.bodies[0])) == {None}
+
+
+def test_the_schema_counts_for_the_shortest_beginning_that_is_kept() -> None:
+    schema = json.dumps(SCHEMA, separators=(",", ":"))
+    request = {"reuse": (9, 9, 9), "system": (), "user": ("a" * (2_048 - len(schema)), "b", "c")}
+    server = Server(READ)
+    model = make(server)
+    for form in (JUDGEMENT, None):
+        ask(model, replace(make_request(), **request, reply_format=form))
+    judged, said = server.bodies
+    assert len(list(filter(None, marks_of(judged)))) == 1
+    assert not any(marks_of(said))
+
+
+def test_marks_stand_where_they_did_when_a_sentence_is_added() -> None:
+    server = Server(READ)
+    ask(make(server), make_request(LONG, "Two.", "Answer again.", **MARKED))
+    assert marks_of(server.bodies[0]) == [None, None, {"type": "ephemeral"}, None, None]
+
+
+def test_empty_texts_do_not_move_marks() -> None:
+    server = Server(READ)
+    ask(make(server), make_request("", LONG, "Two.", reuse=(400, 400, 400, 3, 0)))
+    assert marks_of(server.bodies[0]) == [None, None, {"type": "ephemeral"}, None]
+
+
+def test_a_mark_of_another_kind_is_told_by_the_sdks_own_types() -> None:
+    text = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral", "ttl": "2h"}}
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": [text]}]}
+    with pytest.raises(ValidationError):
+        check_params(body)
+
+
+@pytest.mark.parametrize("effort", [None, "low"])
+def test_of_what_a_cached_beginning_consists_only_the_format_differs_between_two_acts(effort: str | None) -> None:
+    server = Server(READ)
+    model = make(server)
+    ask(model, make_request("One.", effort=effort), make_request("Two.", effort=effort, max_output_tokens=9))
+    ask(model, make_request("One.", effort=effort, reply_format=JUDGEMENT))
+    plain, other, judged = server.bodies
+    varying = {"messages", "max_tokens"}
+    assert {name: plain[name] for name in plain if name not in varying} == {
+        name: other[name] for name in other if name not in varying
+    }
+    assert plain.get("thinking") == judged.get("thinking")
+    assert plain.get("output_config", {}).get("effort") == judged["output_config"].get("effort")

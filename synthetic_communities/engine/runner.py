@@ -1,7 +1,7 @@
 """Starting what ledgers say may start, never more acts at once than there are places."""
 
 import asyncio
-from collections import deque
+import heapq
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
@@ -23,7 +23,8 @@ class Places:
     """Places for acts under way, for one run or for several that share them on one event loop.
 
     Of everything that is ready in any run, the act with the longest path still ahead of it goes first, then that of
-    the run that came first. A debate is one long chain: while it holds one run up, the others fill the places.
+    the run that came first; of equal ones those that gave a place back and ask for it again. A debate is one long
+    chain: while it holds one run up, the others fill the places.
 
     Attributes:
         limit: how many there are.
@@ -40,7 +41,8 @@ class Places:
         self.limit = limit
         self._taken = 0
         self._runs: list[_Run] = []
-        self._returning: deque[asyncio.Future[None]] = deque()
+        self._returning: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._asked_again = 0
 
     def open_to(self, run: "_Run") -> None:
         """Let a run take places."""
@@ -63,27 +65,39 @@ class Places:
         """Note that a place is free."""
         self._taken -= 1
 
-    def ask_again(self) -> asyncio.Future[None]:
-        """Return what is done when a place is there for an act that gave its own back: before any that starts."""
-        returned = asyncio.get_running_loop().create_future()
-        self._returning.append(returned)
+    def ask_again(self, ahead: int) -> asyncio.Future[None]:
+        """Return what is done when a place is there for an act that gave its own back.
+
+        Args:
+            ahead: acts on the longest path from it to the end: it goes before any with fewer that starts.
+        """
+        returned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._returning, (-ahead, self._asked_again, returned))
+        self._asked_again += 1
         return returned
 
     def fill(self) -> None:
-        """Give places to who asked for one again, then start what may start in any run."""
-        while self._returning and self._taken < self.limit:
-            returned = self._returning.popleft()
-            if not returned.cancelled():
-                self.take()
-                returned.set_result(None)
-        while (run := self._most_urgent()) is not None:
-            run.start_next(acts_allowed=self._taken < self.limit)
+        """Give places to acts that ask for one again and to those that may start in any run, the most urgent first."""
+        while True:
+            ahead, run = self._most_urgent()
+            if self._returning and self._taken < self.limit and -self._returning[0][0] >= ahead:
+                self._let_return()
+            elif run is not None:
+                run.start_next(acts_allowed=self._taken < self.limit)
+            else:
+                return
 
-    def _most_urgent(self) -> "_Run | None":
+    def _let_return(self) -> None:
+        _, _, returned = heapq.heappop(self._returning)
+        if not returned.cancelled():
+            self.take()
+            returned.set_result(None)
+
+    def _most_urgent(self) -> "tuple[int, _Run | None]":
         acts_allowed = self._taken < self.limit
         urgencies = [(run.ledger.urgency(acts_allowed=acts_allowed), -place) for place, run in enumerate(self._runs)]
-        urgency, place = max(urgencies, default=(0, 0))
-        return self._runs[-place] if urgency else None
+        ahead, place = max(urgencies, default=(0, 0))
+        return ahead, self._runs[-place] if ahead else None
 
 
 async def run_tasks(ledger: Ledger, perform: Perform, settle: Settle, *, places: Places) -> None:
@@ -209,7 +223,7 @@ class _Run:
         await self._take_place(place)
 
     async def _take_place(self, place: "_Place") -> None:
-        returned = self._places.ask_again()
+        returned = self._places.ask_again(urgency.get())
         self._places.fill()
         try:
             await returned

@@ -61,9 +61,9 @@ def choose_marks(
 ) -> tuple[Mark, ...]:
     """Return the marks that save most, first to last; none where none pays.
 
-    Marks at texts `a < b`, of which `A < B` tokens stand before them and which come again `m >= n` times, let `A * m`
-    and `(B - A) * n` tokens be read instead of paid for in full, and `B` be written once. A mark without which as much
-    is saved is not set.
+    Of the `n + 1` calls that have a text in common one writes it and the others read it. So a token between two marks
+    costs `(write + n * read) / (n + 1)` on average, where `n` is how often the text at the later mark comes again, and
+    1 behind the last. A mark without which as much is saved is not set.
 
     Args:
         lengths: characters of every text, those of the system message first.
@@ -105,7 +105,7 @@ class _End(NamedTuple):
 
 
 class _Saved(NamedTuple):
-    """What some marks save, in tokens at the price of input."""
+    """What some marks save a call on average, in tokens at the price of input."""
 
     tokens: float
     marks: tuple[Mark, ...]
@@ -130,8 +130,8 @@ def _list_ends(lengths: Sequence[int], reuse: Sequence[int], terms: Terms, befor
 
 def _best(ends: Sequence[_End], terms: Terms, life: Life) -> _Saved:
     """Return what at most `most_marks` of these save at best: the best of one more mark, from the best of one less."""
-    premium = (terms.write if life == "5m" else terms.write_long) - 1
-    gains = [end.reads * (1 - terms.read) - premium for end in ends]
+    write = terms.write if life == "5m" else terms.write_long
+    gains = [1 - (write + end.reads * terms.read) / (end.reads + 1) for end in ends]
     best, rows = _NOTHING, [_NOTHING] * len(ends)
     for number in range(min(terms.most_marks, len(ends))):
         rows = [_add(ends, gains, rows, place, life, is_first=number == 0) for place in range(len(ends))]

@@ -25,6 +25,9 @@ JUDGEMENTS = 4
 TURNS = 3
 """How often each of two people speaks in a conversation, where nothing else is set."""
 
+DEBATING = 12
+"""Acts of candidates and mediator in an epoch, about: too few to wait for one another, and all in one chain."""
+
 _OTHERS: dict[type[View], dict[Sharing, int]] = {
     DebateUpdateView: {"person": 3},
     ChatUpdateView: {"person": 3, "talk": 2},
@@ -81,7 +84,8 @@ def judges(view: View) -> bool:
 
 def _count_others(view: View, part: Part, sharers: int) -> int:
     if part.sharing == "everybody":
-        return sharers * (JUDGEMENTS if judges(view) else TURNS) - 1
+        people = sharers * (JUDGEMENTS if judges(view) else TURNS)
+        return people - 1 if isinstance(view, PersonView) else min(people, DEBATING)
     if part.sharing == "people":
         return sharers * _acts_an_epoch(view) - 1
     if isinstance(view, ChatTurnView):
