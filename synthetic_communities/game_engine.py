@@ -36,7 +36,6 @@ from .simulation.expectation import CastExpectation, Expectation, expect_mind, e
 from .simulation.files import write_config
 from .simulation.forecast import Forecast
 from .simulation.forecasting import forecast_run
-from .simulation.foretelling import foretell
 from .simulation.gathering import gather_people, load_config
 from .simulation.inputs import (
     Inputs,
@@ -53,15 +52,17 @@ from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
 from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
-from .simulation.understudies import Company
 from .simulation.watching import Moment
 from .social_media import SocialMedia
 
 if TYPE_CHECKING:
-    from .simulation import probing
+    from .simulation import foretelling, probing, understudies
     from .simulation.probe import Probe
-else:  # few engines probe
+    from .simulation.understudies import Company
+else:  # what asks no model foretells nothing, and few engines probe
+    foretelling = Late("synthetic_communities.simulation.foretelling")
     probing = Late("synthetic_communities.simulation.probing")
+    understudies = Late("synthetic_communities.simulation.understudies")
 
 
 class GameEngine(Replicated):
@@ -274,7 +275,9 @@ class GameEngine(Replicated):
         """
         course, forecast = self._plan_ahead()
         if forecast.calls:
-            asked = run_sync(foretell(self._company(), course, forecast, assumed), twin="GameEngine.forecast_async")
+            asked = run_sync(
+                foretelling.foretell(self._company(), course, forecast, assumed), twin="GameEngine.forecast_async"
+            )
             forecast = replace(forecast, asked=asked)
         self._foretold = forecast
         return forecast
@@ -303,7 +306,7 @@ class GameEngine(Replicated):
         course, forecast = self._plan_ahead()
         if not forecast.calls:
             return forecast
-        return replace(forecast, asked=await foretell(self._company(), course, forecast, assumed))
+        return replace(forecast, asked=await foretelling.foretell(self._company(), course, forecast, assumed))
 
     def _plan_ahead(self) -> tuple[Course, Forecast]:
         mediator = self.mediator or Mediator("mediator")
@@ -319,10 +322,10 @@ class GameEngine(Replicated):
         )
         return course, forecast_run(course, CastExpectation(people, candidates, own=own), self.config)
 
-    def _company(self) -> Company:
+    def _company(self) -> "Company":
         own = self._own_mind()
         mind = own if own is not None else self._minds.imagined_of_people()
-        return Company(
+        return understudies.Company(
             self.config,
             self.population.personas,
             candidates=self.candidates,
