@@ -19,6 +19,7 @@ from synthetic_communities import GameEngine
 from synthetic_communities.benchmark.towns import Town, build_config, without_model
 from synthetic_communities.llm.cache_policy import SHORT_LIFE_SECONDS
 from synthetic_communities.llm.failures import CallError
+from synthetic_communities.llm.journal.journal import Journal, current_journal
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat
 from synthetic_communities.llm.naming import parse_model_name
 from synthetic_communities.llm.warmed import (
@@ -29,6 +30,7 @@ from synthetic_communities.llm.warmed import (
     Warmed,
     find_beginnings,
     find_least_tokens,
+    waits_in_runs_only,
 )
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
@@ -93,7 +95,9 @@ class SlowModel:
         return {taken.key: taken.began for taken in self.taken}
 
 
-def ask_all(model: SlowModel, *requests: ModelRequest, later: float = 0.0) -> dict[str, float]:
+def ask_all(
+    model: SlowModel, *requests: ModelRequest, later: float = 0.0, in_runs_only: bool = False
+) -> dict[str, float]:
     """Ask for replies to `k0`, `k1` and so on, each `later` seconds after the last, and return when each went out."""
 
     async def ask(number: int, request: ModelRequest) -> None:
@@ -101,7 +105,7 @@ def ask_all(model: SlowModel, *requests: ModelRequest, later: float = 0.0) -> di
         with suppress(CallError):
             await warmed.reply(request, Call(f"k{number}"))
 
-    warmed = Warmed(model, LEAST)
+    warmed = Warmed(model, LEAST, in_runs_only=in_runs_only)
 
     async def run() -> None:
         async with warmed, asyncio.TaskGroup() as group:
@@ -153,6 +157,22 @@ def test_a_longer_beginning_is_led_when_a_shorter_one_is_cached() -> None:
 )
 def test_nobody_waits_where_it_saves_nothing(changes: dict[str, Any]) -> None:
     assert set(ask_all(SlowModel(lambda key: 2.0), *people(3, **changes)).values()) == {0.0}
+
+
+def test_outside_of_a_run_calls_wait_only_where_writing_costs_more() -> None:
+    went = {}
+    for name in ("anthropic:claude-haiku-5-5", "vllm:m"):
+        model = SlowModel(lambda key: 1.0)
+        only = waits_in_runs_only(parse_model_name(name))
+        for place in (None, Journal(None)):
+            token = current_journal.set(place)
+            try:
+                went[name, place is not None] = list(ask_all(model, *people(3), in_runs_only=only).values())
+            finally:
+                current_journal.reset(token)
+            model.taken.clear()
+    waits, at_once = [0.0, 1.0, 1.0], [0.0, 0.0, 0.0]
+    assert list(went.values()) == [waits, waits, at_once, waits]
 
 
 @pytest.mark.parametrize("changes", [{"reply_format": FORM}, {"effort": "low"}, {"user": ("x" * 2_000, "p")}])

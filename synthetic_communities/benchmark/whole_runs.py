@@ -64,13 +64,15 @@ class Run:
 def time_run(config: Config, server: LoopbackServer, folder: Path) -> Run:
     """Run a community against a server, noting how long replies were held back, and return what it took.
 
+    No call waits for another's to find a cache warm: that is measured by itself, as part of what a run costs.
+
     Args:
         config: its settings; whatever model it names, the server is asked.
         server: it runs, and counts nothing else.
         folder: where the run directory is made.
     """
     slept: dict[str, float] = defaultdict(float)
-    mind = build_loopback_mind(OPENAI, server, config, transport=_Noting(_carrier(server, config), slept))
+    mind = build_loopback_mind(OPENAI, server, config, transport=_Noting(_carrier(server, config), slept), caches=False)
     mind.model_asked = _Keyed(mind.model_asked)
     engine = build_engine(config, mind, folder)
     result, timed = time_action(engine.run, server)
@@ -84,7 +86,9 @@ def time_run(config: Config, server: LoopbackServer, folder: Path) -> Run:
     )
 
 
-def build_loopback_mind(name: str, server: LoopbackServer, config: Config, *, transport: Any = None) -> LLMMind:
+def build_loopback_mind(
+    name: str, server: LoopbackServer, config: Config, *, transport: Any = None, caches: bool = True
+) -> LLMMind:
     """Return a mind that asks this server, as the configuration would have it but for the address.
 
     Args:
@@ -92,10 +96,15 @@ def build_loopback_mind(name: str, server: LoopbackServer, config: Config, *, tr
         server: who is asked.
         config: the settings of the run it thinks for.
         transport: carries requests instead of one over aiohttp.
+        caches: whether it does what lets the provider's cache serve the beginnings of prompts.
     """
     base_url = f"{server.url}/v1" if name.startswith("openai:") else server.url
     settings = MindSettings(
-        base_url=base_url, seed=config.random_seed, max_connections=config.max_concurrent, transport=transport
+        base_url=base_url,
+        seed=config.random_seed,
+        max_connections=config.max_concurrent,
+        transport=transport,
+        caches=caches,
     )
     return build_llm_mind(name, KEY, settings)
 

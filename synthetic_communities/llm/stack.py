@@ -50,7 +50,7 @@ from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
 from .transport import HttpConnections
-from .warmed import Warmed, find_least_tokens
+from .warmed import Warmed, find_least_tokens, waits_in_runs_only
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,9 @@ def build_model(
     model = Limited(Counted(model), limiter, observe=observe_limits)
     model = Budgeted(model)
     least_tokens = find_least_tokens(name) if caches else None
-    return Journaled(FirstReplies(Retrying(model if least_tokens is None else Warmed(model, least_tokens), retry)))
+    if least_tokens is not None:
+        model = Warmed(model, least_tokens, in_runs_only=waits_in_runs_only(name))
+    return Journaled(FirstReplies(Retrying(model, retry)))
 
 
 def _limiter_of(server: Server, transport: Any, max_connections: int) -> SharedLimiter:

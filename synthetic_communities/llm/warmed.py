@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 from ..waiting import without_place
 from .cache_policy import CHARACTERS_A_TOKEN, SHORT_LIFE_SECONDS, Terms, find_anthropic_terms
+from .journal.journal import current_journal
 from .model import Call, Model, ModelReply, ModelRequest
 from .naming import ModelName
 from .per_loop import PerLoop
@@ -33,15 +34,27 @@ MOST_APART = 1_000
 MOST_REMEMBERED = 64
 """Of how many beginnings it is remembered that they are cached; forgotten ones are only led once more."""
 
-_CACHING = ("openai", "gemini", "openrouter", "vllm", "openai-compatible")
+_ANTHROPIC = "anthropic"
+"""Who asks for marks, and for more than the price of input where something is written to the cache."""
+
+CACHING = ("openai", "gemini", "openrouter", "vllm", "openai-compatible")
 """Who keeps beginnings of prompts without being told to. Servers that work on one call at a time gain nothing."""
 
 
 def find_least_tokens(name: ModelName) -> int | None:
     """Return the length of the shortest beginning that a model's provider keeps; None: it keeps none."""
-    if name.provider.name == "anthropic":
+    if name.provider.name == _ANTHROPIC:
         return find_anthropic_terms(name.model).minimum_tokens
-    return Terms().minimum_tokens if name.provider.name in _CACHING else None
+    return Terms().minimum_tokens if name.provider.name in CACHING else None
+
+
+def waits_in_runs_only(name: ModelName) -> bool:
+    """Say whether a call waits for another only where both are of a run.
+
+    A run takes hardly longer for it. A verb that a script calls for all people takes twice as long, which pays only
+    where missing the cache costs more than there being none: all would write what one of them has to.
+    """
+    return name.provider.name != _ANTHROPIC
 
 
 class Beginning(NamedTuple):
@@ -82,10 +95,17 @@ class Warmed(Wrapper):
     waits for nobody, so no call waits in a circle.
     """
 
-    def __init__(self, inner: Model, least_tokens: int) -> None:
-        """Take the model, and the length of the shortest beginning that its provider keeps."""
+    def __init__(self, inner: Model, least_tokens: int, *, in_runs_only: bool = False) -> None:
+        """Take the model.
+
+        Args:
+            inner: the model.
+            least_tokens: length of the shortest beginning that its provider keeps.
+            in_runs_only: whether calls that are made outside of a run wait for nobody.
+        """
         super().__init__(inner)
         self._least_tokens = least_tokens
+        self._in_runs_only = in_runs_only
         self._known = PerLoop(_Known, _forget)
 
     async def __aenter__(self) -> Self:
@@ -105,7 +125,8 @@ class Warmed(Wrapper):
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
         """Return the other one's reply, asked for when it finds its beginning cached or goes first."""
-        beginnings = find_beginnings(request, self._least_tokens) if request.reuse else ()
+        waits = request.reuse and not (self._in_runs_only and current_journal.get() is None)
+        beginnings = find_beginnings(request, self._least_tokens) if waits else ()
         if not beginnings:
             return await self.inner.reply(request, call)
         known = self._known.current
