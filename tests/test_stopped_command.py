@@ -204,7 +204,7 @@ def test_what_asks_nobody_is_not_stopped_by_limits_of_then(town: Path) -> None:
 def test_a_run_may_do_without_the_cache_of_its_provider(town: Path, choice: str, is_cached: bool) -> None:
     with LoopbackServer(cache=True) as server:
         changes = {"model": MODELS["anthropic"], "base_url": server.url, "world_story": "Norrhaven. " * 400}
-        write_town(town.parent, **changes, population_size=24)
+        write_town(town.parent, **changes)
         done = call("run", "town.yaml", "--prompt-cache", choice)
     assert done.exit_code == 0, done.output
     measured = json.loads((find_run(town.parent) / "usage.json").read_text(encoding="utf-8"))
