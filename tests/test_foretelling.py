@@ -26,6 +26,7 @@ from synthetic_communities.runs.directory import CONFIG, FORECAST
 from synthetic_communities.simulation import foretelling
 from synthetic_communities.simulation.assumed import ZERO, Assumed, Span, add_spans, find_span
 from synthetic_communities.simulation.calls_forecast import CallsForecast
+from synthetic_communities.simulation.calls_table import describe_calls
 from synthetic_communities.simulation.files import write_config
 from synthetic_communities.simulation.forecast import Forecast
 from synthetic_communities.testing.loopback import LoopbackServer
@@ -267,6 +268,35 @@ class TestSample:
         assert sampled.minutes.low <= whole.minutes.low <= sampled.minutes.high
         assert sampled.minutes.high == pytest.approx(whole.minutes.high, rel=0.2)
         assert "Rehearsed with 30 of the people" in str(GameEngine.from_config(config).forecast())
+
+
+class TestCaches:
+    def foretell(self, **changes: Any) -> CallsForecast:
+        changes = {"model": "anthropic:claude-haiku-5-5", "world_story": "A town by the water. " * 200, **changes}
+        return foretell(make_engine(make_config(12, **changes)))
+
+    def test_marks_are_those_of_the_run(self) -> None:
+        asked = self.foretell()
+        tokens = asked.tokens
+        assert tokens.cache_read_tokens.low > 0.6 * tokens.prompt_tokens.low
+        assert 0 < tokens.cache_write_tokens.low < 0.3 * tokens.prompt_tokens.low
+        share = tokens.cache_read_tokens.high / tokens.prompt_tokens.high
+        assert f"{share:.0%} are read from a cache" in " ".join(describe_calls(asked))
+
+    def test_without_marks_everything_is_plain(self) -> None:
+        tokens = self.foretell(prompt_cache="none").tokens
+        assert tokens.cache_read_tokens == tokens.cache_write_tokens == ZERO
+        assert tokens.prompt_tokens.low == pytest.approx(self.foretell().tokens.prompt_tokens.low, rel=1e-4)
+
+    def test_slow_replies_lose_entries_at_both_ends_or_at_none(self) -> None:
+        engine = make_engine(make_config(8, model=MODEL, world_story="A town by the water. " * 200, max_concurrent=1))
+        reads = [
+            foretell(engine, Assumed(seconds_per_reply=dict.fromkeys(STEP_OF_ACT, span))).tokens.cache_read_tokens
+            for span in (Span(0.01, 0.01), Span(1, 1600), Span(1600, 1600))
+        ]
+        assert reads[2] == ZERO
+        assert 0 < reads[1].low < reads[0].low
+        assert reads[1].high <= WIDEST * reads[1].low
 
 
 @pytest.fixture(scope="module", params=[178, 183])
