@@ -255,6 +255,22 @@ def test_against_a_server(protocol: str, monkeypatch: pytest.MonkeyPatch) -> Non
         assert probe.cost_usd
 
 
+def test_what_a_run_takes_lies_in_the_forecast_that_rests_on_a_probe(tmp_path: Path) -> None:
+    with LoopbackServer(no_auth=True, dialect="llamacpp", seed=3) as server:
+        model: dict[str, Any] = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
+        engine = GameEngine.from_config(Config.bundled(population_size=4, num_epochs=1, **model))
+        foretold = engine.forecast(assumed=engine.probe().assumed()).asked
+        engine.initialize_simulation_output(tmp_path)
+        tokens = engine.run().measured["calls"]["tokens"]
+    assert foretold is not None
+    for span, took in (
+        (foretold.tokens.prompt_tokens, Usage(**tokens).prompt_tokens),
+        (foretold.tokens.output_tokens, tokens["output_tokens"]),
+    ):
+        assert span.low <= took <= span.high
+        assert span.high / span.low < 1.8
+
+
 def probed(step: str, **measured: Any) -> ProbedAct:
     return ProbedAct(step, "p", **{"model": "m:m", "ending": "done", "seconds": 2.0, **measured})
 

@@ -75,26 +75,22 @@ class AskedOnce:
             failed = Failed(error.kind, error.detail)
             self._note(_act(view, self.name, failed, clock() - began))
             return failed
-        answer = read_reply(reply, view)
-        self._note(self._describe(view, request, reply, answer, clock() - began))
+        answer, seconds = read_reply(reply, view), clock() - began
+        measured = {**self._measure(request, reply), "window_tokens": find_window(mind.model_asked)}
+        self._note(_act(view, self.name, answer, seconds, ending="cut" if reply.stop == "cut" else None, **measured))
         return answer
 
-    def _describe(
-        self, view: View, request: ModelRequest, reply: ModelReply, answer: Answer[Any], seconds: float
-    ) -> ProbedAct:
-        model, wanted = self._mind.model_asked, request.reply_format  # type: ignore[attr-defined]
+    def _measure(self, request: ModelRequest, reply: ModelReply) -> dict[str, Any]:
+        wanted = request.reply_format
         schema = "" if wanted is None else json.dumps(wanted.schema)
-        return _act(
-            *(view, self.name, answer, seconds),
-            ending="cut" if reply.stop == "cut" else None,
-            usage=reply.usage,
-            cost_usd=self._prices.cost(self.name, reply.usage),
-            prompt_characters=request.length + len(schema),
-            reply_characters=len(reply.text),
-            window_tokens=find_window(model),
-            keeps_schema=None if wanted is None else keeps_schema(reply.text, wanted),
-            words=reply.text[:SHOWN_CHARACTERS],
-        )
+        return {
+            "usage": reply.usage,
+            "cost_usd": self._prices.cost(self.name, reply.usage),
+            "prompt_characters": request.length + len(schema),
+            "reply_characters": len(reply.text),
+            "keeps_schema": None if wanted is None else keeps_schema(reply.text, wanted),
+            "words": reply.text[:SHOWN_CHARACTERS],
+        }
 
     async def _ask_other(self, view: View) -> Answer[Any]:
         clock = asyncio.get_running_loop().time
