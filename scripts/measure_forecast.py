@@ -3,7 +3,7 @@
     .venv/bin/python scripts/measure_forecast.py --seeds 0 5 11
 
 Prints for each run every figure foretold, and what the run took. Exit status 1 if one lies outside its range, or a
-range is wider than 1.6. The server counts tokens by a rule of its seed; seconds of replies are given, as by a probe.
+range is wider than 1.6. The server counts tokens by a rule of its seed; seconds are given, as by a probe.
 """
 
 import argparse

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from synthetic_communities.benchmark.towns import Town, build_config
+from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
-from synthetic_communities.errors import UsageError
+from synthetic_communities.errors import RecordError, UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.model import Call, ModelRequest
+from synthetic_communities.llm.prefixes import Shares, build_prefix_cache
 from synthetic_communities.minds.llm.mind import LLMMind
-from synthetic_communities.minds.llm.stand_in import StandIn
+from synthetic_communities.minds.llm.stand_in import StandIn, write_words
+from synthetic_communities.report.result import load_run
 from synthetic_communities.report.steps import STEP_OF_ACT
+from synthetic_communities.runs.directory import CONFIG, FORECAST
 from synthetic_communities.simulation import foretelling
 from synthetic_communities.simulation.assumed import ZERO, Assumed, Span, add_spans, find_span
 from synthetic_communities.simulation.calls_forecast import CallsForecast
+from synthetic_communities.simulation.calls_table import describe_calls
+from synthetic_communities.simulation.files import write_config
 from synthetic_communities.simulation.forecast import Forecast
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
@@ -189,7 +198,7 @@ class TestAssumed:
         assert by_step[1]["opening_opinion"] == by_step[0]["opening_opinion"]
 
     @pytest.mark.parametrize("act", ["update from debate", "opening_position", "chat turn"])
-    @pytest.mark.parametrize("length", [330, 700])
+    @pytest.mark.parametrize("length", [400, 700])
     def test_replies_are_as_long_as_stated(self, act: str, length: int) -> None:
         engine = make_engine(make_config(3, model=MODEL))
         asked = foretell(engine, Assumed(Span(1, 1), reply_characters={act: Span(length, length)}))
@@ -261,15 +270,45 @@ class TestSample:
         assert "Rehearsed with 30 of the people" in str(GameEngine.from_config(config).forecast())
 
 
-@pytest.fixture(scope="module", params=[0, 5, 11])
+class TestCaches:
+    def foretell(self, **changes: Any) -> CallsForecast:
+        changes = {"model": "anthropic:claude-haiku-5-5", "world_story": "A town by the water. " * 200, **changes}
+        return foretell(make_engine(make_config(12, **changes)))
+
+    def test_marks_are_those_of_the_run(self) -> None:
+        asked = self.foretell()
+        tokens = asked.tokens
+        assert tokens.cache_read_tokens.low > 0.6 * tokens.prompt_tokens.low
+        assert 0 < tokens.cache_write_tokens.low < 0.3 * tokens.prompt_tokens.low
+        share = tokens.cache_read_tokens.high / tokens.prompt_tokens.high
+        assert f"{share:.0%} are read from a cache" in " ".join(describe_calls(asked))
+
+    def test_without_marks_everything_is_plain(self) -> None:
+        tokens = self.foretell(prompt_cache="none").tokens
+        assert tokens.cache_read_tokens == tokens.cache_write_tokens == ZERO
+        assert tokens.prompt_tokens.low == pytest.approx(self.foretell().tokens.prompt_tokens.low, rel=1e-4)
+
+    def test_slow_replies_lose_entries_at_both_ends_or_at_none(self) -> None:
+        engine = make_engine(make_config(8, model=MODEL, world_story="A town by the water. " * 200, max_concurrent=1))
+        reads = [
+            foretell(engine, Assumed(seconds_per_reply=dict.fromkeys(STEP_OF_ACT, span))).tokens.cache_read_tokens
+            for span in (Span(0.01, 0.01), Span(1, 1600), Span(1600, 1600))
+        ]
+        assert reads[2] == ZERO
+        assert 0 < reads[1].low < reads[0].low
+        assert reads[1].high <= WIDEST * reads[1].low
+
+
+@pytest.fixture(scope="module", params=[178, 183])
 def server(request: pytest.FixtureRequest) -> Iterator[LoopbackServer]:
-    with LoopbackServer(seed=request.param, latency=0.01) as running:
+    # Seeds whose tokens have nearly as few characters as any can have, and nearly as many.
+    with LoopbackServer(seed=request.param) as running:
         yield running
 
 
 class TestOnTheLoopback:
     def test_what_calls_took_lies_in_the_range(self, server: LoopbackServer, tmp_path: Path) -> None:
-        config = build_config(Town(24, 20, topics=2, candidates=3, epochs=2), tmp_path, seed=server.settings.seed)
+        config = build_config(Town(16, 20, topics=2, candidates=3, epochs=2), tmp_path, seed=server.settings.seed)
         config = config.changed(model=MODEL, base_url=address_of(MODEL, server))
         engine = GameEngine.from_config(config)
         asked = foretell(engine)
@@ -296,3 +335,102 @@ class TestOnTheLoopback:
 
 def engine_like(config: Config) -> GameEngine:
     return GameEngine.from_config(config)
+
+
+def call(*arguments: str) -> Any:
+    done = CliRunner().invoke(program, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture
+def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path, build_config(Town(6, 20, candidates=2, epochs=1), tmp_path, seed=1), None)
+    return tmp_path / CONFIG
+
+
+class TestCommand:
+    def test_check_tells_what_calls_will_take(self, town: Path) -> None:
+        told = call("check", str(town), "--model", MODEL)
+        lines = told.splitlines()
+        head = lines.index("Its calls of models will take:") + 1
+        assert lines[head].split() == ["calls", "prompt", "tokens", "output", "tokens", "US", "dollars"]
+        total = next(line for line in lines[head:] if line.startswith("  in all"))
+        asked = foretell(GameEngine.from_config(Config.from_yaml(town).changed(model=MODEL)))
+        assert total.split()[2] == f"{asked.calls.low:.0f}"
+        assert all(len(line) <= 80 for line in lines[1:])
+        assert any(line.startswith("Cost: 0.0") for line in lines)
+
+    def test_check_without_a_model_says_nothing_of_money(self, town: Path) -> None:
+        assert "Its calls" not in call("check", str(town))
+
+    def test_check_as_json(self, town: Path) -> None:
+        offline, told = (json.loads(call("check", str(town), "--json", *more)) for more in ((), ("--model", MODEL)))
+        assert (offline["asked"], offline["calls"]) == (None, 0)
+        asked = foretell(GameEngine.from_config(Config.from_yaml(town).changed(model=MODEL)))
+        assert told["asked"] == json.loads(json.dumps(asked.as_data()))
+        assert sum(row["acts"] for row in told["acts"]) == told["calls"]
+        assert {row["step"] for row in asked.rows()} == set(told["asked"]["steps"])
+
+    def test_a_run_stands_beside_its_forecast(self, server: LoopbackServer, town: Path) -> None:
+        town.write_text(f"{town.read_text('utf-8')}\nbase_url: {server.url}/v1\n", encoding="utf-8")
+        told = call("run", str(town), "--model", MODEL)
+        path = next((town.parent / "data" / "simulation").iterdir())
+        assert "Foretold and measured" in told
+        assert "Foretold and measured" in call("show", str(path))
+        kept = json.loads((path / FORECAST).read_text("utf-8"))
+        rows = {row["figure"]: row for row in load_run(path).foretold}
+        assert list(rows) == ["calls", "prompt_tokens", "cache_read_tokens", "output_tokens", "cost_usd", "minutes"]
+        assert rows["calls"]["low"] == rows["calls"]["took"] == kept["calls"]["low"]
+        for figure in ("prompt_tokens", "output_tokens"):
+            assert rows[figure]["low"] <= rows[figure]["took"] <= rows[figure]["high"]
+        (path / FORECAST).write_text("{}", encoding="utf-8")
+        with pytest.raises(RecordError, match=r"forecast\.json"):
+            _ = load_run(path).foretold
+        (path / FORECAST).unlink()
+        assert load_run(path).foretold == []
+
+    def test_nothing_is_foretold_of_a_run_that_asks_no_model(self, town: Path) -> None:
+        assert "Foretold" not in call("run", str(town))
+        path = next((town.parent / "data" / "simulation").iterdir())
+        assert not (path / FORECAST).exists()
+
+
+class TestStandIn:
+    @pytest.mark.parametrize("length", [1, 2, 3, 7, 60, 61, 200, 203.4])
+    def test_words_are_as_many_characters(self, length: float) -> None:
+        assert len(write_words(length)) == max(2, round(length))
+        assert write_words(length).split() == write_words(length).split(" ")
+
+
+class TestPrefixCache:
+    def request(self, *texts: str, reuse: tuple[int, ...] = ()) -> ModelRequest:
+        return ModelRequest((texts[0],), texts[1:], max_output_tokens=10, reuse=reuse)
+
+    def test_nothing_is_cached_where_nobody_caches(self) -> None:
+        cache = build_prefix_cache("ollama:m", is_told=True, at_once=4)
+        for _ in range(2):
+            assert cache.charge(self.request("x" * 8000, "y")) == Shares(8001)
+
+    def test_what_is_long_enough_is_read_again_in_whole_steps(self) -> None:
+        cache = build_prefix_cache("openai:m", is_told=False, at_once=4)
+        assert cache.charge(self.request("x" * 6000, "y")) == Shares(6001)
+        assert cache.charge(self.request("x" * 6000, "z")) == Shares(6001 - 11 * 512, read=11 * 512)
+        assert cache.charge(self.request("x" * 6000, "z"), "{}") == Shares(6003), "another form"
+        assert cache.charge(self.request("w" * 4000, "y")).read == cache.charge(self.request("w" * 4000, "y")).read == 0
+
+    def test_what_was_not_read_for_five_minutes_is_gone(self) -> None:
+        cache = build_prefix_cache("openai:m", is_told=False, at_once=4)
+        reads = [cache.charge(self.request("x" * 6000, "y"), now=now).read for now in (0, 299, 590, 891)]
+        assert [read > 0 for read in reads] == [False, True, True, False]
+
+    def test_where_it_has_to_be_told_only_what_is_marked_is_written(self) -> None:
+        told, untold = (
+            build_prefix_cache("anthropic:claude-haiku-5-5", is_told=is_told, at_once=4) for is_told in (True, False)
+        )
+        first, second = (self.request("x" * 4000, "y" * 2000, end, reuse=(50, 50, 0)) for end in ("a", "b" * 7))
+        assert told.charge(first) == Shares(1, written=6000)
+        assert told.charge(second) == Shares(7, read=6000)
+        assert told.charge(self.request("x" * 4000, "other")) == Shares(4005), "nobody said that it comes again"
+        assert untold.charge(first) == untold.charge(first) == Shares(6001)

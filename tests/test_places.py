@@ -116,3 +116,22 @@ def test_of_all_runs_the_act_with_the_longest_path_ahead_goes_first() -> None:
     runs = [run_tasks(ledger, perform, _ignore, places=places) for ledger in (short, long)]
     run_in_virtual_time(run_together(runs))
     assert began == ["a0", "b0", "b1", "a1", "b2"]
+
+
+def test_an_act_that_asks_for_its_place_again_goes_by_its_path_and_before_equal_ones() -> None:
+    went: list[str] = []
+
+    async def perform(task: Task) -> Outcome[Any]:
+        if task.key.startswith("wait"):
+            async with without_place():
+                await asyncio.sleep(1.0)
+        went.append(task.key)
+        await asyncio.sleep(2.0)
+        return Done(None)
+
+    chain = [Task(key, "step", waits_for=before) for key, *before in ("a", "ba", "cb", "dc")]
+    waiting = [Task(f"wait{number}", "step") for number in range(2)]
+    after = [Task(f"after{number}", "step", waits_for=(f"wait{number}",)) for number in range(2)]
+    ledger = Ledger([*waiting, *chain, Task("short", "step"), *after])
+    run_in_virtual_time(run_tasks(ledger, perform, _ignore, places=Places(2)))
+    assert went[:6] == ["a", "short", "b", "wait0", "wait1", "c"]

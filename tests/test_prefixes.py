@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
 
+from synthetic_communities.errors import UsageError
 from synthetic_communities.llm.journal.digests import fingerprint
 from synthetic_communities.llm.model import Call, ModelRequest
 from synthetic_communities.minds import views
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import LifeView, PersonView, View
+from synthetic_communities.simulation.inputs import refuse_other_changes
 from synthetic_communities.testing.models import Reply, ScriptedModel
-from tests.small_communities import run_community
+from synthetic_communities.waiting import at_once, sharers
+from tests.small_communities import make_config, make_engine, run_community
 from tests.small_views import make_view
 
 PEOPLE, EPOCHS = 6, 3
@@ -187,3 +190,24 @@ def test_hints_are_no_part_of_what_is_asked() -> None:
     assert plain == hinted
     assert fingerprint("m", plain) == fingerprint("m", hinted)
     assert repr(plain) == repr(hinted)
+
+
+def test_verbs_of_a_population_tell_how_many_share_what_is_common() -> None:
+    mind = NotingMind()
+    engine = make_engine(make_config(4), mind)
+    population = engine.population
+    population.community = replace(population.community, mind=mind)
+    population.create_social_media_posts(post_probability=1.0)
+    population.chat_with_peers(num_rounds_mean=1, num_rounds_variance=0)
+    assert {each.view.act for each in mind.asked} == {"post", "chat turn"}
+    assert {each.request.reuse[0] for each in mind.asked} == {4 * 3 - 1}
+    assert (sharers.get(), at_once.get()) == (0, 0), "nothing is left behind"
+
+
+def test_a_setting_of_caches_is_a_limit_that_may_change_within_a_run() -> None:
+    refuse_other_changes(["prompt_cache"])
+    with pytest.raises(UsageError, match="effort"):
+        refuse_other_changes(["prompt_cache", "effort"])
+    assert make_config(4, prompt_cache="none").find_problems() == make_config(4).find_problems()
+    problems = [str(problem) for problem in make_config(4, prompt_cache="much").find_problems(check_files=False)]
+    assert any("prompt_cache" in problem and "auto or none" in problem for problem in problems), problems

@@ -28,7 +28,7 @@ from synthetic_communities.llm.warmed import (
     MOST_FAILED,
     MOST_REMEMBERED,
     Warmed,
-    find_heads,
+    find_beginnings,
     find_least_tokens,
     waits_in_runs_only,
 )
@@ -39,7 +39,7 @@ from tests.small_communities import read_record
 
 LEAST = 512
 WORLD, DEBATES = "w" * 4_000, "d" * 2_000
-MANY = 400
+MANY = 100
 FORM = ReplyFormat("judgement", {"type": "object"})
 
 
@@ -127,6 +127,14 @@ def test_one_goes_first_and_the_others_when_its_reply_is_there() -> None:
     assert ask_all(SlowModel(lambda key: 2.0), *people(4)) == {"k0": 0.0, "k1": 2.0, "k2": 2.0, "k3": 2.0}
 
 
+@pytest.mark.parametrize(("others", "leaders"), [(199, 1), (200, 2), (399, 2), (400, 3), (10**6, 3)])
+def test_of_very_many_a_few_go_first_and_the_quickest_is_waited_for(others: int, leaders: int) -> None:
+    model = SlowModel(lambda key: 4.0 - int(key[1:]))
+    began = ask_all(model, *people(5, reuse=(others, others, 3)))
+    quickest = 4.0 - (leaders - 1)
+    assert [began[f"k{number}"] for number in range(5)] == [0.0] * leaders + [quickest] * (5 - leaders)
+
+
 def test_what_is_cached_is_not_waited_for() -> None:
     began = ask_all(SlowModel(lambda key: 2.0), *people(3), later=5.0)
     assert began == {"k0": 0.0, "k1": 5.0, "k2": 10.0}
@@ -180,10 +188,10 @@ def test_room_and_seed_are_no_part_of_a_beginning(changes: dict[str, Any]) -> No
 
 
 def test_of_beginnings_that_come_again_equally_often_only_the_longest_counts() -> None:
-    assert len(find_heads(make_request(), LEAST)) == 2
-    assert len(find_heads(make_request(reuse=(MANY, MANY, 3)), LEAST)) == 1
-    assert len(find_heads(make_request(reuse=(MANY,)), LEAST)) == 1
-    assert find_heads(make_request(), 1_501) == ()
+    assert len(find_beginnings(make_request(), LEAST)) == 2
+    assert len(find_beginnings(make_request(reuse=(MANY, MANY, 3)), LEAST)) == 1
+    assert len(find_beginnings(make_request(reuse=(MANY,)), LEAST)) == 1
+    assert find_beginnings(make_request(), 1_501) == ()
 
 
 @pytest.mark.parametrize(
@@ -285,7 +293,7 @@ def test_what_is_remembered_is_bounded() -> None:
         async with Warmed(SlowModel(lambda key: 0.1), LEAST) as warmed:
             for number in range(3 * MOST_REMEMBERED):
                 await warmed.reply(make_request(system=(f"{number:04}" * 1_000,)), Call(f"k{number}"))
-            return len(warmed._heads.current._known)
+            return len(warmed._known.current._states)
 
     assert run_in_virtual_time(run()) <= MOST_REMEMBERED + 2
 
@@ -318,7 +326,10 @@ def test_every_call_ends_in_good_time_whatever_fails_or_is_cancelled(seed: int, 
         chance = draw(str(number), "request")
         await asyncio.sleep(chance.uniform(0, 5))
         world = chance.choice([WORLD, "W" * 4_000])
-        request = make_request(f"p{number}", system=(world,), effort=chance.choice([None, "low"]))
+        many = chance.choice([20, 200, 400])
+        request = make_request(
+            f"p{number}", system=(world,), effort=chance.choice([None, "low"]), reuse=(many + 90, many, 3)
+        )
         async with places:
             with suppress(CallError, TimeoutError):
                 async with asyncio.timeout(chance.choice([0.5, 3.0, None])):
@@ -329,9 +340,9 @@ def test_every_call_ends_in_good_time_whatever_fails_or_is_cancelled(seed: int, 
         async with warmed, asyncio.TaskGroup() as group:
             for number in range(calls):
                 group.create_task(ask(warmed, number))
-            heads = warmed._heads.current
-        assert all(head.led_since is None for head in heads._known.values()), "nobody leads who has ended"
-        return heads._apart
+            known = warmed._known.current
+        assert not any(state.leaders for state in known._states.values()), "nobody leads who has ended"
+        return known._apart
 
     assert run_in_virtual_time(asyncio.wait_for(run(), 1_000.0)) == 0
 

@@ -1,10 +1,10 @@
-"""One call of a new shared beginning goes first, and the others when its reply is there: then they find it cached."""
+"""A call of a new shared beginning goes first, and the others when its reply is there: then they find it cached."""
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from ..waiting import without_place
 from .cache_policy import CHARACTERS_A_TOKEN, SHORT_LIFE_SECONDS, Terms, find_anthropic_terms
@@ -16,6 +16,11 @@ from .wrapper import Wrapper
 
 FEWEST_FOLLOWERS = 20
 """How many other calls have to begin so; for fewer the wait costs more than it saves."""
+
+FOLLOWERS_A_LEADER = 200
+"""Of so many calls one more goes first: it costs little then, and the others wait for the quickest of them."""
+
+MOST_LEADERS = 3
 
 LONGEST_WAIT_SECONDS = 20.0
 """How long a call waits in all, and how old a leader may be for others to wait for it."""
@@ -52,26 +57,39 @@ def waits_in_runs_only(name: ModelName) -> bool:
     return name.provider.name != _ANTHROPIC
 
 
-def find_heads(request: ModelRequest, least_tokens: int) -> tuple[Hashable, ...]:
-    """Return the beginnings of a request that many others share, as keys, the shortest first.
+class Beginning(NamedTuple):
+    """A beginning of a request that many others share.
+
+    Attributes:
+        key: what is the same for all calls that begin so.
+        leaders: how many of them go first.
+    """
+
+    key: Hashable
+    leaders: int
+
+
+def find_beginnings(request: ModelRequest, least_tokens: int) -> tuple[Beginning, ...]:
+    """Return the beginnings of a request that many others share, the shortest first.
 
     Reply format and effort are part of what a provider keeps. Of beginnings that come again equally often there is
     only the longest.
     """
     reuse, form = request.reuse, request.reply_format
-    texts, heads, characters = request.system + request.user, [], 0
+    texts, found, characters = request.system + request.user, [], 0
     for number, others in enumerate(reuse, 1):
         if others < FEWEST_FOLLOWERS:
             break
         characters += len(texts[number - 1])
         is_longest = number == len(reuse) or reuse[number] != others
         if is_longest and characters >= least_tokens * CHARACTERS_A_TOKEN:
-            heads.append((form and form.name, request.effort, *texts[:number]))
-    return tuple(heads)
+            key = (form and form.name, request.effort, *texts[:number])
+            found.append(Beginning(key, min(1 + others // FOLLOWERS_A_LEADER, MOST_LEADERS)))
+    return tuple(found)
 
 
 class Warmed(Wrapper):
-    """Lets one call of each new shared beginning go first, on each event loop.
+    """Lets a call of each new shared beginning go first, or the quickest of a few, on each event loop.
 
     Who waits gives its place back. Where the first call fails another goes first. Nobody waits long, and who goes first
     waits for nobody, so no call waits in a circle.
@@ -88,136 +106,146 @@ class Warmed(Wrapper):
         super().__init__(inner)
         self._least_tokens = least_tokens
         self._in_runs_only = in_runs_only
-        self._heads = PerLoop(_Heads, _forget)
+        self._known = PerLoop(_Known, _forget)
 
     async def __aenter__(self) -> Self:
         """Open the other one on the running loop."""
-        self._heads.open()
+        self._known.open()
         try:
             await super().__aenter__()
         except BaseException:
-            await self._heads.close()
+            await self._known.close()
             raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close it."""
-        await self._heads.close()
+        await self._known.close()
         await super().__aexit__(*exc_info)
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
         """Return the other one's reply, asked for when it finds its beginning cached or goes first."""
         waits = request.reuse and not (self._in_runs_only and current_journal.get() is None)
-        keys = find_heads(request, self._least_tokens) if waits else ()
-        if not keys:
+        beginnings = find_beginnings(request, self._least_tokens) if waits else ()
+        if not beginnings:
             return await self.inner.reply(request, call)
-        heads = self._heads.current
-        if heads.read(keys):
+        known = self._known.current
+        if known.read(beginnings):
             return await self.inner.reply(request, call)
-        leads = await heads.enter(keys)
+        led = await known.enter(beginnings)
         try:
             reply = await self.inner.reply(request, call)
         except BaseException:
-            heads.leave(leads, is_cached=False)
+            known.leave(led, is_cached=False)
             raise
-        heads.leave(leads, is_cached=True)
+        known.leave(led, is_cached=True)
         return reply
 
 
 @dataclass(slots=True)
-class _Head:
+class _State:
     """What is known of a beginning.
 
     Attributes:
         cached_until: when it is forgotten if nobody reads it, on the loop's clock.
-        led_since: when the call that goes first began; None: none does.
+        leaders: how many calls that went first are under way.
+        led_since: when the first of them began.
         failed: how many that went first failed, one after the other.
-        ended: set when the call that goes first has ended.
+        changed: set when one of them has ended.
     """
 
     cached_until: float = float("-inf")
-    led_since: float | None = None
+    leaders: int = 0
+    led_since: float = 0.0
     failed: int = 0
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def is_waited_for(self, now: float) -> bool:
-        """Say whether it pays to wait for the call that goes first."""
-        return self.led_since is not None and now - self.led_since < LONGEST_WAIT_SECONDS and self.failed < MOST_FAILED
+    def is_waited_for(self, now: float, most: int) -> bool:
+        """Say whether a call that does not find it cached is to wait, and neither to go first nor to give up."""
+        is_hopeful = now - self.led_since < LONGEST_WAIT_SECONDS and self.failed < MOST_FAILED
+        return self.leaders >= most and is_hopeful
 
     def lead(self, now: float) -> None:
         """Note that a call goes first from now on."""
-        self.led_since = now
-        self.ended = asyncio.Event()
+        if not self.leaders:
+            self.led_since = now
+        self.leaders += 1
+
+    def end(self, now: float, *, is_cached: bool) -> None:
+        """Note that a call that went first has ended, and wake those that wait."""
+        self.leaders -= 1
+        self.failed = 0 if is_cached else self.failed + 1
+        if is_cached:
+            self.cached_until = now + SHORT_LIFE_SECONDS
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
-class _Heads:
+class _Known:
     """The beginnings that are in use on one event loop."""
 
     def __init__(self) -> None:
         self._clock = asyncio.get_running_loop().time
-        self._known: dict[Hashable, _Head] = {}
+        self._states: dict[Hashable, _State] = {}
         self._apart = 0
 
-    def read(self, keys: tuple[Hashable, ...]) -> bool:
+    def read(self, beginnings: tuple[Beginning, ...]) -> bool:
         """Note that a call reads all of these; False if one of them is not cached."""
-        now, known = self._clock(), self._known
-        for key in keys:
-            head = known.get(key)
-            if head is None or head.cached_until <= now:
+        now, states = self._clock(), self._states
+        for key, _ in beginnings:
+            state = states.get(key)
+            if state is None or state.cached_until <= now:
                 return False
-            head.cached_until = now + SHORT_LIFE_SECONDS
+            state.cached_until = now + SHORT_LIFE_SECONDS
         return True
 
-    async def enter(self, keys: tuple[Hashable, ...]) -> list[_Head]:
-        """Wait until a call may go, and return what it is the first of."""
+    async def enter(self, beginnings: tuple[Beginning, ...]) -> list[_State]:
+        """Wait until a call may go, and return what it is one of the first of."""
         until = self._clock() + LONGEST_WAIT_SECONDS
-        while (led := self._first_led(keys)) is not None and self._clock() < until:
+        while (state := self._find_led(beginnings)) is not None and self._clock() < until:
             async with self._giving_way():
-                await _wait(led.ended, min(until, (led.led_since or 0.0) + LONGEST_WAIT_SECONDS) - self._clock())
-        return list(self._go(keys))
+                await _wait(state.changed, min(until, state.led_since + LONGEST_WAIT_SECONDS) - self._clock())
+        return self._go(beginnings)
 
-    def leave(self, leads: list[_Head], *, is_cached: bool) -> None:
-        """Note how a call ended that was the first of these."""
-        for head in leads:
-            head.led_since = None
-            head.failed = 0 if is_cached else head.failed + 1
-            if is_cached:
-                head.cached_until = self._clock() + SHORT_LIFE_SECONDS
-            head.ended.set()
+    def leave(self, led: list[_State], *, is_cached: bool) -> None:
+        """Note how a call ended that was one of the first of these."""
+        for state in led:
+            state.end(self._clock(), is_cached=is_cached)
 
-    def _first_led(self, keys: tuple[Hashable, ...]) -> _Head | None:
-        """Return the first of these that is neither cached nor to be led by who asks; None: it may go."""
+    def _find_led(self, beginnings: tuple[Beginning, ...]) -> _State | None:
+        """Return the first of these that a call has to wait for; None: it may go."""
         now = self._clock()
-        for key in keys:
-            head = self._known.get(key)
-            if head is None or (head.cached_until <= now and not head.is_waited_for(now)):
+        for key, leaders in beginnings:
+            state = self._states.get(key)
+            if state is None:
                 return None  # what is longer is not cached either, and is led by the same call
-            if head.cached_until <= now:
-                return head
+            if state.cached_until <= now:
+                return state if state.is_waited_for(now, leaders) else None
         return None
 
-    def _go(self, keys: tuple[Hashable, ...]) -> Iterator[_Head]:
-        now = self._clock()
-        for key in keys:
-            head = self._find(key)
-            if head.cached_until > now:
-                head.cached_until = now + SHORT_LIFE_SECONDS
-            elif head.led_since is None:
-                head.lead(now)
-                yield head
+    def _go(self, beginnings: tuple[Beginning, ...]) -> list[_State]:
+        now, led = self._clock(), []
+        for key, leaders in beginnings:
+            state = self._find(key)
+            if state.cached_until > now:
+                state.cached_until = now + SHORT_LIFE_SECONDS
+            elif state.leaders < leaders:
+                state.lead(now)
+                led.append(state)
+        return led
 
-    def _find(self, key: Hashable) -> _Head:
-        head = self._known.get(key)
-        if head is None:
-            if len(self._known) >= MOST_REMEMBERED:
+    def _find(self, key: Hashable) -> _State:
+        state = self._states.get(key)
+        if state is None:
+            if len(self._states) >= MOST_REMEMBERED:
                 self._forget_some()
-            head = self._known[key] = _Head()
-        return head
+            state = self._states[key] = _State()
+        return state
 
     def _forget_some(self) -> None:
-        idle = [key for key, head in self._known.items() if head.led_since is None]
+        idle = [key for key, state in self._states.items() if not state.leaders]
         for key in idle[: len(idle) // 2 + 1]:
-            del self._known[key]
+            del self._states[key]
 
     @asynccontextmanager
     async def _giving_way(self) -> AsyncIterator[None]:
@@ -238,5 +266,5 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-async def _forget(heads: _Heads) -> None:
+async def _forget(known: _Known) -> None:
     """Forget what was cached: entries go on living with the provider, and are found again."""

@@ -19,7 +19,7 @@ def spell_counts(low: float, high: float) -> str:
 
 def spell_money(low: float, high: float) -> str:
     """Return a range of US dollars, with as many places as are needed to see something."""
-    places = 2 if high >= 0.1 else 4
+    places = 0 if high >= 1_000 else 2 if high >= 0.1 else 4
     return _join(f"{low:,.{places}f}", f"{high:,.{places}f}")
 
 

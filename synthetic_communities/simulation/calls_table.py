@@ -9,7 +9,7 @@ from .assumed import SENTENCE_CHARACTERS, WORDS_CHARACTERS, Span
 from .calls_forecast import CallsForecast, TokensForecast
 
 HEAD = ("calls", "prompt tokens", "output tokens", "US dollars")
-_WIDTHS = (15, 15, 15, 15)
+_WIDTHS = (14, 14, 14, 14)
 
 
 def calls_lines(asked: CallsForecast) -> list[str]:
