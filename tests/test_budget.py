@@ -80,7 +80,7 @@ class Slow:
     ended: int = 0
     last: float = 0.0
 
-    def build(self, name: ModelName, *_: Any) -> Model:
+    def build(self, name: ModelName, *_: Any, **__: Any) -> Model:
         """Return it under the name of a model, as what stands innermost in a stack."""
         return _Served(str(name), self)
 
