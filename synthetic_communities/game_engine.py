@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .candidate import Candidate
 from .config import Config, build_topics
@@ -18,6 +18,7 @@ from .engine.collecting import not_collecting
 from .engine.plan import Course
 from .engine.runner import Places
 from .errors import UsageError
+from .late import Late
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .llm.journal.shared import SharedOpening
@@ -55,6 +56,12 @@ from .simulation.stage import Stage, build_community, build_course, refuse_probl
 from .simulation.understudies import Company
 from .simulation.watching import Moment
 from .social_media import SocialMedia
+
+if TYPE_CHECKING:
+    from .simulation import probing
+    from .simulation.probe import Probe
+else:  # few engines probe
+    probing = Late("synthetic_communities.simulation.probing")
 
 
 class GameEngine(Replicated):
@@ -324,6 +331,43 @@ class GameEngine(Replicated):
             world_story=self.population.world_story,
             mind=mind,
             candidate_mind=self._minds.imagined_of_candidates() if self.config.candidate_model else mind,
+        )
+
+    def probe(self) -> "Probe":
+        """Ask what a run would ask, each act once, for one person, and return what came of each.
+
+        It costs a dozen calls, and is held to the limits of the settings. Nothing is written, and nobody changes: those
+        who are asked are copies.
+
+        Raises:
+            ConfigurationError: everything wrong with settings and people; or the model cannot be asked.
+            ModelUnavailableError: no call can succeed.
+            RunStoppedError: what the settings let a run spend is spent.
+            UsageError: called from inside a running community.
+        """
+        return run_sync(self.probe_async())
+
+    async def probe_async(self) -> "Probe":
+        """As `probe`."""
+        _, forecast = self._plan_ahead()
+        steps = {step.step for step in forecast.steps}
+        return await probing.probe_stage(self._gather_stage(self._minds.alike()), steps)
+
+    def _gather_stage(self, minds: Minds) -> Stage:
+        minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
+        own = self._own_mind()
+        people = minds.of_people() if own is None else (own, ModelChoice(own.name, "the population came with it"))
+        candidates = minds.of_candidates() if self.config.candidate_model else people
+        return Stage(
+            self.config,
+            self.population,
+            candidates=tuple(self.candidates),
+            mediator=self.mediator or Mediator("mediator", None, None, self.config.world_story),
+            social_media=self.social_media,
+            mind=people[0],
+            choice=people[1],
+            candidate_mind=candidates[0],
+            candidate_choice=candidates[1],
         )
 
     def initialize_simulation_output(self, base_dir: str | Path = "data/simulation") -> None:

@@ -129,7 +129,7 @@ NEW_SETTINGS = {
 }
 
 VERBS = {
-    GameEngine: ("run", "run_many", "run_replicates", "conduct_final_vote"),
+    GameEngine: ("run", "run_many", "run_replicates", "conduct_final_vote", "forecast", "probe"),
     Population: (
         "update_beliefs_from_debate",
         "update_beliefs_from_chat",

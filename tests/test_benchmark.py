@@ -114,6 +114,11 @@ class TestJudging:
     def test_without_one_a_miss_is_a_miss(self, measured: Measured) -> None:
         assert judge(measured, MORE).verdict == "missed"
 
+    def test_nothing_excuses_a_count(self) -> None:
+        counted = replace(MORE, is_counted=True)
+        assert judge(make_measured(9.0, room=(0.1, 0.1)), counted).verdict == "missed"
+        assert judge(make_measured(9.0, 9.2, 10.1), counted).verdict == "missed"
+
     def test_noise_takes_nothing_away_from_what_was_reached(self) -> None:
         assert judge(make_measured(10.0, room=(0.1, 0.1)), MORE).verdict == "reached"
 

@@ -611,6 +611,7 @@ def test_help(place: Path, command: tuple[str, ...]) -> None:
 
 def test_every_option_is_used_by_a_test() -> None:
     others = ("test_show.py", "test_replicates.py", "test_stopped_command.py", "test_cli_rerunning.py")
+    others = (*others, "test_spending.py", "test_probe.py", "test_foretelling.py")
     files = (Path(__file__), *map(Path(__file__).with_name, others))
     source = "".join(file.read_text(encoding="utf-8") for file in files)
     context = click.Context(program)

@@ -23,7 +23,7 @@ from synthetic_communities.cli.main import program
 from synthetic_communities.errors import RecordError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.journal import writer
-from synthetic_communities.llm.journal.journal import JOURNAL
+from synthetic_communities.llm.journal.journal import JOURNAL, current_journal
 from synthetic_communities.llm.model import ModelRequest
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import View
@@ -93,7 +93,8 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, key: str, replicate: int = 0) 
     answer = LLMMind.answer
 
     async def answer_or_interrupt(mind: LLMMind, view: View) -> Any:
-        if (view.key, view.chance.replicate) == (key, replicate):
+        is_rehearsal = current_journal.get() is None
+        if not is_rehearsal and (view.key, view.chance.replicate) == (key, replicate):
             signal.raise_signal(signal.SIGINT)
         return await answer(mind, view)
 

@@ -39,6 +39,7 @@ from synthetic_communities.llm.journal.journal import JOURNAL
 from synthetic_communities.minds import views
 from synthetic_communities.minds.views import BallotView, ChatTurnView, View
 from synthetic_communities.runs.directory import CONFIG, FINAL_VOTE, PEOPLE, USAGE
+from synthetic_communities.simulation.files import write_forecast
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
 
@@ -59,7 +60,7 @@ API_MODULES = (
 OTHER_MODULES = (
     *("report.result", "minds.base"),
     *("testing.scripted", "testing.virtual_time", "testing.models", "testing.loopback"),
-    *("simulation.forecast", "report.pictures.plots"),
+    *("simulation.forecast", "simulation.probe", "report.pictures.plots"),
 )
 """Modules whose every public name stands on some page."""
 
@@ -302,6 +303,9 @@ def class_section(name: str) -> str:
     return section_of(API, heading)
 
 
+PRICES = {"vllm:small": {"input": 1.0, "output": 4.0}}
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A run in which some acts are refused, some fail, some cannot be read; and one that asks a model."""
@@ -309,12 +313,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     rates = {"requests_per_second": 2_000, "bucket": 500}
     with LoopbackServer(no_auth=True, when=troubles, rate_headers=True, **rates) as server:
         model = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
-        return [run_troubled(tmp_path_factory.mktemp("troubled")), run_small(tmp_path_factory.mktemp("small"), **model)]
+        return [
+            run_troubled(tmp_path_factory.mktemp("troubled")),
+            run_small(tmp_path_factory.mktemp("small"), prices=PRICES, **model),
+        ]
 
 
 def run_small(folder: Path, **changes: Any) -> Path:
     engine = GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1, **changes))
     engine.initialize_simulation_output(folder)
+    foretold = engine.foretold()
+    if foretold is not None and foretold.asked is not None and engine.simulation_dir is not None:
+        write_forecast(engine.simulation_dir, foretold.asked)  # as the command does
     return engine.run().path
 
 
@@ -378,7 +388,10 @@ class TestRecord:
         assert list(documented_keys(JOURNAL)) == columns
 
 
-LEFT_OUT: Mapping[str, tuple[str, ...]] = {USAGE: ("calls", "calls_by_act", "limit_changes"), PEOPLE: ("beforehand",)}
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    USAGE: ("calls", "calls_by_act", "calls_by_epoch", "limit_changes"),
+    PEOPLE: ("beforehand",),
+}
 """Keys of a file that a run may leave out, as the page says."""
 
 

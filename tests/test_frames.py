@@ -26,7 +26,7 @@ PAGE = (Path(__file__).resolve().parent.parent / "docs/results.md").read_text("u
 
 LISTS = (
     *("votes", "ballots", "beliefs", "conversations", "debates", "posts", "reactions", "exposures"),
-    *("failures", "failed_calls", "usage"),
+    *("failures", "failed_calls", "usage", "usage_by_epoch", "usage_by_agent"),
 )
 """Lists whose keys are the same in every run; those of `people` go by topics and attributes."""
 

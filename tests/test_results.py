@@ -43,7 +43,7 @@ RECORDED = (
 )
 """Lists that are the same in every run with the same answers."""
 
-LISTS = (*RECORDED, "failed_calls", "usage")
+LISTS = (*RECORDED, "failed_calls", "usage", "usage_by_epoch", "usage_by_agent")
 
 
 def fail_share(share: float) -> Any:

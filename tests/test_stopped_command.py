@@ -198,3 +198,14 @@ def test_what_asks_nobody_is_not_stopped_by_limits_of_then(town: Path) -> None:
     assert call("resume", str(path), "--max-calls", "2500").exit_code == 0
     assert call("verify", str(path)).exit_code == 0
     assert call("replay", str(path), "--output", "again").exit_code == 0
+
+
+@pytest.mark.parametrize(("choice", "is_cached"), [("auto", True), ("none", False)])
+def test_a_run_may_do_without_the_cache_of_its_provider(town: Path, choice: str, is_cached: bool) -> None:
+    with LoopbackServer(cache=True) as server:
+        changes = {"model": MODELS["anthropic"], "base_url": server.url, "world_story": "Norrhaven. " * 400}
+        write_town(town.parent, **changes, population_size=24)
+        done = call("run", "town.yaml", "--prompt-cache", choice)
+    assert done.exit_code == 0, done.output
+    measured = json.loads((find_run(town.parent) / "usage.json").read_text(encoding="utf-8"))
+    assert bool(measured["calls"]["tokens"]["cache_read_tokens"]) == is_cached

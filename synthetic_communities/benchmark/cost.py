@@ -30,7 +30,7 @@ from .cost_arrangements import (
 )
 from .cost_calls import CallNoting, NamingActs, NotedCall
 from .cost_town import MODEL, TOKEN_CHARACTERS, CostTown, build_behaviour, build_cost_config
-from .measures import Figure, Sample, Tell
+from .measures import Figure, Sample, Tell, Unit
 from .timing import Timed, time_action
 from .whole_runs import build_engine, find_run_faults
 
@@ -84,15 +84,15 @@ def list_cost_figures(plan: CostPlan) -> tuple[Figure, ...]:
     """Return what comes out."""
     large, small = f"{plan.large.people:,} people", f"{plan.small.people:,} people"
     return (
-        Figure("calls", "calls", compared_to=large, better="less", reach=plan.most_calls),
-        Figure("calls: person first, a call a post", "calls", compared_to="the same run", better="less"),
-        Figure("prompt tokens", "M plain", compared_to=large, better="less", reach=plan.most_tokens),
-        *(Figure(f"prompt tokens: {name}", "M plain", compared_to="the same run", better="less") for name in BESIDE),
-        Figure("read from cache", "share", compared_to=large, reach=plan.share_read, is_ratio=True),
-        *(Figure(f"read from cache: {name}", "share", compared_to="the same run") for name in BESIDE),
-        Figure(f"read from cache: replies of {SLOW_SECONDS:g} s", "share", compared_to="the same run", is_ratio=True),
-        Figure(f"read from cache, {small}", "share", compared_to=small, reach=plan.share_read, is_ratio=True),
-        Figure(f"prompt tokens, {small}", "M plain", compared_to=small, better="less"),
+        _tokens("calls", large, plan.most_calls, unit="calls"),
+        _tokens("calls: person first, a call a post", "the same run", unit="calls"),
+        _tokens("prompt tokens", large, plan.most_tokens),
+        *(_tokens(f"prompt tokens: {name}", "the same run") for name in BESIDE),
+        _share("read from cache", large, plan.share_read),
+        *(_share(f"read from cache: {name}", "the same run") for name in BESIDE),
+        _share(f"read from cache: replies of {SLOW_SECONDS:g} s", "the same run"),
+        _share(f"read from cache, {small}", small, plan.share_read),
+        _tokens(f"prompt tokens, {small}", small),
         Figure(
             "more time for warming",
             "share",
@@ -102,6 +102,15 @@ def list_cost_figures(plan: CostPlan) -> tuple[Figure, ...]:
         ),
         Figure("the run without warming", "s", compared_to=f"{small}, cache: none", better="less"),
     )
+
+
+def _tokens(name: str, compared_to: str, reach: float | None = None, *, unit: Unit = "M plain") -> Figure:
+    return Figure(name, unit, compared_to=compared_to, better="less", reach=reach, is_counted=True)
+
+
+def _share(name: str, compared_to: str, reach: float | None = None) -> Figure:
+    is_ours = compared_to != "the same run"
+    return Figure(name, "share", compared_to=compared_to, reach=reach, is_ratio=is_ours, is_counted=True)
 
 
 def take_cost(plan: CostPlan, tell: Tell) -> Iterator[Sample]:

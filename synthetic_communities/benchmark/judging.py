@@ -81,6 +81,8 @@ def find_noise(measured: Measured, figure: Figure, bound: float, control: Contro
         bound: what it is worse than.
         control: the bare client beside it; None: none says anything about the machine.
     """
+    if figure.is_counted:
+        return ""
     room = min(measured.room, default=1.0)
     if room < ROOM_NEEDED:
         return f"only {room:.0%} of two processors were free"

@@ -22,6 +22,7 @@ class Figure:
         better: whether more of it is better, or less.
         reach: what has to be reached; None: it is there to be read.
         is_ratio: whether both sides were measured in one process, so that it can be held against other machines.
+        is_counted: whether it is a count that no machine is too slow for: nothing excuses missing it.
         control: the figure of a bare client that says whether this machine could reach it at all; empty: none does.
     """
 
@@ -31,6 +32,7 @@ class Figure:
     better: Literal["more", "less"] = field(default="more", kw_only=True)
     reach: float | None = field(default=None, kw_only=True)
     is_ratio: bool = field(default=False, kw_only=True)
+    is_counted: bool = field(default=False, kw_only=True)
     control: str = field(default="", kw_only=True)
 
     def is_reached_by(self, value: float) -> bool:

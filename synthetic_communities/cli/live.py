@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ..simulation.progress import DOINGS, Progress, describe_doing, describe_done, describe_rest
+from ..simulation.progress import DOINGS, Progress, describe_doing, describe_done, describe_rest, describe_spend
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +36,7 @@ def told_live(progress: Progress) -> Iterator[None]:
 
 
 def draw(progress: Progress) -> "RenderableType":
-    """Return the display: what is going on, a bar, and the counts."""
+    """Return the display: what is going on and what it has cost, a bar, and the counts."""
     from rich.console import Group  # late, as above
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -47,6 +47,7 @@ def draw(progress: Progress) -> "RenderableType":
         return Text(DOINGS[""])
     bar = Table.grid(padding=(0, 1))
     bar.add_row(ProgressBar(total=max(1, moment.total), completed=moment.done, width=BAR_WIDTH), describe_done(moment))
-    lines = describe_doing(moment), describe_rest(moment, progress.elapsed_seconds)
-    doing, rest = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
-    return Group(doing, bar, rest)
+    doing = ", ".join(filter(None, (describe_doing(moment), describe_spend(moment))))
+    lines = doing, describe_rest(moment, progress.elapsed_seconds)
+    first, last = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
+    return Group(first, bar, last)

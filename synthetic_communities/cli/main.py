@@ -19,19 +19,22 @@ from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .program import Program, print_text, stdout_encoding
 from .repeating import run_replicates
-from .running import run_community
+from .running import FAILED, run_community
 from .showing import choose_view, show_run
+from .spending import Consent, consent_options, expect, is_confirmed
 from .starting import describe_next_steps, write_scenario
 
 if TYPE_CHECKING:
-    from . import rerunning
-else:  # three commands need it
+    from . import probing, rerunning
+else:  # few commands need them
+    probing = Late(f"{__package__}.probing")
     rerunning = Late(f"{__package__}.rerunning")
 
 MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PROVIDERS)}."
 
 EXIT_STATUS = """\b
-Exit status: 0 done; 1 nothing could be counted, or the run failed;
+Exit status: 0 done;
+1 nothing could be counted, the run failed, or nobody agreed to its cost;
 2 wrong usage or configuration, or a damaged run;
 4 stopped, as a limit was reached;
 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
@@ -120,6 +123,7 @@ def program(context: click.Context) -> None:
 )
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Run it N times, each with its own chance.")
 @click.option("--resample", is_flag=True, help="With --replicates: draw other people for each.")
+@consent_options
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
 @click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
@@ -132,6 +136,8 @@ def run(
     cache: Path | None,
     replicates: int | None,
     resample: bool,
+    above_usd: float,
+    is_given: bool,
     as_data: bool,
     verbose: int,
     **changes: float | str | None,
@@ -143,15 +149,17 @@ def run(
     stated = {name: value for name, value in changes.items() if value is not None}
     engine = load_engine(config or BUNDLED_FILE, stated)
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    if replicates is None and resample:
+        raise click.UsageError("--resample goes with --replicates")
+    if replicates is not None and log_bodies is not None:
+        raise click.UsageError("--log-bodies takes one run; leave out --replicates")
+    if not is_confirmed(expect(engine, runs=replicates or 1), Consent(above_usd, is_given)):
+        context.exit(FAILED)
     if replicates is None:
-        if resample:
-            raise click.UsageError("--resample goes with --replicates")
         engine.log_bodies(log_bodies)
         engine.ask_for_key()  # where there is none, nothing is to be left behind
         engine.use_cache(cache)
         context.exit(run_community(engine, output, is_foretold=True, **telling))
-    if log_bodies is not None:
-        raise click.UsageError("--log-bodies takes one run; leave out --replicates")
     model = engine.config.model if "model" in stated else None
     context.exit(run_replicates(engine, replicates, output, model=model, resample=resample, cache=cache, **telling))
 
@@ -164,10 +172,20 @@ def run(
 )
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="As for run.")
 @click.option("--api-key-command", metavar="COMMAND", help="What prints the key; the run does not say.")
+@consent_options
 @click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
 @click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
 @click.pass_context
-def resume_command(context: click.Context, /, directory: Path, as_data: bool, verbose: int, **changes: Any) -> None:
+def resume_command(
+    context: click.Context,
+    /,
+    directory: Path,
+    above_usd: float,
+    is_given: bool,
+    as_data: bool,
+    verbose: int,
+    **changes: Any,
+) -> None:
     """Go on with a run that was broken off.
 
     RUN is its directory, or a folder of replicates. Calls that are in its journal are answered from there and cost
@@ -175,7 +193,7 @@ def resume_command(context: click.Context, /, directory: Path, as_data: bool, ve
     """
     stated = {name: value for name, value in changes.items() if value is not None}
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
-    context.exit(rerunning.resume(directory, stated, **telling))
+    context.exit(rerunning.resume(directory, stated, Consent(above_usd, is_given), **telling))
 
 
 @program.command("replay")
@@ -227,13 +245,17 @@ def verify_command(context: click.Context, directory: Path) -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--model", metavar="M", help=MODEL_HELP)
 @click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
-def check(config: Path, model: str | None, as_data: bool) -> None:
+@click.option("--probe", is_flag=True, help="Ask the model each act once, and say what came of it.")
+@click.pass_context
+def check(context: click.Context, /, config: Path, model: str | None, as_data: bool, probe: bool) -> None:
     """Say what is wrong with CONFIG, what it leaves open, and what a run of it will do.
 
-    Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and nothing is
-    spent.
+    Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for
+    --probe, nothing is spent. With it the exit status is 1 if a reply cannot be used.
     """
     engine = load_engine(config, {} if model is None else {"model": model})
+    if probe:
+        context.exit(probing.probe_config(engine, config, as_data=as_data))
     forecast = engine.forecast()
     if as_data:
         print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")

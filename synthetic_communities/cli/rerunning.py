@@ -1,8 +1,16 @@
 """Going on with runs, running them again from their journals, and holding them against these."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..config import Config
+from ..game_engine import GameEngine
+from ..llm.journal.file import is_begun
+from ..llm.journal.journal import JOURNAL
+from ..llm.journal.recorded import Recorded
+from ..llm.prices import Prices
 from ..report.result import SimulationResult
 from ..report.text import clean_text, count_of
 from ..rerunning import (
@@ -16,7 +24,8 @@ from ..rerunning import (
 )
 from .program import print_text
 from .repeating import run_in_folder
-from .running import run_community, run_prepared, show_result
+from .running import FAILED, run_community, run_prepared, show_result
+from .spending import Consent, expect, is_confirmed
 
 IDENTICAL, DIFFERS, CANNOT_SAY = 0, 1, 3
 """Exit statuses of `verify`."""
@@ -24,21 +33,51 @@ IDENTICAL, DIFFERS, CANNOT_SAY = 0, 1, 3
 STATUSES = {"identical": IDENTICAL, "differs": DIFFERS, "cannot say": CANNOT_SAY}
 
 
-def resume(path: Path, changes: dict[str, Any], **telling: Any) -> int:
+def resume(path: Path, changes: dict[str, Any], consent: Consent, **telling: Any) -> int:
     """Go on with a run, or with all of a folder of replicates, show what came of it, and return the exit status.
 
     Args:
         path: the run directory, or the folder.
         changes: what is done otherwise than then, as `resume_run` takes it.
+        consent: to what may be spent on what is left.
         **telling: as `run_prepared` takes it.
     """
-    if list_replicates(path):
+    replicates = list_replicates(path)
+    if replicates:
+        if not _is_confirmed([each for each in replicates if not is_complete(each)], changes, consent):
+            return FAILED
         return run_in_folder(lambda observer: resume_replicates(path, observer=observer, **changes), path, **telling)
     if not is_complete(path):
-        return run_prepared(build_resumed(path, **changes), path, **telling)
+        engine = build_resumed(path, **changes)
+        if not is_confirmed(expect(engine, paid_usd=measure_paid(path, engine.config)), consent):
+            return FAILED
+        return run_prepared(engine, path, **telling)
     if not telling["as_data"]:
         print_text(f"{path} is complete; there is nothing to go on with.\n")
     return show_result(SimulationResult(path), telling["command"], as_data=telling["as_data"])
+
+
+def _is_confirmed(left: Sequence[Path], changes: dict[str, Any], consent: Consent) -> bool:
+    """Say whether what is left of several runs is to be paid for; they are alike, so one tells of all."""
+    if not left:
+        return True
+    limits = {name: value for name, value in changes.items() if name not in ("retry_failures", "cache")}
+    engine = GameEngine.from_run(left[0], **limits)
+    paid_usd = sum(measure_paid(path, engine.config) for path in left)
+    return is_confirmed(expect(engine, runs=len(left), paid_usd=paid_usd), consent)
+
+
+def measure_paid(path: Path, config: Config) -> float:
+    """Return what the calls in the journal of a run have cost, in US dollars, as far as their prices are known.
+
+    Raises:
+        JournalError: it cannot be read.
+    """
+    if not is_begun(path / JOURNAL):
+        return 0.0
+    prices = Prices(config.prices or {})
+    with Recorded(path / JOURNAL, is_shared=True) as recorded:
+        return math.fsum(prices.cost(model, usage) or 0.0 for model, usage in recorded.list_paid())
 
 
 def replay(path: Path, config: Path | None, output: Path, *, allow_calls: bool, **telling: Any) -> int:

@@ -29,8 +29,9 @@ from .progress import told_plainly
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
-    from ..report import figures, glyphs, heading, side_by_side, tables, votes
+    from ..report import cost_table, figures, glyphs, heading, side_by_side, tables, votes
 else:  # not every command shows a run
+    cost_table = Late("synthetic_communities.report.cost_table")
     figures = Late("synthetic_communities.report.figures")
     glyphs = Late("synthetic_communities.report.glyphs")
     heading = Late("synthetic_communities.report.heading")
@@ -152,7 +153,8 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
 def _set_tables(result: SimulationResult, command: str) -> str:
     columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
     page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
-    return page + "".join(f"{line}\n" for line in side_by_side.build_lines(result.foretold))
+    costs = cost_table.build_cost_table(result.usage) if result.record.model_calls else []
+    return page + "".join(f"{line}\n" for line in (*costs, *side_by_side.build_lines(result.foretold)))
 
 
 def measure_columns() -> int:

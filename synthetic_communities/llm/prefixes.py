@@ -1,28 +1,24 @@
 """What a provider's cache makes of prompts that begin alike: which characters are read, written or plain. Pure.
 
-A beginning is one or more whole texts of a prompt, in the same reply format; nothing in between is looked for.
+A beginning is one or more whole texts of a prompt, in the same reply format; nothing in between is looked for. That
+calls which go together miss what one of them is about to write is left out: one goes first where that matters.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .cache_policy import CHARACTERS_A_TOKEN, Terms, choose_marks, expect_seconds_between, find_anthropic_terms
+from .model import ModelRequest
+from .warmed import CACHING
+
 Manner = Literal["none", "automatic", "marked"]
 
-CHARACTERS_A_TOKEN = 4
-"""By which the shortest prefix that is cached, which providers state in tokens, is compared with a text."""
-
-MINIMUM_TOKENS = 1024
-"""Shortest prefix that is cached, where nothing else is known."""
-
-LIFETIME_SECONDS = 300.0
+SECONDS = {"5m": 300.0, "1h": 3600.0}
 """How long an entry lives unread."""
 
-AUTOMATIC: tuple[str, ...] = ()
-"""Providers that cache whatever is long enough, without being told to."""
-
-MOST_MARKS = 4
-"""How many beginnings of one prompt are kept at most, where that has to be said."""
+STEP_TOKENS = 128
+"""In steps of so many tokens beginnings are kept where nobody says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,68 +36,88 @@ class Shares:
     read: int = 0
 
 
-def manner_of(model: str) -> Manner:
-    """Return how a model's provider caches: what it is told to, whatever is long enough, or nothing foreseeable.
-
-    Args:
-        model: as `provider:model`.
-    """
-    provider = model.partition(":")[0]
-    if provider == "anthropic":
-        return "marked"
-    return "automatic" if provider in AUTOMATIC else "none"
-
-
-def choose_marks(reuse: Sequence[int]) -> tuple[int, ...]:
-    """Return the places of texts after which a beginning is kept: the last ones that come again, most of all."""
-    wanted = [place for place, often in enumerate(reuse) if often > 0]
-    return tuple(wanted[-MOST_MARKS:])
-
-
 @dataclass(slots=True)
 class PrefixCache:
     """A provider's cache, followed prompt by prompt.
 
     Attributes:
-        manner: how it caches.
-        minimum_tokens: the shortest prefix that is cached.
-        lifetime_seconds: how long an entry lives unread.
+        manner: whether it keeps what it is told to, whatever is long enough, or nothing.
+        terms: what it takes.
+        at_once: how many calls go on at once.
     """
 
     manner: Manner
-    minimum_tokens: int = MINIMUM_TOKENS
-    lifetime_seconds: float = LIFETIME_SECONDS
-    _read_last: dict[int, float] = field(default_factory=dict, init=False, repr=False)
+    terms: Terms = field(default_factory=Terms)
+    at_once: int = field(default=0, kw_only=True)
+    _until: dict[int, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
 
-    def charge(self, texts: Sequence[str], form: str = "", *, now: float = 0.0, marks: Sequence[int] = ()) -> Shares:
+    def charge(self, request: ModelRequest, form: str = "", *, now: float = 0.0) -> Shares:
         """Return how a prompt is charged, and remember its beginnings.
 
         Args:
-            texts: of the prompt, in order.
+            request: the prompt.
             form: the text of the reply format, which stands before all others; prompts of another share nothing.
             now: when it is asked, in seconds.
-            marks: places of texts after which its beginning is kept, where that has to be said.
         """
-        total = len(form) + sum(map(len, texts))
-        if self.manner == "none":
+        texts = (*request.system, *request.user)
+        lengths = list(map(len, texts))
+        total = len(form) + sum(lengths)
+        kept = self._choose(request, lengths, len(form))
+        if not kept:
             return Shares(total)
-        beginnings = self._beginnings(texts, form)
-        kept = [beginnings[place] for place in marks] if self.manner == "marked" else beginnings
-        kept = [(key, length) for key, length in kept if length >= self.minimum_tokens * CHARACTERS_A_TOKEN]
-        read = max((length for key, length in kept if self._is_there(key, now)), default=0)
-        for key, _ in kept:
-            self._read_last[key] = now
+        beginnings = _list_beginnings(texts, form)[: max(kept) + 1]
+        read = max((length for key, length in beginnings if self._renew(key, now)), default=0)
+        for place, seconds in kept.items():
+            self._keep(beginnings[place], seconds, now)
         if self.manner == "automatic":
+            read -= read % (STEP_TOKENS * CHARACTERS_A_TOKEN)
             return Shares(total - read, read=read)
-        written = max((length for _, length in kept), default=0) - read
+        written = max(0, beginnings[-1][1] - read)
         return Shares(total - read - written, written, read)
 
-    def _beginnings(self, texts: Sequence[str], form: str) -> list[tuple[int, int]]:
-        key, length, found = hash(form), len(form), []
-        for text in texts:
-            key, length = hash((key, text)), length + len(text)
-            found.append((key, length))
-        return found
+    def _choose(self, request: ModelRequest, lengths: Sequence[int], before: int) -> dict[int, float]:
+        """Return the places of texts after which a beginning is kept, and for how many seconds."""
+        if self.manner == "none":
+            return {}
+        if self.manner == "automatic":
+            return dict.fromkeys(range(len(lengths)), SECONDS["5m"])
+        seconds = expect_seconds_between(request.calls_between, self.at_once)
+        marks = choose_marks(lengths, request.reuse, seconds, self.terms, before=before) if request.reuse else ()
+        return {mark.text: SECONDS[mark.life] for mark in marks}
 
-    def _is_there(self, key: int, now: float) -> bool:
-        return now - self._read_last.get(key, -2 * self.lifetime_seconds) <= self.lifetime_seconds
+    def _renew(self, key: int, now: float) -> bool:
+        """Say whether a beginning is kept; it is for longer now, as it is read."""
+        until, seconds = self._until.get(key, (now, 0.0))
+        is_there = now < until
+        if is_there:
+            self._until[key] = now + seconds, seconds
+        return is_there
+
+    def _keep(self, beginning: tuple[int, int], seconds: float, now: float) -> None:
+        key, length = beginning
+        if length >= self.terms.minimum_tokens * CHARACTERS_A_TOKEN:
+            longest = max(seconds, self._until.get(key, (0.0, 0.0))[1])
+            self._until[key] = now + longest, longest
+
+
+def build_prefix_cache(model: str, *, is_told: bool, at_once: int) -> PrefixCache:
+    """Return the cache of a model's provider, empty.
+
+    Args:
+        model: as `provider:model`.
+        is_told: whether the cache is told what to keep, where it has to be.
+        at_once: how many calls go on at once.
+    """
+    provider, _, name = model.partition(":")
+    if provider == "anthropic":
+        return PrefixCache("marked" if is_told else "none", find_anthropic_terms(name), at_once=at_once)
+    return PrefixCache("automatic" if provider in CACHING else "none", at_once=at_once)
+
+
+def _list_beginnings(texts: Sequence[str], form: str) -> list[tuple[int, int]]:
+    """Return a key and the characters of every beginning, the shortest first."""
+    key, length, found = hash(form), len(form), []
+    for text in texts:
+        key, length = hash((key, text)), length + len(text)
+        found.append((key, length))
+    return found

@@ -1,4 +1,4 @@
-"""The list of prices that `genai-prices` brings along; nothing is fetched."""
+"""The list of prices, and of windows, that `genai-prices` brings along; nothing is fetched."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,23 @@ def find_listed_price(model: str) -> Price | None:
     Args:
         model: as `provider:model`.
     """
+    found = _find(model)
+    return None if found is None else read_price(found.get_prices(datetime.now(UTC)))
+
+
+def find_listed_window(model: str) -> int | None:
+    """Return how many tokens a model takes at once, prompt and reply together; None if the list does not say.
+
+    Args:
+        model: as `provider:model`.
+    """
+    found = _find(model)
+    window: int | None = getattr(found, "context_window", None)
+    return window
+
+
+def _find(model: str) -> Any:
+    """Return the entry of a model, None if there is none."""
     try:
         name = parse_model_name(model)
     except ConfigurationError:
@@ -25,14 +42,14 @@ def find_listed_price(model: str) -> Price | None:
     return None if seller is None else _look_up(seller, name.model)
 
 
-def _look_up(seller: str, model: str) -> Price | None:
+def _look_up(seller: str, model: str) -> Any:
     from genai_prices.data_snapshot import get_snapshot  # late: it takes a third of a second and more
 
     try:
         _, found = get_snapshot().find_provider_model(model, None, seller, None)
     except LookupError:
         return None
-    return read_price(found.get_prices(datetime.now(UTC)))
+    return found
 
 
 def read_price(listed: Any) -> Price | None:

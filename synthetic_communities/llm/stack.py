@@ -104,12 +104,16 @@ def build_model(
     model = Logged(model, observe)
     limiter = _limiter_of(server, transport, max_connections)
     limiter.give(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
-    model = Limited(Counted(model), limiter, observe=observe_limits)
-    model = Budgeted(model)
-    least_tokens = find_least_tokens(name) if caches else None
-    if least_tokens is not None:
-        model = Warmed(model, least_tokens, in_runs_only=waits_in_runs_only(name))
+    model = Budgeted(Limited(Counted(model), limiter, observe=observe_limits))
+    model = _warmed(model, name) if caches else model
     return Journaled(FirstReplies(Retrying(model, retry)))
+
+
+def _warmed(model: Model, name: ModelName) -> Model:
+    least_tokens = find_least_tokens(name)
+    if least_tokens is None:
+        return model
+    return Warmed(model, least_tokens, in_runs_only=waits_in_runs_only(name))
 
 
 def _limiter_of(server: Server, transport: Any, max_connections: int) -> SharedLimiter:

@@ -32,7 +32,7 @@ MOST_REMEMBERED = 64
 _ANTHROPIC = "anthropic"
 """Who asks for marks, and for more than the price of input where something is written to the cache."""
 
-_CACHING = ("openai", "gemini", "openrouter", "vllm", "openai-compatible")
+CACHING = ("openai", "gemini", "openrouter", "vllm", "openai-compatible")
 """Who keeps beginnings of prompts without being told to. Servers that work on one call at a time gain nothing."""
 
 
@@ -40,7 +40,7 @@ def find_least_tokens(name: ModelName) -> int | None:
     """Return the length of the shortest beginning that a model's provider keeps; None: it keeps none."""
     if name.provider.name == _ANTHROPIC:
         return find_anthropic_terms(name.model).minimum_tokens
-    return Terms().minimum_tokens if name.provider.name in _CACHING else None
+    return Terms().minimum_tokens if name.provider.name in CACHING else None
 
 
 def waits_in_runs_only(name: ModelName) -> bool:
@@ -58,22 +58,16 @@ def find_heads(request: ModelRequest, least_tokens: int) -> tuple[Hashable, ...]
     Reply format and effort are part of what a provider keeps. Of beginnings that come again equally often there is
     only the longest.
     """
-    ends: list[tuple[int, int]] = []
-    characters = 0
-    for number, (text, others) in enumerate(zip((*request.system, *request.user), request.reuse, strict=False), 1):
+    reuse, form = request.reuse, request.reply_format
+    texts, heads, characters = request.system + request.user, [], 0
+    for number, others in enumerate(reuse, 1):
         if others < FEWEST_FOLLOWERS:
             break
-        characters += len(text)
-        if ends and ends[-1][1] == others:
-            ends.pop()
-        if characters >= least_tokens * CHARACTERS_A_TOKEN:
-            ends.append((number, others))
-    return tuple(_key(request, number) for number, _ in ends)
-
-
-def _key(request: ModelRequest, texts: int) -> Hashable:
-    form = request.reply_format
-    return (form and form.name, request.effort, (*request.system, *request.user)[:texts])
+        characters += len(texts[number - 1])
+        is_longest = number == len(reuse) or reuse[number] != others
+        if is_longest and characters >= least_tokens * CHARACTERS_A_TOKEN:
+            heads.append((form and form.name, request.effort, *texts[:number]))
+    return tuple(heads)
 
 
 class Warmed(Wrapper):
@@ -118,6 +112,8 @@ class Warmed(Wrapper):
         if not keys:
             return await self.inner.reply(request, call)
         heads = self._heads.current
+        if heads.read(keys):
+            return await self.inner.reply(request, call)
         leads = await heads.enter(keys)
         try:
             reply = await self.inner.reply(request, call)
@@ -161,6 +157,16 @@ class _Heads:
         self._clock = asyncio.get_running_loop().time
         self._known: dict[Hashable, _Head] = {}
         self._apart = 0
+
+    def read(self, keys: tuple[Hashable, ...]) -> bool:
+        """Note that a call reads all of these; False if one of them is not cached."""
+        now, known = self._clock(), self._known
+        for key in keys:
+            head = known.get(key)
+            if head is None or head.cached_until <= now:
+                return False
+            head.cached_until = now + SHORT_LIFE_SECONDS
+        return True
 
     async def enter(self, keys: tuple[Hashable, ...]) -> list[_Head]:
         """Wait until a call may go, and return what it is the first of."""

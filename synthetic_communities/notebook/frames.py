@@ -12,6 +12,7 @@ from ..simulation.progress import (
     describe_doing,
     describe_done,
     describe_rest,
+    describe_spend,
     describe_spent,
     spell_loading,
 )
@@ -55,7 +56,7 @@ def draw(progress: Progress) -> Frame:
     moment, seconds = progress.moment, progress.elapsed_seconds
     if moment is None:
         return Frame(stand_alone(paragraph(DOINGS[""])), DOINGS[""])
-    doing, rest = describe_doing(moment), describe_rest(moment, seconds)
+    doing, rest = describe_doing(moment), _with_spend(moment, describe_rest(moment, seconds))
     shown = [paragraph(strong(doing)), *_show_counts(moment, rest), *_show_said(moment.said)]
     lines = [doing, f"{describe_done(moment)}, {rest}", *map(_spell_utterance, moment.said)]
     return Frame(stand_alone(*shown), "\n".join(lines))
@@ -71,7 +72,7 @@ def draw_end(progress: Progress, ending: str, directory: Path) -> Frame:
     """
     moment, seconds = progress.moment, progress.elapsed_seconds
     done = describe_done(moment) if moment is not None else "nothing done"
-    rest = describe_spent(moment, seconds)
+    rest = _with_spend(moment, describe_spent(moment, seconds))
     where = "Record:" if ending == "complete" else "What is recorded, up to the last epoch that ended:"
     load = spell_loading(directory)
     shown = [
@@ -82,6 +83,11 @@ def draw_end(progress: Progress, ending: str, directory: Path) -> Frame:
     ]
     lines = [HEADLINES[ending], f"{done}, {rest}", f"{where} {clean_text(str(directory))}", f"To read it: {load}"]
     return Frame(stand_alone(*shown), "\n".join(lines))
+
+
+def _with_spend(moment: Moment | None, rest: str) -> str:
+    spend = describe_spend(moment) if moment is not None else ""
+    return f"{spend}, {rest}" if spend else rest
 
 
 def _show_counts(moment: Moment, rest: str) -> tuple[Fragment, Fragment]:

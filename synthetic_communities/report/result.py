@@ -202,6 +202,16 @@ class SimulationResult:
         return usage_rows.read_usage(self._files)
 
     @cached_property
+    def usage_by_epoch(self) -> list[dict[str, Any]]:
+        """A row for the opening, every epoch and the ballot: what calls of models took; empty where there were none."""
+        return usage_rows.read_usage_by_epoch(self._files)
+
+    @cached_property
+    def usage_by_agent(self) -> list[dict[str, Any]]:
+        """A row for everybody for whom a model was called: what those calls took; empty where there were none."""
+        return usage_rows.read_usage_by_agent(self._files)
+
+    @cached_property
     def foretold(self) -> list[dict[str, Any]]:
         """A row for each figure foretold of a run that came to its end: `figure`, `low`, `high`, and what it `took`."""
         return side_by_side.read_foretold(self._files)

@@ -1,11 +1,12 @@
-"""Plain rows of what was measured, step by step."""
+"""Plain rows of what was measured: by step, by epoch and by agent."""
 
 from collections.abc import Mapping
 
 from ..errors import RecordError
+from ..runs.directory import USAGE_BY_AGENT
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
-from .plain_rows import PlainRow, mend_text
+from .plain_rows import PlainRow, mend_text, settle_types, take_text
 from .steps import ACTS, STEP_OF_ACT
 
 STATUSES = ("done", "not_asked", "refused", "unreadable", "failed", "skipped")
@@ -24,6 +25,37 @@ def read_usage(files: RunFiles) -> list[PlainRow]:
     except RecordError as error:
         files.note_damage(usage.place, error)
         return []
+
+
+def read_usage_by_epoch(files: RunFiles) -> list[PlainRow]:
+    """Return a row for every part of the run in which calls were made, in order; no rows where nothing is measured."""
+    usage = files.usage()
+    if usage is None:
+        return []
+    try:
+        if "calls_by_epoch" not in usage.values:  # as of runs before there was this
+            return []
+        return [_usage_of_part(part, calls) for part, calls in usage.row("calls_by_epoch").items()]
+    except RecordError as error:
+        files.note_damage(usage.place, error)
+        return []
+
+
+def read_usage_by_agent(files: RunFiles) -> list[PlainRow]:
+    """Return a row for everybody for whom calls were made: people, candidates, the mediator."""
+    return settle_types([row] for row in files.each(USAGE_BY_AGENT, _usage_of_agent))
+
+
+def _usage_of_part(part: str, calls: Row) -> PlainRow:
+    number = part[1:]
+    epoch = int(number) if part[:1] == "e" and number.isascii() and number.isdecimal() else None
+    return {"part": "epoch" if epoch is not None else mend_text(part), "epoch": epoch, **_take_calls(calls)}
+
+
+def _usage_of_agent(row: Row) -> PlainRow:
+    who = {"kind": take_text(row, "kind"), "id": take_text(row, "id"), "calls": row.whole_number("calls")}
+    tokens = {name: row.whole_number_or_none(name) for name in TOKENS}
+    return {**who, "call_seconds": row.number_or_none("seconds"), **tokens, "cost_usd": row.number_or_none("cost_usd")}
 
 
 def _place(step: str) -> int:
@@ -48,10 +80,16 @@ def _usage_of(step: str, acts: Row, calls: Mapping[str, Row] | None) -> PlainRow
 def _calls_of(calls: Row | None, *, is_known: bool) -> PlainRow:
     if calls is None:
         number = 0 if is_known else None
-        return {"calls": number, "call_seconds": 0.0 if is_known else None, **dict.fromkeys(TOKENS, number)}
+        nothing = 0.0 if is_known else None
+        return {"calls": number, "call_seconds": nothing, **dict.fromkeys(TOKENS, number), "cost_usd": nothing}
+    return _take_calls(calls)
+
+
+def _take_calls(calls: Row) -> PlainRow:
     tokens = calls.row("tokens")
     return {
         "calls": calls.whole_number("calls"),
         "call_seconds": calls.number_or_none("seconds"),
         **{name: tokens.whole_number_or_none(name) for name in TOKENS},
+        "cost_usd": calls.number_or_none("cost_usd") if "cost_usd" in calls.values else None,  # as of earlier runs
     }

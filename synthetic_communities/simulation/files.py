@@ -24,6 +24,7 @@ from .calls_forecast import CallsForecast
 from .journals import measure_journal
 from .labels import mind_labels
 from .stage import Stage
+from .usage_parts import split_by_part
 from .watching import Watcher
 
 LIMITS = (
@@ -154,6 +155,7 @@ def _calls(calls: CallLog | None, prices: Prices, began_at: float) -> dict[str, 
         "model_calls": len(calls.entries),
         "calls": _totals(calls.entries, prices),
         "calls_by_act": {act: _totals(entries, prices) for act, entries in calls.entries_by_act().items()},
+        "calls_by_epoch": {part: _totals(entries, prices) for part, entries in split_by_part(calls.entries).items()},
         "limit_changes": [_limit_change(model, change, began_at) for model, change in calls.limit_changes],
     }
 

@@ -19,10 +19,16 @@ MOST_ACTS = 5_000
 """How many acts are rehearsed, about; of more, a sample of the people makes as many."""
 
 SAMPLE_DOUBT = 0.02
-"""By what share the number of calls may be off in steps that do not ask everybody, where a sample was rehearsed."""
+"""By what share the calls of a step that does not ask everybody may be off, where a large sample was rehearsed."""
+
+UNSEEN = 3
+"""Of as many acts as there were in a sample, so many may be of a kind that none of these was: with 95 % certainty."""
 
 SLOWEST = 1.2
 """How much longer a run may take than its rehearsal, as replies take unequally long, and some wait for the slowest."""
+
+EMPTY_PLACES = 1.1
+"""How much longer a run takes than its work under the limit, as places are empty now and then: at most, about."""
 
 KINDS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
 
@@ -36,12 +42,14 @@ class Totals:
         tokens: kind of tokens to how many.
         cost_usd: what they cost; None: the price of a model is not known.
         seconds: how long they take, one after the other.
+        rehearsed: from how many acts that is reckoned.
     """
 
     calls: float
     tokens: Mapping[str, float]
     cost_usd: float | None
     seconds: float
+    rehearsed: int
 
 
 async def foretell(
@@ -57,14 +65,17 @@ async def foretell(
     """
     assumed = assumed or Assumed()
     sampled, drawn = _sample(company, course, forecast)
-    low, high = [await rehearse(sampled, drawn, forecast.max_concurrent, End(assumed, each)) for each in (False, True)]
+    low, high = [
+        await rehearse(sampled, drawn, forecast.max_concurrent, End(assumed, each), people=len(company.people))
+        for each in (False, True)
+    ]
     acts, prices = {step.step: step.acts for step in forecast.steps}, Prices(company.config.prices or {})
     ends = [_add_up(each, acts, prices) for each in (low, high)]
     models = sorted({call.model for calls in high.calls.values() for call in calls})
     is_sampled = len(sampled.people) < len(company.people)
-    most = {step.step: step.acts if is_sampled and not step.is_exact else None for step in forecast.steps}
+    inexact = {step.step: step.acts for step in forecast.steps if is_sampled and not step.is_exact}
     return CallsForecast(
-        tuple(_join(step, ends[0][step], ends[1][step], most=most[step]) for step in ACTS if step in high.calls),
+        tuple(_join(step, ends[0][step], ends[1][step], most=inexact.get(step)) for step in ACTS if step in high.calls),
         minutes=Span(*(_minutes(*each, company, forecast) for each in zip((low, high), ends, strict=True))),
         unpriced=tuple(model for model in models if prices.of(model) is None),
         assumed=assumed,
@@ -97,6 +108,7 @@ def _add_up_step(step: str, measured: Measured, acts: int, prices: Prices) -> To
         {kind: times * sum(_count(usage, kind) for usage in usages) for kind in KINDS},
         times * math.fsum(known) if len(known) == len(costs) else None,
         len(calls) * times * measured.end.seconds(step),
+        measured.rehearsal.acts[step],
     )
 
 
@@ -117,14 +129,15 @@ def _join(step: str, low: Totals, high: Totals, *, most: int | None) -> StepCall
     is_known = low.cost_usd is not None and high.cost_usd is not None
     return StepCalls(
         step,
-        calls=_span(low.calls, high.calls) if most is None else _doubt(low.calls, high.calls, most),
+        calls=_span(low.calls, high.calls) if most is None else _doubt(low, high, most),
         tokens=TokensForecast(**{kind: _span(low.tokens[kind], high.tokens[kind]) for kind in KINDS}),
         cost_usd=_span(low.cost_usd or 0.0, high.cost_usd or 0.0) if is_known else None,
     )
 
 
-def _doubt(low: float, high: float, most: int) -> Span:
-    return Span(math.floor(low * (1 - SAMPLE_DOUBT)), min(most, math.ceil(high * (1 + SAMPLE_DOUBT))))
+def _doubt(low: Totals, high: Totals, most: int) -> Span:
+    doubt = max(SAMPLE_DOUBT, UNSEEN / low.rehearsed)
+    return Span(max(0, math.floor(low.calls * (1 - doubt))), min(most, math.ceil(high.calls * (1 + doubt))))
 
 
 def _span(one: float, other: float) -> Span:
@@ -132,16 +145,25 @@ def _span(one: float, other: float) -> Span:
 
 
 def _minutes(measured: Measured, totals: Mapping[str, Totals], company: Company, forecast: Forecast) -> float:
-    """Return how long a run takes: its longest chain, its work under the limit, and what the account may ask."""
-    rehearsal, config = measured.rehearsal, company.config
-    busy = sum(each.seconds for each in totals.values())
-    is_whole = len(rehearsal.stage.population.personas) == len(company.people)
-    seconds = max(rehearsal.chain, busy / forecast.max_concurrent, rehearsal.now if is_whole else 0.0)
-    seconds *= SLOWEST if measured.end.is_high else 1.0
-    minutes = [seconds / 60]
+    """Return how long a run takes: as long as its acts, and as the account may ask."""
+    config = company.config
+    minutes = [_act_seconds(measured, totals, len(company.people), forecast.max_concurrent) / 60]
     if config.requests_per_minute:
         minutes.append(sum(each.calls for each in totals.values()) / config.requests_per_minute)
     if config.tokens_per_minute:
         tokens = sum(sum(each.tokens[kind] for kind in KINDS[:-1]) for each in totals.values())
         minutes.append(tokens / config.tokens_per_minute)
     return max(minutes)
+
+
+def _act_seconds(measured: Measured, totals: Mapping[str, Totals], people: int, limit: int) -> float:
+    """Return how long the acts take: the longest chain of them, or the work of all under the limit.
+
+    In a rehearsal of everybody some places are empty now and then, which counts. In a sample more of them are, so there
+    that counts at the high end alone, and not in full.
+    """
+    rehearsal = measured.rehearsal
+    bound = max(rehearsal.chain, sum(each.seconds for each in totals.values()) / limit)
+    if len(rehearsal.stage.population.personas) == people:
+        return max(bound, rehearsal.now) * (SLOWEST if measured.end.is_high else 1.0)
+    return bound * (SLOWEST * EMPTY_PLACES if measured.end.is_high else 1.0)

@@ -12,6 +12,8 @@ from ..domain.debate import DebateTranscript
 from ..engine.runner import Places
 from ..errors import RunStoppedError
 from ..llm.journal.journal import Journal
+from ..llm.meter import Meter
+from ..llm.prices import Prices
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
 from .failed_calls import FailedCalls, hold_recorded, read_written
@@ -23,6 +25,7 @@ from .recorder import Recorder
 from .sameness import check_beforehand, check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
+from .usage_parts import write_usage_by_agent
 from .watching import Moment, Watcher
 
 
@@ -72,7 +75,8 @@ class KeptRun:
                 await self._carry_out(journal, at_end)
 
     async def _carry_out(self, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
-        watcher = Watcher(self.stage.config.num_epochs, self.follow)
+        meter = Meter(self.minds.calls, Prices(self.stage.config.prices or {}))
+        watcher = Watcher(self.stage.config.num_epochs, self.follow, meter)
         simulation = Simulation(
             self.stage,
             Recorder(self.directory),
@@ -124,6 +128,8 @@ class KeptRun:
             journal.close()
             tell_mode(journal)
             with noted_on(ended_by):
+                self._write_usage_by_agent(simulation)
+            with noted_on(ended_by):
                 write_usage(
                     *(self.directory, status),
                     {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at},
@@ -134,6 +140,12 @@ class KeptRun:
                     began_at=began_at,
                     stopped=stopped,
                 )
+
+    def _write_usage_by_agent(self, simulation: Simulation) -> None:
+        calls = self.minds.measured(self.stage.minds())
+        if calls is not None:
+            prices = Prices(self.stage.config.prices or {})
+            write_usage_by_agent(self.directory, calls.entries, simulation.tasks, prices)
 
 
 def lay_out(directory: Path, simulation_id: str, stage: Stage, *, is_replay: bool = False) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..cast.arguments import check_count
 from ..config import Config
+from ..llm.meter import Spend
 from ..runs.directory import REPLICATES_FOLDER, make_run_directory
 from .gathering import load_config
 from .watching import Moment
@@ -61,6 +62,7 @@ def add_up(latest: Moment, moments: Sequence[Moment]) -> Moment:
         latest: of the run that was heard of last: its step and its words are told.
         moments: of all runs that were heard of, the latest among them.
     """
+    spent = [moment.spend for moment in moments if moment.spend is not None]
     return replace(
         latest,
         epoch=min(moment.epoch for moment in moments),
@@ -69,4 +71,5 @@ def add_up(latest: Moment, moments: Sequence[Moment]) -> Moment:
         total=sum(moment.total for moment in moments),
         in_flight=sum(moment.in_flight for moment in moments),
         missing=sum(moment.missing for moment in moments),
+        spend=sum(spent, Spend()) if spent else None,
     )

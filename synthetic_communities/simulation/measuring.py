@@ -1,15 +1,16 @@
 """Measuring the calls of a rehearsal, at one end of all that is assumed."""
 
 import json
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ..engine.plan import Course
 from ..llm.model import Call, ModelRequest, Usage
-from ..llm.prefixes import PrefixCache, Shares, choose_marks, manner_of
+from ..llm.prefixes import PrefixCache, Shares, build_prefix_cache
 from ..llm.prepared import Prepared
 from ..minds.llm.stand_in import StandIn
-from ..report.steps import STEP_OF_ACT
+from ..report.steps import ACTS, STEP_OF_ACT
 from .assumed import SENTENCE_CHARACTERS, WORDS_CHARACTERS, Assumed, Span, find_span
 from .rehearsal import Rehearsal
 from .understudies import Company, set_understudies
@@ -52,6 +53,16 @@ class End:
         """Return how long a reply takes in a step."""
         return self.of(self.assumed.seconds(step))
 
+    @property
+    def pace(self) -> float:
+        """How many times as fast as here time passes for caches: they live in the middle of both ends.
+
+        So that the ends tell of more and fewer tokens, and not also of caches that are lost and that are not.
+        """
+        spans = [self.assumed.seconds(step) for step in ACTS]
+        own = sum(map(self.of, spans))
+        return sum(math.sqrt(span.low * span.high) for span in spans) / own if own else 1.0
+
     def length(self, act: str) -> float | None:
         """Return the characters of a reply; None: as by default."""
         span = find_span(self.assumed.reply_characters, act)
@@ -84,10 +95,15 @@ class Measured:
     end: End
     calls: dict[str, list[MeasuredCall]] = field(default_factory=lambda: defaultdict(list), init=False)
     rehearsal: Rehearsal = field(init=False)
+    _pace: float = field(default=1.0, init=False)
     _caches: dict[str, PrefixCache] = field(default_factory=dict, init=False, repr=False)
     _formats: Prepared[str] = field(
         default_factory=lambda: Prepared(lambda reply_format: json.dumps(reply_format.schema)), init=False, repr=False
     )
+
+    def follow_caches(self, pace: float) -> None:
+        """Let time pass so many times as fast for caches: in the run, a person is asked again after more others."""
+        self._pace = pace
 
     def stand_in(self, name: str) -> StandIn:
         """Return what stands in for a model."""
@@ -96,25 +112,32 @@ class Measured:
 
     def _note(self, model: str, request: ModelRequest, call: Call, reply: str) -> None:
         self.rehearsal.note_call()
-        shares = self._cache_of(model).charge(
-            (*request.system, *request.user),
-            self._formats.of(request.reply_format) if request.reply_format is not None else "",
-            now=self.rehearsal.now,
-            marks=choose_marks(getattr(request, "reuse", ())),
-        )
+        form = self._formats.of(request.reply_format) if request.reply_format is not None else ""
+        shares = self._cache_of(model).charge(request, form, now=self.rehearsal.now * self._pace)
         step = STEP_OF_ACT.get(call.act, call.act)
         self.calls[step].append(MeasuredCall(model, shares, len(reply), request.effort))
 
     def _cache_of(self, model: str) -> PrefixCache:
         if model not in self._caches:
-            self._caches[model] = PrefixCache(manner_of(model))
+            rehearsal = self.rehearsal
+            is_told = rehearsal.stage.config.prompt_cache != "none"
+            self._caches[model] = build_prefix_cache(model, is_told=is_told, at_once=rehearsal.limit)
         return self._caches[model]
 
 
-async def rehearse(company: Company, course: Course, limit: int, end: End) -> Measured:
-    """Return what was measured when this company did all that there is to do, and nothing of it was kept."""
+async def rehearse(company: Company, course: Course, limit: int, end: End, *, people: int) -> Measured:
+    """Return what was measured when this company did all that there is to do, and nothing of it was kept.
+
+    Args:
+        company: who takes part.
+        course: what there is to do.
+        limit: how many acts may be under way at once.
+        end: the end of all that is assumed.
+        people: how many there will be in the run; those who take part may be a sample.
+    """
     measured = Measured(end)
     stage = set_understudies(company, measured.stand_in)
-    measured.rehearsal = Rehearsal(stage, course, limit=limit, seconds=end.seconds)
+    measured.rehearsal = Rehearsal(stage, course, limit=limit, seconds=end.seconds, people=people)
+    measured.follow_caches(people / max(1, len(company.people)) * end.pace)
     await measured.rehearsal.carry_out()
     return measured

@@ -79,6 +79,13 @@ class Minds:
         named = self._config.candidate_model
         return self._choose(named) if named else self.of_people()
 
+    def alike(self) -> "Minds":
+        """Return minds that are chosen as these are, and that measure calls of their own."""
+        minds = Minds(self._config, argument=self._argument, looks_for_keys=self._looks_for_keys)
+        minds.given, minds.recorded, minds.may_call = self.given, self.recorded, self.may_call
+        minds.bodies, minds.foresee, minds.run_key_command = self.bodies, self.foresee, self.run_key_command
+        return minds
+
     def measured(self, minds: Iterable[Mind]) -> CallLog | None:
         """Return the calls of these minds; None if one of them was not opened here, and calls what it likes."""
         own = {id(mind) for mind, _ in self._chosen.values()}

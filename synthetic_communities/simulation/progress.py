@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..llm.meter import spell_spend
 from .watching import Moment
 
 DOINGS = {
@@ -59,7 +60,8 @@ class Progress:
         if self.moment is None:
             return f"{DOINGS['']}, {spell_time(self.elapsed_seconds)} elapsed"
         rest = describe_rest(self.moment, self.elapsed_seconds)
-        return f"{describe_doing(self.moment)}: {describe_done(self.moment)}, {rest}"
+        parts = (describe_done(self.moment), describe_spend(self.moment), rest)
+        return f"{describe_doing(self.moment)}: {', '.join(filter(None, parts))}"
 
 
 def describe_doing(moment: Moment) -> str:
@@ -73,6 +75,11 @@ def describe_doing(moment: Moment) -> str:
 def describe_done(moment: Moment) -> str:
     """Return the acts done of all: `812 of 2,482 acts done`."""
     return f"{moment.done:,} of {moment.total:,} acts done"
+
+
+def describe_spend(moment: Moment) -> str:
+    """Return what calls of models have taken so far: `0.12 USD so far`; empty where there were none."""
+    return f"{spell_spend(moment.spend)} so far" if moment.spend is not None else ""
 
 
 def describe_rest(moment: Moment, elapsed_seconds: float) -> str:

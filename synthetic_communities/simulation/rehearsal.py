@@ -18,6 +18,7 @@ from ..engine.ledger import EndState, Ledger, Task
 from ..engine.plan import Course
 from ..llm.model import Call, ModelRequest
 from ..social_media import as_feed_post
+from ..waiting import shared_by
 from .acts import Acts
 from .bookkeeping import Bookkeeping
 from .events import Events
@@ -58,6 +59,7 @@ class Rehearsal:
         course: what there is to plan for.
         limit: how many acts may be under way at once.
         seconds: step to how long an act takes that makes a call.
+        people: how many there will be in the run, of whom those on the stage may be a sample.
         now: how far its clock is, in seconds.
         acts: step to how many acts there were.
         chain: seconds of the longest chain of acts that wait for one another.
@@ -67,6 +69,7 @@ class Rehearsal:
     course: Course
     limit: int = field(kw_only=True)
     seconds: Callable[[str], float] = field(kw_only=True)
+    people: int = field(kw_only=True)
     now: float = field(default=0.0, init=False)
     acts: Counter[str] = field(default_factory=Counter, init=False)
     chain: float = field(default=0.0, init=False)
@@ -86,7 +89,7 @@ class Rehearsal:
         with inside():
             ledger = Ledger(build_plan(self.course, stage.config))
             bookkeeping = Bookkeeping(stage, events, NoRecord(), ledger, lambda: None)
-            with collecting_rarely():
+            with collecting_rarely(), shared_by(self.people, self.limit):
                 async with held_open(stage.minds()):
                     await self._do_tasks(ledger, Acts(stage, events), bookkeeping)
 

@@ -9,7 +9,18 @@ from typing import Any
 from ..errors import RecordError
 from ..llm.journal.file import JournalError
 from ..llm.journal.journal import RequestDiffersError
-from ..runs.directory import BALLOTS, EPOCHS, FAILED_CALLS, FINAL_VOTE, LINES, METADATA, USAGE, cut_torn_line, rounded
+from ..runs.directory import (
+    BALLOTS,
+    EPOCHS,
+    FAILED_CALLS,
+    FINAL_VOTE,
+    LINES,
+    METADATA,
+    USAGE,
+    USAGE_BY_AGENT,
+    cut_torn_line,
+    rounded,
+)
 from ..runs.reading import read_json, read_metadata
 from .beforehand import find_beforehand
 from .files import build_metadata
@@ -22,7 +33,7 @@ SHOWN_CHARACTERS = 60
 SETTLED_LATER = ("initial_policy_positions", "initial_stances")
 """What `metadata.json` tells of candidates only once the opening has ended."""
 
-MADE_AT_THE_END = (BALLOTS, FINAL_VOTE, USAGE)
+MADE_AT_THE_END = (BALLOTS, FINAL_VOTE, USAGE, USAGE_BY_AGENT)
 
 ASIDE = ".before"
 """What is added to the name of a file that is set aside."""

@@ -1,6 +1,6 @@
 """One run from the first task to the last."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..cast.sessions import held_open
@@ -79,6 +79,11 @@ class Simulation:
         self._failures = Failures(stage.config.max_failures)
         self._budget = Budget(read_limits(stage.config), Prices(stage.config.prices or {}), tell=watcher.stop)
         self._budget.count_earlier(journal.list_paid())
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """Every task of the plan."""
+        return self._ledger.tasks
 
     async def run(self) -> None:
         """Do every task, writing the record as epochs end.

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..domain.outcome import Done, Outcome, reason_of
 from ..engine.ledger import Ledger, Task
+from ..llm.meter import Meter, Spend
 from .utterances import Utterance, find_utterance
 
 logger = logging.getLogger("synthetic_communities.acts")
@@ -31,6 +32,7 @@ class Moment:
         missing: acts that were refused, could not be read, failed or were skipped.
         said: what was said last, at most `SAID_KEPT` utterances, oldest first.
         stopped: why no more calls are made; empty: they are.
+        spend: what calls of models have taken so far; None: there were none, or it is not known.
     """
 
     epoch: int
@@ -42,6 +44,7 @@ class Moment:
     missing: int
     said: tuple[Utterance, ...] = ()
     stopped: str = ""
+    spend: Spend | None = None
 
 
 @dataclass(slots=True)
@@ -65,10 +68,20 @@ class Watcher:
         peak_in_flight: the most acts that were under way at once.
     """
 
-    def __init__(self, epochs: int, observer: Callable[[Moment], None] | None = None) -> None:
+    def __init__(
+        self, epochs: int, observer: Callable[[Moment], None] | None = None, meter: Meter | None = None
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            epochs: number of epochs.
+            observer: is told how far the run is; None: nobody is.
+            meter: tells what calls of models have taken; None: that is not known.
+        """
         self.by_step: defaultdict[str, StepUsage] = defaultdict(StepUsage)
         self.peak_in_flight = 0
         self._observer = observer
+        self._meter = meter
         self._epochs = epochs
         self._epoch = 0
         self._total = 0
@@ -126,7 +139,8 @@ class Watcher:
     def _tell(self, step: str) -> None:
         if self._observer is not None:
             counts = self._done, self._total, len(self._began), self._missing
-            self._observer(Moment(self._epoch, self._epochs, step, *counts, self._said, self._stopped))
+            spend = self._meter.read() if self._meter is not None else None
+            self._observer(Moment(self._epoch, self._epochs, step, *counts, self._said, self._stopped, spend))
 
 
 def _log_end(task: Task, outcome: Outcome[Any], seconds: float) -> None:

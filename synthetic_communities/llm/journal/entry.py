@@ -57,6 +57,7 @@ class JournalEntry:
             model=reply.model if reply is not None else None,
             usage=self.result.usage,
             seconds=self.seconds,
+            is_recorded=True,
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..failures import CallError, ModelUnavailableError
 from ..http_failures import read_failure
-from ..json_shapes import dig
+from ..json_shapes import count, dig
 from ..reaching import reach
 from ..server import Server
 from .anthropic_client import read_answer
@@ -27,12 +27,14 @@ class Abilities:
         thinking_can_be_off: whether being told not to think.
         thinking_can_adapt: whether being told to think as much as it sees fit.
         lowest_effort: the least effort, None if it takes none.
+        window_tokens: how many tokens it takes at once; None: not said.
     """
 
     takes_schema: bool = field(default=True, kw_only=True)
     thinking_can_be_off: bool = field(default=False, kw_only=True)
     thinking_can_adapt: bool = field(default=False, kw_only=True)
     lowest_effort: str | None = field(default=None, kw_only=True)
+    window_tokens: int | None = field(default=None, kw_only=True)
 
 
 async def look_up_abilities(client: "anthropic.AsyncAnthropic", model: str, server: Server) -> Abilities:
@@ -66,4 +68,5 @@ def parse_abilities(body: Any) -> Abilities:
         thinking_can_be_off=dig(types, "disabled", "supported") is True,
         thinking_can_adapt=dig(types, "adaptive", "supported") is True,
         lowest_effort=next(known, None) if dig(effort, "supported") is True else None,
+        window_tokens=count(body, "max_input_tokens"),
     )

@@ -69,6 +69,11 @@ class AnthropicMessages:
         self._schema_lengths = Prepared(_measure)
         self._instructions = Prepared(write_schema_instruction)
 
+    @property
+    def window_tokens(self) -> int | None:
+        """What the model takes at once, in tokens; None: that is not known, or it was never opened."""
+        return self._abilities.window_tokens if self._abilities is not None else None
+
     async def __aenter__(self) -> Self:
         """Open connections on the running loop.
 

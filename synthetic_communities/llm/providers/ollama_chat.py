@@ -48,6 +48,11 @@ class OllamaChat(HttpChat[Features]):
         self._schemas = Prepared(write_schema)
         self._instructions = Prepared(write_schema_instruction)
 
+    @property
+    def window_tokens(self) -> int | None:
+        """Room for prompt and reply together, as asked for; None: the server's default, which it does not tell."""
+        return self._window_tokens
+
     async def _look(self, connections: Connections) -> None:
         self._known = await look_up_model(connections, self.model, self.server)
         check_window(self._window_tokens, self._known, self.name)

@@ -1,7 +1,8 @@
 """The parts of a prompt, and how many calls are asked with the same ones: what caches of providers can make use of."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from ...domain.remark import Remark
 from ..views import (
@@ -47,12 +48,10 @@ class Part(NamedTuple):
     Attributes:
         text: the text; empty: it is left out.
         sharing: who else is asked with it.
-        before: of a remark in a conversation under way, how many remarks stand before it.
     """
 
     text: str
     sharing: Sharing = "nobody"
-    before: int = 0
 
 
 def count_reuse(view: View, parts: Sequence[Part], sharers: int) -> tuple[int, ...]:
@@ -65,11 +64,9 @@ def count_reuse(view: View, parts: Sequence[Part], sharers: int) -> tuple[int, .
     """
     if not sharers:
         return ()
-    counts: list[int] = []
-    for part in parts:
-        others = _count_others(view, part, sharers)
-        counts.append(min(others, counts[-1]) if counts else others)
-    return tuple(counts)
+    said = len(view.conversation) if isinstance(view, ChatTurnView) else 0
+    kind: Any = type(view)  # a checker takes the hash of its instances for that of the class
+    return _count(kind, tuple([part.sharing for part in parts]), said, sharers)
 
 
 def count_between(view: View, sharers: int) -> int:
@@ -79,32 +76,45 @@ def count_between(view: View, sharers: int) -> int:
 
 def judges(view: View) -> bool:
     """Say whether a view is answered with a judgement, and not in plain text."""
-    return isinstance(view, PersonView) and view.expects is not Remark
+    return _judges(type(view))
 
 
-def _count_others(view: View, part: Part, sharers: int) -> int:
-    if part.sharing == "everybody":
-        people = sharers * (JUDGEMENTS if judges(view) else TURNS)
-        return people - 1 if isinstance(view, PersonView) else min(people, DEBATING)
-    if part.sharing == "people":
-        return sharers * _acts_an_epoch(view) - 1
-    if isinstance(view, ChatTurnView):
-        return _count_turns(view, part) - 1
-    return _OTHERS.get(type(view), {}).get(part.sharing, 0)
+def _judges(kind: type[View]) -> bool:
+    return issubclass(kind, PersonView) and kind.expects is not Remark
 
 
-def _acts_an_epoch(view: View) -> int:
-    if isinstance(view, BallotView):
+@lru_cache(maxsize=1_024)  # the same few for all people
+def _count(kind: type[View], sharings: tuple[Sharing, ...], said: int, sharers: int) -> tuple[int, ...]:
+    counts: list[int] = []
+    for place, sharing in enumerate(sharings):
+        others = _count_others(kind, sharing, sharers)
+        if kind is ChatTurnView and sharing in ("person", "talk"):
+            others = _count_turns(said, sharings[:place].count("talk") if sharing == "talk" else None) - 1
+        counts.append(min(others, *counts[-1:]) if counts else others)
+    return tuple(counts)
+
+
+def _count_others(kind: type[View], sharing: Sharing, sharers: int) -> int:
+    if sharing == "everybody":
+        people = sharers * (JUDGEMENTS if _judges(kind) else TURNS)
+        return people - 1 if issubclass(kind, PersonView) else min(people, DEBATING)
+    if sharing == "people":
+        return sharers * _acts_an_epoch(kind) - 1
+    return _OTHERS.get(kind, {}).get(sharing, 0)
+
+
+def _acts_an_epoch(kind: type[View]) -> int:
+    if kind is BallotView:
         return 1
-    return JUDGEMENTS if judges(view) else TURNS
+    return JUDGEMENTS if _judges(kind) else TURNS
 
 
-def _count_turns(view: ChatTurnView, part: Part) -> int:
-    """Return how many turns of a person begin so, this one among them: those in which the remark was made already."""
-    said = len(view.conversation)
+def _count_turns(said: int, before: int | None) -> int:
+    """Return how many turns of a person begin so, the one under way among them.
+
+    Args:
+        said: how many remarks there are.
+        before: how many of them stand before the one up to which it is asked; None: up to before the first.
+    """
     turns = max(TURNS, said // 2 + 1)
-    if part.sharing == "person":
-        return turns
-    if part.sharing != "talk":
-        return 1
-    return sum(1 for turn in range(turns) if said % 2 + 2 * turn > part.before)
+    return turns if before is None else sum(1 for turn in range(turns) if said % 2 + 2 * turn > before)

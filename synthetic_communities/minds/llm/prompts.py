@@ -8,7 +8,7 @@ Where somebody stands changes with every update. It stands before what is said i
 interrupts, and behind the feed, where the reaction and the update that follows it have it in common.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...domain.debate import Topic
@@ -42,6 +42,9 @@ Texts = tuple[str, ...]
 Parts = Iterable[Part]
 
 
+_RULES = Part(RULES, "everybody")
+
+
 def build_system(view: View) -> Texts:
     """Return the texts of the system message: the same for every act of a run."""
     return tuple(part.text for part in build_system_parts(view))
@@ -59,8 +62,7 @@ def build_user(view: View) -> Texts:
 def build_system_parts(view: View) -> tuple[Part, ...]:
     """Return the texts of the system message, with who is asked with them."""
     world = sections.world_section(view.scene)
-    rules = Part(RULES, "everybody")
-    return (rules, Part(world, "everybody")) if world else (rules,)
+    return (_RULES, Part(world, "everybody")) if world else (_RULES,)
 
 
 def build_user_parts(view: View) -> tuple[Part, ...]:
@@ -72,7 +74,7 @@ def build_user_parts(view: View) -> tuple[Part, ...]:
     build = _BUILDERS.get(type(view))
     if build is None:
         raise UsageError(f"a language model is not asked with a {type(view).__name__}; views are those of minds.views")
-    return tuple(part for part in build(view) if part.text)
+    return tuple([part for part in build(view) if part.text])
 
 
 def _opening(view: OpeningView) -> Parts:
@@ -99,8 +101,7 @@ def _social_update(view: SocialUpdateView) -> Parts:
 def _chat_turn(view: ChatTurnView) -> Parts:
     begin = "" if view.conversation else "The conversation begins. "
     ask = f"{begin}CHAT with {one_line(view.peer_name)}: what does the person say?"
-    remarks = enumerate(sections.conversation_texts(view))
-    said = (Part(text, "talk", number) for number, text in remarks)
+    said = [Part(text, "talk") for text in sections.conversation_texts(view)]
     return (*_debates(view), _person(view), _standing(view, "person"), *said, *_feed(view), Part(ask))
 
 
@@ -168,8 +169,8 @@ def _life_without_feed(view: LifeView) -> Parts:
     return (*_debates(view), _person(view), Part(sections.conversation_section(view), "talk"))
 
 
-def _debates(view: PersonView) -> Iterator[Part]:
-    return (Part(text, "people") for text in sections.debates_sections(view))
+def _debates(view: PersonView) -> list[Part]:
+    return [Part(text, "people") for text in sections.debates_sections(view)]
 
 
 def _person(view: PersonView) -> Part:
@@ -189,7 +190,7 @@ def _judge(view: PersonView, ask: str) -> Parts:
 
 
 def _joined(*parts: Part) -> Part:
-    return Part("\n\n".join(part.text for part in parts if part.text))
+    return Part("\n\n".join([part.text for part in parts if part.text]))
 
 
 _BUILDERS: Mapping[type[View], Callable[[Any], Parts]] = {

@@ -1,0 +1,40 @@
+"""`check --probe`: asking a model each act once, and saying what came of it."""
+
+import json
+from pathlib import Path
+
+from ..errors import ConfigurationError, SyntheticCommunitiesError
+from ..game_engine import GameEngine
+from .checking import describe_run, run_as_data
+from .program import print_text, say, say_failure
+from .running import DONE, FAILED
+
+
+def probe_config(engine: GameEngine, config: Path, *, as_data: bool) -> int:
+    """Probe, print what came of it and what a run will take by that, and return the exit status: 1 if not all is well.
+
+    Args:
+        engine: ready to run.
+        config: the file it was made from.
+        as_data: whether to print one JSON mapping, and nothing else on stdout.
+
+    Raises:
+        ConfigurationError: the model cannot be asked with these settings.
+    """
+    say(f"Asking {engine.expected_model()} each act once; this takes a while.")
+    try:
+        probe = engine.probe()
+    except ConfigurationError:
+        raise
+    except SyntheticCommunitiesError as error:
+        if as_data:
+            print_text(f"{json.dumps({'config': str(config), 'probe': None, 'error': str(error)})}\n")
+        say_failure("the probe", error)
+        return FAILED
+    forecast = engine.forecast(assumed=probe.assumed())
+    if as_data:
+        told = {"config": str(config), **run_as_data(engine, forecast), "probe": probe.as_data(), "error": None}
+        print_text(f"{json.dumps(told)}\n")
+    else:
+        print_text(f"{config}: nothing is wrong with it.\n\n{probe}\n\n{describe_run(engine, forecast)}\n")
+    return DONE if probe.is_sound else FAILED

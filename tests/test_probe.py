@@ -1,0 +1,387 @@
+"""A probe: one call of each act, what came of each, what a forecast learns of it, and that nothing else happens."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from synthetic_communities.cast.attention import KNOWLEDGE
+from synthetic_communities.cli.main import program
+from synthetic_communities.config import BUNDLED_FILE, Config
+from synthetic_communities.domain.outcome import Refused
+from synthetic_communities.errors import ConfigurationError, RunStoppedError
+from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.failures import CallError, ModelUnavailableError
+from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat, Usage
+from synthetic_communities.llm.price_list import find_listed_window
+from synthetic_communities.llm.providers.anthropic_abilities import parse_abilities
+from synthetic_communities.llm.schema_fit import keeps_schema
+from synthetic_communities.llm.windows import find_window
+from synthetic_communities.llm.wrapper import Wrapper
+from synthetic_communities.minds.llm.mind import LLMMind
+from synthetic_communities.persona import Persona
+from synthetic_communities.report.steps import STEP_OF_ACT
+from synthetic_communities.simulation.assumed import Assumed, Span
+from synthetic_communities.simulation.probe import LIKE_ONE, LIKE_PROMPTS, REMEDIES, Ending, Probe, ProbedAct
+from synthetic_communities.testing.loopback import LoopbackServer
+from synthetic_communities.testing.models import Reply, ScriptedModel
+from synthetic_communities.testing.scripted import ScriptedMind
+from tests.model_communities import address_of
+
+WORDS = "Let us wait and see."
+
+Decide = Callable[[ModelRequest, Call], Reply]
+
+ALL_STEPS = [
+    *("opening_opinion", "question", "introduction", "statement", "reflection", "debate_update", "chat_turn"),
+    *("chat_update", "post", "reaction", "social_update", "reading", "ballot"),
+]
+"""What is asked where candidates declare their positions."""
+
+
+def judge(request: ModelRequest, call: Call) -> Reply:
+    """Return a reply of the form asked for, with everything in it."""
+    if request.reply_format is None:
+        return ModelReply(WORDS, stop="end", model="m", usage=Usage(input_tokens=request.length // 4, output_tokens=5))
+    topics = request.reply_format.schema["properties"]["opinions"]["anyOf"][0]["items"]["properties"]["topic"]["enum"]
+    opinions = [{"topic": each, "sentence": "So it is.", "stance": 0.5, "candidate": "none"} for each in topics]
+    said = {"opinions": opinions, "first_choice": "A", "vote": "A", "reason": "Why not.", "thumbs_up": [1]}
+    return ModelReply(json.dumps({**said, "thumbs_down": []}), stop="end", model="m", usage=Usage(output_tokens=40))
+
+
+def other_where(faults: Mapping[str, Reply]) -> Decide:
+    """Return what replies as it should, but for some acts, by the names of their steps."""
+    return lambda request, call: faults.get(STEP_OF_ACT[call.act]) or judge(request, call)
+
+
+def make_engine(decide: Decide = judge, **changes: Any) -> tuple[GameEngine, ScriptedModel]:
+    model = ScriptedModel(decide)
+    settings = {"population_size": 6, "post_probability": 1.0, **changes}
+    return GameEngine.from_config(Config.bundled(**settings), LLMMind(model)), model
+
+
+def probe_with(decide: Decide = judge, **changes: Any) -> Probe:
+    return make_engine(decide, **changes)[0].probe()
+
+
+class TestAsking:
+    def test_each_act_is_asked_once_in_order_for_one_person(self) -> None:
+        engine, model = make_engine()
+        probe = engine.probe()
+        assert [act.step for act in probe.acts] == ALL_STEPS
+        assert [STEP_OF_ACT[call.act] for call in model.calls] == ALL_STEPS
+        assert {act.who for act in probe.acts if act.step in ("ballot", "post", "chat_turn")} == {
+            engine.population.personas[0].id
+        }
+        assert probe.is_sound
+        assert (model.opened, model.closed) == (1, 1)
+
+    @pytest.mark.parametrize(
+        ("changes", "left_out"),
+        [
+            ({"num_epochs": 1}, {"reading"}),
+            ({"opening_opinions": False}, {"opening_opinion"}),
+            ({"post_probability": 0.0}, {"post", "reading", "reaction", "social_update"}),
+        ],
+    )
+    def test_acts_that_no_run_makes_are_not_asked(self, changes: dict[str, Any], left_out: set[str]) -> None:
+        assert {act.step for act in probe_with(**changes).acts} == set(ALL_STEPS) - left_out
+
+    def test_positions_that_are_not_declared_are_asked_for(self) -> None:
+        engine, _ = make_engine()
+        bare = [{name: each[name] for name in ("id", "name", "description")} for each in engine.config.candidates or ()]
+        probe = probe_with(other_where({"opening_position": "rents: 0.5; yes\nharbour: 0.5; yes"}), candidates=bare)
+        assert probe.acts[0].step == "opening_position"
+        assert probe.acts[0].who == bare[0]["id"]
+
+    def test_each_act_builds_on_those_before(self) -> None:
+        engine, model = make_engine()
+        engine.probe()
+        asked = zip(model.calls, model.requests, strict=True)
+        prompts = {STEP_OF_ACT[call.act]: "\n".join(request.user) for call, request in asked}
+        for step in ("introduction", "statement", "reflection", "debate_update", "chat_update"):
+            assert WORDS in prompts[step], step
+        for step in ("reaction", "social_update", "reading", "ballot"):
+            assert WORDS in prompts[step], step
+        assert "So it is." in prompts["debate_update"]
+
+    @pytest.mark.parametrize("failing", ALL_STEPS)
+    def test_an_act_that_fails_keeps_no_other_from_being_asked(self, failing: str) -> None:
+        probe = probe_with(other_where({failing: CallError("timeout", detail="too long")}))
+        assert [act.step for act in probe.acts] == ALL_STEPS
+        assert [act.step for act in probe.acts if act.ending != "done"] == [failing]
+
+    def test_where_every_act_fails_every_act_is_asked(self) -> None:
+        assert [act.step for act in probe_with(lambda *_: CallError("timeout")).acts] == ALL_STEPS
+
+    def test_a_person_alone_talks_to_nobody(self) -> None:
+        engine, _ = make_engine()
+        engine.population.personas = engine.population.personas[:1]
+        assert "chat_turn" not in {act.step for act in engine.probe().acts}
+
+    def test_nobody_changes_and_nothing_is_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        engine, _ = make_engine()
+        person = engine.population.personas[0]
+        person.beliefs = {"rents": "Too high."}
+        before = copy.deepcopy([vars(each) for each in engine.population.personas], {id(engine): engine})
+        engine.probe()
+        for now, then in zip(engine.population.personas, before, strict=True):
+            for name in ("beliefs", "chats", "posts", "memory", "outcomes", *KNOWLEDGE):
+                assert vars(now)[name] == then[name]
+        assert engine.social_media.posts == []
+        assert list(tmp_path.iterdir()) == []
+        assert engine.run().is_complete
+
+    def test_what_the_settings_let_a_run_spend_holds(self) -> None:
+        with LoopbackServer(no_auth=True, dialect="llamacpp") as server:
+            model: dict[str, Any] = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
+            engine = GameEngine.from_config(Config.bundled(population_size=2, max_calls=3, **model))
+            with pytest.raises(RunStoppedError, match="3 calls"):
+                engine.probe()
+            assert server.stats()["calls"] == 3
+
+    def test_what_cannot_be_asked_at_all_is_an_error(self) -> None:
+        with pytest.raises(ModelUnavailableError):
+            probe_with(lambda *_: ModelUnavailableError("no such model"))
+
+    def test_settings_that_are_wrong_are_refused_before_anything_is_asked(self) -> None:
+        engine, model = make_engine()
+        engine.config.num_epochs = -1
+        with pytest.raises(ConfigurationError, match="num_epochs"):
+            engine.probe()
+        assert model.calls == []
+
+    def test_members_with_a_mind_of_their_own_are_asked_through_it(self) -> None:
+        engine, model = make_engine()
+        own = ScriptedModel(judge, name="scripted:own")
+        engine.population.personas[0].llm_client = LLMMind(own)
+        asked = {act.step: act.model for act in engine.probe().acts}
+        assert {asked["ballot"], asked["question"]} == {"scripted:own", "scripted:model"}
+        assert len(own.calls) + len(model.calls) == len(ALL_STEPS)
+
+
+class TestFindings:
+    @pytest.mark.parametrize(
+        ("reply", "ending", "kept"),
+        [
+            (ModelReply("No.", stop="refused", model="m"), "refused", False),
+            (ModelReply('{"opinions": [', stop="cut", model="m"), "cut", False),
+            ("I would rather not use JSON.", "unreadable", False),
+            (CallError("timeout", detail="after 60 s"), "failed", None),
+        ],
+    )
+    def test_a_reply_of_no_use_is_told_with_what_to_do(self, reply: Reply, ending: Ending, kept: object) -> None:
+        probe = probe_with(other_where({"ballot": reply}))
+        (useless,) = [act for act in probe.acts if act.ending != "done"]
+        assert (useless.step, useless.ending, useless.keeps_schema) == ("ballot", ending, kept)
+        assert not probe.is_sound
+        assert f"ballots. {REMEDIES[ending]}" in str(probe)
+        assert ("after 60 s" in str(probe)) == (ending == "failed")
+
+    def test_a_reply_that_can_be_read_though_its_form_is_broken(self) -> None:
+        fenced = other_where({})
+
+        def decide(request: ModelRequest, call: Call) -> Reply:
+            reply = fenced(request, call)
+            assert isinstance(reply, ModelReply)
+            return dataclasses.replace(reply, text=f"Sure! {reply.text}") if call.act == "ballot" else reply
+
+        act = probe_with(decide).acts[-1]
+        assert (act.step, act.ending, act.keeps_schema) == ("ballot", "done", False)
+
+    def test_what_is_measured_is_what_was_sent_and_came(self) -> None:
+        engine, model = make_engine()
+        probe = engine.probe()
+        for act, request in zip(probe.acts, model.requests, strict=True):
+            schema = len(json.dumps(request.reply_format.schema)) if request.reply_format else 0
+            assert act.prompt_characters == request.length + schema
+            assert act.keeps_schema == (True if request.reply_format else None)
+            assert act.used_tokens == (None if request.reply_format else request.length // 4 + 5)
+            assert act.cost_usd is None
+        assert {act.words for act in probe.acts if act.keeps_schema is None} == {WORDS}
+        assert probe.cost_usd is None
+
+    def test_offline_there_is_nothing_to_probe(self) -> None:
+        probe = GameEngine.from_config(Config.bundled(population_size=4)).probe()
+        assert (probe.acts, probe.is_sound, probe.cost_usd) == ((), True, 0)
+        assert str(probe) == "No language model is asked: there is nothing to probe."
+        assert "<table" not in probe._repr_html_()
+
+    def test_a_mind_of_a_script_is_told_of_by_how_it_ends(self) -> None:
+        mind = ScriptedMind({"ballot/*": Refused()})
+        probe = GameEngine.from_config(Config.bundled(population_size=4), mind).probe()
+        assert [act.step for act in probe.acts if act.ending == "refused"] == ["ballot"]
+        assert {act.used_tokens for act in probe.acts} == {None}
+
+    def test_it_is_shown_as_text_html_and_data(self) -> None:
+        probe = probe_with(other_where({"post": ModelReply("<b>No</b>", stop="refused", model="m")}))
+        lines = str(probe).splitlines()
+        assert max(map(len, lines[: 2 * len(ALL_STEPS)])) <= 80
+        assert "&lt;b&gt;No&lt;/b&gt;" in probe._repr_html_()
+        data = json.loads(json.dumps(probe.as_data()))
+        assert (data["is_sound"], len(data["acts"])) == (False, len(ALL_STEPS))
+        assert data["acts"] == probe.rows()
+
+
+@pytest.mark.parametrize("protocol", ["anthropic", "openai", "ollama"])
+def test_against_a_server(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-not-a-key")
+    names = {"anthropic": "anthropic:claude-haiku-5-5", "openai": "openai:gpt-5-mini", "ollama": "ollama:llama3.2:3b"}
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-key")
+    with LoopbackServer(when={"CHAT with": "cut:0"}) as server:
+        model: dict[str, Any] = {"model": names[protocol], "base_url": address_of(names[protocol], server)}
+        probe = GameEngine.from_config(Config.bundled(population_size=4, post_probability=1.0, **model)).probe()
+        assert server.stats()["calls"] == len(ALL_STEPS)
+    assert [act.step for act in probe.acts if act.ending == "cut"] == ["chat_turn"]
+    assert [act.step for act in probe.acts if act.ending not in ("done", "cut")] == []
+    for act in probe.acts:
+        assert act.used_tokens
+        assert act.window_tokens
+        assert act.used_tokens < act.window_tokens
+        assert act.seconds > 0
+    if protocol != "ollama":
+        assert probe.cost_usd == pytest.approx(sum(act.cost_usd or 0 for act in probe.acts))
+        assert probe.cost_usd
+
+
+def probed(step: str, **measured: Any) -> ProbedAct:
+    return ProbedAct(step, "p", **{"model": "m:m", "ending": "done", "seconds": 2.0, **measured})
+
+
+class TestAssumed:
+    def test_a_forecast_learns_from_what_was_seen(self) -> None:
+        usages = [Usage(input_tokens=tokens, output_tokens=9, thinking_tokens=80) for tokens in (100, 125)]
+        lengths: dict[str, Any] = {"prompt_characters": 500, "reply_characters": 300}
+        acts = [probed("post", usage=usages[0], **lengths), probed("ballot", usage=usages[1], **lengths)]
+        assumed = Probe(tuple(acts)).assumed()
+        assert assumed.characters_per_token == Span(4 / LIKE_PROMPTS, 5 * LIKE_PROMPTS)
+        assert assumed.reply_characters["ballot"] == Span(300 / LIKE_ONE, 300 * LIKE_ONE)
+        assert assumed.seconds_per_reply["post"] == Span(2 / LIKE_ONE, 2 * LIKE_ONE)
+        assert assumed.thinking_tokens["post"] == Span(80 / LIKE_ONE, 80 * LIKE_ONE)
+
+    def test_what_was_not_seen_is_assumed_as_before(self) -> None:
+        cut = probed("post", ending="cut", reply_characters=900, usage=Usage(input_tokens=10, output_tokens=500))
+        assert Probe((cut, probed("ballot"))).assumed() == Assumed(seconds_per_reply={"ballot": Span(1.6, 2.5)})
+        assert Probe(()).assumed() == Assumed()
+
+
+FORMAT = ReplyFormat(
+    "f",
+    {
+        "type": "object",
+        "properties": {
+            "a": {"anyOf": [{"type": "string", "enum": ["x", "y"]}, {"type": "null"}]},
+            "b": {"type": "array", "items": {"type": "integer"}},
+            "c": {"type": "number"},
+        },
+        "required": ["a", "b", "c"],
+        "additionalProperties": False,
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ('{"a": "x", "b": [1, 2], "c": 0.5}', True),
+        (' {"a": null, "b": [], "c": 1}\n', True),
+        ('{"a": "z", "b": [], "c": 1}', False),
+        ('{"a": null, "b": [1.5], "c": 1}', False),
+        ('{"a": null, "b": [true], "c": 1}', False),
+        ('{"a": null, "b": [], "c": "1"}', False),
+        ('{"a": null, "b": []}', False),
+        ('{"a": null, "b": [], "c": 1, "d": 2}', False),
+        ('```json\n{"a": null, "b": [], "c": 1}\n```', False),
+        ('{"a": null, "b": [], "c": 1', False),
+        ("[]", False),
+        ("", False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_whether_a_schema_is_kept_to_the_letter(text: str, is_kept: bool) -> None:
+    assert keeps_schema(text, FORMAT) is is_kept
+
+
+class TestWindows:
+    def test_of_what_is_listed(self) -> None:
+        assert find_listed_window("anthropic:claude-haiku-5-5") == 1_000_000
+        assert find_listed_window("vllm:small") is None
+        assert find_listed_window("anthropic:no-such-model") is None
+        assert find_listed_window("no name") is None
+
+    def test_what_a_provider_knows_goes_first_however_deep_it_stands(self) -> None:
+        model: Any = ScriptedModel(judge, name="anthropic:claude-haiku-5-5")
+        assert find_window(Wrapper(Wrapper(model))) == 1_000_000
+        model.window_tokens = 4_096
+        assert find_window(Wrapper(Wrapper(model))) == 4_096
+
+    def test_what_anthropic_says_of_a_model(self) -> None:
+        assert parse_abilities({"max_input_tokens": 200_000}).window_tokens == 200_000
+        assert parse_abilities({"max_input_tokens": "many"}).window_tokens is None
+
+
+def test_a_probe_may_be_awaited() -> None:
+    engine, _ = make_engine()
+    assert asyncio.run(engine.probe_async()).is_sound
+    assert isinstance(engine.population.personas[0], Persona)
+
+
+class TestCommand:
+    """`check --probe`, as a nightly job types it."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls) -> Iterator[LoopbackServer]:
+        with LoopbackServer(no_auth=True, dialect="llamacpp", when={"TOWN OF REFUSALS": "refuse:0"}) as server:
+            yield server
+
+    def check(self, folder: Path, server: Any, *options: str, **changes: Any) -> Result:
+        settings = yaml.safe_load(BUNDLED_FILE.read_text("utf-8"))
+        settings |= {name: str(BUNDLED_FILE.parent / settings[name]) for name in ("population_file", "world_file")}
+        settings |= {"population_size": 4, "post_probability": 1.0, "num_epochs": 1}
+        settings |= {"model": "vllm:small", "base_url": f"{server.url}/v1", **changes}
+        (folder / "town.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        arguments = ["check", str(folder / "town.yaml"), "--probe", *options]
+        return CliRunner(env={"COLUMNS": "80"}).invoke(program, arguments, catch_exceptions=False)
+
+    def test_what_came_of_it_and_what_a_run_will_take(self, tmp_path: Path, server: LoopbackServer) -> None:
+        result = self.check(tmp_path, server)
+        assert result.exit_code == 0
+        assert "nothing is wrong with it" in result.stdout
+        assert "12 calls; what they cost is not known." in result.stdout
+        assert "Its calls of models will take:" in result.stdout
+        assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"
+        assert [path.name for path in tmp_path.iterdir()] == ["town.yaml"]
+
+    def test_the_forecast_is_narrower_with_it(self, tmp_path: Path, server: LoopbackServer) -> None:
+        told = json.loads(self.check(tmp_path, server, "--json").stdout)
+        ends = [told["asked"]["tokens"][f"{kind}_tokens"] for kind in ("input", "cache_write", "cache_read")]
+        assert 1 < sum(each["high"] for each in ends) / sum(each["low"] for each in ends) < 1.25
+        assert (told["error"], told["probe"]["is_sound"], len(told["probe"]["acts"])) == (None, True, 12)
+
+    def test_a_reply_that_is_of_no_use_fails_the_job(self, tmp_path: Path, server: LoopbackServer) -> None:
+        result = self.check(tmp_path, server, "--json", world_file=None, world_story="The TOWN OF REFUSALS.")
+        assert result.exit_code == 1
+        told = json.loads(result.stdout)
+        assert {act["ending"] for act in told["probe"]["acts"]} == {"refused"}
+        assert self.check(tmp_path, server, world_file=None, world_story="TOWN OF REFUSALS").exit_code == 1
+
+    @pytest.mark.parametrize("option", [(), ("--json",)])
+    def test_a_model_that_cannot_be_asked_fails_the_job(self, tmp_path: Path, option: tuple[str, ...]) -> None:
+        gone = SimpleNamespace(url="http://127.0.0.1:9")
+        result = self.check(tmp_path, gone, *option)
+        assert result.exit_code == 1
+        assert "Error: the probe failed: " in result.stderr
+        assert bool(result.stdout) == bool(option)
+        assert not option or json.loads(result.stdout)["error"]
