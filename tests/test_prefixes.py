@@ -122,13 +122,17 @@ def test_each_request_differs_from_the_one_it_extends_as_late_as_it_can(asked: l
     assert table == TABLE, f"requests differ from the ones they extend at other places:\n{table}"
 
 
-def test_the_debates_of_an_epoch_begin_with_those_remembered(asked: list[Asked]) -> None:
-    for epoch in range(1, EPOCHS):
-        updates = [each for each in asked if isinstance(each.view, views.DebateUpdateView)]
-        then, now = (next(each for each in updates if each.view.chance.epoch == which) for which in (epoch - 1, epoch))
-        titles = [text.splitlines()[0] for text in now.request.user[:2]]
-        assert titles == [f"THE DEBATES, round {epoch}", f"THE DEBATES, round {epoch + 1}"]
-        assert now.request.user[0] in then.request.user, "the same text, whatever stands before it"
+def test_a_life_has_the_debates_of_its_epoch_and_a_ballot_those_remembered(asked: list[Asked]) -> None:
+    for each in asked:
+        titles = [text.splitlines()[0] for text in each.request.user if text.startswith("THE DEBATES")]
+        epochs = {views.BallotView: [EPOCHS - 1], views.OpeningView: []}
+        lived = [each.view.chance.epoch] if isinstance(each.view, views.LifeView) else []
+        assert titles == [f"THE DEBATES, round {epoch + 1}" for epoch in epochs.get(type(each.view), lived)]
+
+
+def test_words_of_past_epochs_are_told_only_to_who_votes(asked: list[Asked]) -> None:
+    told = {type(each.view) for each in asked if "Said in conversation:" in "".join(each.request.user)}
+    assert told == {views.BallotView}
 
 
 def test_a_run_has_two_reply_formats_one_effort_and_one_seed(asked: list[Asked]) -> None:

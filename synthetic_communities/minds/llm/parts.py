@@ -104,8 +104,8 @@ def _count_others(kind: type[View], sharing: Sharing, sharers: int) -> int:
 
 
 def _acts_an_epoch(kind: type[View]) -> int:
-    if kind is BallotView:
-        return 1
+    if kind is BallotView:  # it begins as the judgements of the last epoch do
+        return JUDGEMENTS + 1
     return JUDGEMENTS if _judges(kind) else TURNS
 
 

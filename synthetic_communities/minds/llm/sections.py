@@ -51,10 +51,13 @@ def _topic_line(topic: Topic) -> str:
 
 
 def debates_sections(view: PersonView) -> list[str]:
-    """Return what was said in debates, a text for each epoch remembered and this one: all who heard it share them."""
+    """Return what was said in debates, a text an epoch, shared by all who heard it.
+
+    While an epoch is lived through it is that of the epoch; who looks back is told those that it remembers.
+    """
     rounds = [(past.epoch, past.heard) for past in view.memory]
     if isinstance(view, LifeView):
-        rounds.append((view.chance.epoch, view.heard))
+        rounds = [(view.chance.epoch, view.heard)]
     return [_debates(epoch, _named(heard)) for epoch, heard in rounds if heard]
 
 
@@ -68,8 +71,12 @@ def _debates(epoch: int, said: tuple[tuple[str, str], ...]) -> str:
 
 
 def person_section(view: PersonView) -> str:
-    """Return who the person is, and what it remembers."""
-    parts = [f"THE PERSON\n{describe_person(view.person)}", *_memory(view.memory, view.scene)]
+    """Return who the person is, and what it remembers: word for word only when it looks back.
+
+    What was said and read before would stand in every prompt of an epoch, and be a third of what they cost.
+    """
+    looks_back = not isinstance(view, LifeView)
+    parts = [f"THE PERSON\n{describe_person(view.person)}", *_memory(view.memory, view.scene, with_words=looks_back)]
     return "\n\n".join(parts)
 
 
@@ -185,11 +192,11 @@ def _position(topic_id: str, text: Remark) -> str:
     return f"- {one_line(topic_id)}: {_stance(text.stances.get(topic_id))}\n{quote(text)}"
 
 
-def _memory(memory: Sequence[EpochMemory], scene: Scene) -> Iterator[str]:
+def _memory(memory: Sequence[EpochMemory], scene: Scene, *, with_words: bool) -> Iterator[str]:
     for past in memory:
         lines = [f"WHAT THE PERSON REMEMBERS, round {past.epoch + 1}"]
-        lines += [said_section("Said in conversation:", past.conversation)] if past.conversation else []
-        lines += [f"Read in the feed:\n{feed_lines(past.feed)}"] if past.feed else []
+        lines += [said_section("Said in conversation:", past.conversation)] if with_words and past.conversation else []
+        lines += [f"Read in the feed:\n{feed_lines(past.feed)}"] if with_words and past.feed else []
         lines += [f"Stood then:\n{_beliefs(past.beliefs, past.first_choice, scene)}"] if past.beliefs else []
         yield "\n".join(lines)
 
