@@ -6,6 +6,7 @@ import asyncio
 import copy
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -377,6 +378,8 @@ class TestCommand:
         assert "nothing is wrong with it" in result.stdout
         assert "12 calls; what they cost is not known." in result.stdout
         assert "Its calls of models will take:" in result.stdout
+        words = " ".join(result.stdout.split())
+        assert re.search(r"Assumed: [\d.]{1,4} to [\d.]{1,4} characters a token; replies, where stated", words)
         assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"
         assert [path.name for path in tmp_path.iterdir()] == ["town.yaml"]
 
