@@ -383,6 +383,11 @@ class TestCommand:
         assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"
         assert [path.name for path in tmp_path.iterdir()] == ["town.yaml"]
 
+    def test_only_who_is_asked_is_named(self, tmp_path: Path, server: LoopbackServer) -> None:
+        candidates = self.check(tmp_path, server, "--model", "offline", candidate_model="vllm:small")
+        assert "Asking vllm:small each act once" in candidates.stderr
+        assert "Asking" not in self.check(tmp_path, server, "--model", "offline").stderr
+
     def test_the_forecast_is_narrower_with_it(self, tmp_path: Path, server: LoopbackServer) -> None:
         told = json.loads(self.check(tmp_path, server, "--json").stdout)
         ends = [told["asked"]["tokens"][f"{kind}_tokens"] for kind in ("input", "cache_write", "cache_read")]
