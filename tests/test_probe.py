@@ -6,6 +6,7 @@ import asyncio
 import copy
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -377,8 +378,15 @@ class TestCommand:
         assert "nothing is wrong with it" in result.stdout
         assert "12 calls; what they cost is not known." in result.stdout
         assert "Its calls of models will take:" in result.stdout
+        words = " ".join(result.stdout.split())
+        assert re.search(r"Assumed: [\d.]{1,4} to [\d.]{1,4} characters a token; replies, where stated", words)
         assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"
         assert [path.name for path in tmp_path.iterdir()] == ["town.yaml"]
+
+    def test_only_who_is_asked_is_named(self, tmp_path: Path, server: LoopbackServer) -> None:
+        candidates = self.check(tmp_path, server, "--model", "offline", candidate_model="vllm:small")
+        assert "Asking vllm:small each act once" in candidates.stderr
+        assert "Asking" not in self.check(tmp_path, server, "--model", "offline").stderr
 
     def test_the_forecast_is_narrower_with_it(self, tmp_path: Path, server: LoopbackServer) -> None:
         told = json.loads(self.check(tmp_path, server, "--json").stdout)

@@ -82,6 +82,8 @@ def test_what_is_decided(expense: Expense, consent: Consent, at_terminal: str, i
         (Expense(None, Span(6, 6)), "this run will cost about 6.00 USD"),
         (Expense(None, DEAR, limit_usd=8), "this run will cost 6.00 to 9.00 USD, limited to 8.00 USD"),
         (Expense(None, None, limit_usd=8), "this run may cost up to 8.00 USD"),
+        (Expense(10, DEAR, is_rest=True), "the rest of this run will cost 6.00 to 9.00 USD"),
+        (Expense(10, DEAR, runs=3, is_rest=True), "the rest of these 3 runs will cost 6.00 to 9.00 USD"),
     ],
 )
 def test_in_words(expense: Expense, words: str) -> None:
@@ -102,6 +104,7 @@ class TestExpectation:
     def test_what_was_paid_is_not_paid_again(self, engine: GameEngine) -> None:
         assert expect(engine, runs=2, paid_usd=4.5).cost_usd == Span(0.0, 1.5)
         assert expect(engine, paid_usd=99.0).cost_usd == Span(0.0, 0.0)
+        assert (expect(engine).is_rest, expect(engine, paid_usd=4.5).is_rest) == (False, True)
 
     def test_a_limit_of_each_run_limits_all_of_them(self) -> None:
         engine = make_engine(make_config(max_cost_usd=1.5, prices=PRICES, model="vllm:test", base_url="http://x/v1"))

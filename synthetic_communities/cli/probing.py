@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import ConfigurationError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
+from ..llm.choice import OFFLINE
 from .checking import describe_run, run_as_data
 from .program import print_text, say, say_failure
 from .running import DONE, FAILED
@@ -21,7 +22,9 @@ def probe_config(engine: GameEngine, config: Path, *, as_data: bool) -> int:
     Raises:
         ConfigurationError: the model cannot be asked with these settings.
     """
-    say(f"Asking {engine.expected_model()} each act once; this takes a while.")
+    models = dict.fromkeys((engine.expected_model(), engine.config.candidate_model or OFFLINE))
+    if named := " and ".join(name for name in models if name != OFFLINE):
+        say(f"Asking {named} each act once; this takes a while.")
     try:
         probe = engine.probe()
     except ConfigurationError:

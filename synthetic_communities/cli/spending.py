@@ -45,6 +45,7 @@ class Expense:
         runs: how many runs that is.
         unpriced: models whose price is not known.
         limit_usd: what all runs may cost, as they are stopped then; None: no limit.
+        is_rest: whether some of it was paid for before.
     """
 
     calls: int | None
@@ -52,6 +53,7 @@ class Expense:
     runs: int = field(default=1, kw_only=True)
     unpriced: tuple[str, ...] = field(default=(), kw_only=True)
     limit_usd: float | None = field(default=None, kw_only=True)
+    is_rest: bool = field(default=False, kw_only=True)
 
     @property
     def most_usd(self) -> float | None:
@@ -99,6 +101,7 @@ def expect(engine: GameEngine, *, runs: int = 1, paid_usd: float = 0.0) -> Expen
         runs=runs,
         unpriced=() if forecast.asked is None else forecast.asked.unpriced,
         limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
+        is_rest=paid_usd > 0,
     )
 
 
@@ -143,7 +146,8 @@ def spell_expense(expense: Expense) -> str:
         low, high = spell_usd(cost.low), spell_usd(cost.high)
         told = f"will cost about {high}" if low == high else f"will cost {low.removesuffix(' USD')} to {high}"
     limited = "" if expense.limit_usd is None or cost is None else f", limited to {spell_usd(expense.limit_usd)}"
-    number = "" if not calls else f" for up to {count_of(calls * expense.runs, 'calls')}"
+    # Of a rest only the money is known: calls of the whole would be too many.
+    number = "" if not calls or expense.is_rest else f" for up to {count_of(calls * expense.runs, 'calls')}"
     return f"{_name(expense)} {told}{number}{limited}"
 
 
@@ -155,7 +159,8 @@ def ask(question: str) -> bool:
 
 
 def _name(expense: Expense) -> str:
-    return "this run" if expense.runs == 1 else f"these {expense.runs:,} runs"
+    whole = "this run" if expense.runs == 1 else f"these {expense.runs:,} runs"
+    return f"the rest of {whole}" if expense.is_rest else whole
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -31,7 +31,12 @@ def spell_minutes(low: float, high: float) -> str:
 
 def spell_words(low: float, high: float) -> str:
     """Return a range as words have it: `3 to 4.5`."""
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    first, last = _three_digits(low), _three_digits(high)
+    return first if first == last else f"{first} to {last}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _digits(value: float) -> str:

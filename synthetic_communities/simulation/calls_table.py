@@ -59,7 +59,9 @@ def _assumptions(asked: CallsForecast) -> Iterator[str]:
     assumed = asked.assumed
     yield f"Assumed: {_spell(spell_words, assumed.characters_per_token)} characters a token;"
     if assumed.reply_characters:
-        yield "replies as long as stated;"
+        stated = assumed.reply_characters.values()
+        span = Span(min(each.low for each in stated), max(each.high for each in stated))
+        yield f"replies, where stated or probed, of {_spell(spell_words, span)} characters;"
     else:
         sentence = _spell(spell_words, SENTENCE_CHARACTERS)
         yield f"replies of {_spell(spell_words, WORDS_CHARACTERS)} characters, in judgements {sentence} a sentence;"
