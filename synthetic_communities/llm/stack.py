@@ -100,13 +100,11 @@ def build_model(
     server = _server_of(name, api_key, base_url, key_variable)
     model = _build_provider(name, server, transport, window_tokens, max_connections, max_reply_bytes, caches=caches)
     model = PromptCut(Masked(model, server.key))
-    model = Timed(model, call_timeout_seconds or name.provider.call_timeout_seconds)
-    model = Logged(model, observe)
+    model = Logged(Timed(model, call_timeout_seconds or name.provider.call_timeout_seconds), observe)
     limiter = _limiter_of(server, transport, max_connections)
     limiter.give(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
     model = Budgeted(Limited(Counted(model), limiter, observe=observe_limits))
-    model = _warmed(model, name) if caches else model
-    return Journaled(FirstReplies(Retrying(model, retry)))
+    return Journaled(FirstReplies(Retrying(_warmed(model, name) if caches else model, retry)))
 
 
 def _warmed(model: Model, name: ModelName) -> Model:
