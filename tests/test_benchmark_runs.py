@@ -16,7 +16,7 @@ from synthetic_communities.benchmark.bare import Recorded, ask_bare, httpx_over_
 from synthetic_communities.benchmark.baseline import load_baseline
 from synthetic_communities.benchmark.belief_update import UpdatePlan, list_update_figures, take_update
 from synthetic_communities.benchmark.children import call_in_child
-from synthetic_communities.benchmark.client_cpu import CpuPlan, Provider, list_cpu_figures, take_cpu
+from synthetic_communities.benchmark.client_cpu import CpuBench, CpuPlan, Provider, list_cpu_figures, take_cpu
 from synthetic_communities.benchmark.command import benchmark
 from synthetic_communities.benchmark.machine import describe_machine, measure_room
 from synthetic_communities.benchmark.measures import CannotMeasureError, Figure, Measure, Sample, build_measure
@@ -108,8 +108,17 @@ class TestMeasures:
     @pytest.mark.parametrize("provider", ["openai", "anthropic"])
     def test_processor_time_a_call(self, provider: Provider) -> None:
         plan = CpuPlan(provider, TOWN, latency_seconds=0.0, repetitions=1)
-        values = check(list(take_cpu(plan, quiet)), list_cpu_figures(plan)).values
+        values = dict(check(list(take_cpu(plan, quiet)), list_cpu_figures(plan)).values)
+        assert values.pop("added by the journal") > -1
         assert all(value > 0 for value in values.values())
+
+    @pytest.mark.parametrize("has_journal", [True, False])
+    def test_what_the_journal_adds_is_measured_beside_a_run_without(self, has_journal: bool, tmp_path: Path) -> None:
+        plan = CpuPlan("openai", TOWN, latency_seconds=0.0, repetitions=1)
+        with LoopbackServer() as server:
+            timed, faults = CpuBench(plan, server, tmp_path).take_run(has_journal=has_journal)
+        assert (timed.calls > 0, faults) == (True, ())
+        assert len(list(tmp_path.rglob("journal.sqlite3"))) == has_journal
 
     @pytest.mark.parametrize(
         ("told", "provider", "repetitions"),

@@ -94,7 +94,9 @@ FULL: tuple[Measure, ...] = (
     build_measure(
         "cpu-openai",
         "processor time a call, OpenAI-compatible, 1,000 people at once",
-        CpuPlan("openai", CPU_TOWN, latency_seconds=1.0, repetitions=3, most_ms=1.0, most_times=1.6),
+        CpuPlan(
+            "openai", CPU_TOWN, latency_seconds=1.0, repetitions=3, most_ms=1.0, most_times=1.6, most_for_journal=0.1
+        ),
         list_cpu_figures,
         take_cpu,
     ),
