@@ -10,7 +10,7 @@ import logging
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -493,23 +493,30 @@ def test_own_connections_have_room_for_all_that_are_asked_for() -> None:
     assert asyncio.run(use()) == (1_000, True)
 
 
-def test_calls_go_through_the_proxy_that_the_system_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    heads: list[bytes] = []
+@contextlib.asynccontextmanager
+async def noting_heads(heads: list[bytes], *headers: str) -> AsyncIterator[int]:
+    """Listen, and answer every request soundly, on a connection of its own; give the port, and take down the heads."""
     body = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]}).encode()
+    answer_head = "\r\n".join(("HTTP/1.1 200 OK", *headers, "connection: close", "", "")).encode()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        heads.append(head)
-        await reader.readexactly(int((head.lower().partition(b"content-length:")[2] or b"0").split()[0]))
-        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + body)
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await reader.readexactly(int(heads[-1].lower().partition(b"content-length:")[2].split()[0]))
+        writer.write(answer_head + body)
         await writer.drain()
         writer.close()
         await writer.wait_closed()
 
+    async with await asyncio.start_server(answer, "localhost", 0) as listening:
+        yield listening.sockets[0].getsockname()[1]
+
+
+def test_calls_go_through_the_proxy_that_the_system_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[bytes] = []
+
     async def use() -> None:
-        async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
-            port = listening.sockets[0].getsockname()[1]
-            monkeypatch.setenv("http_proxy", f"http://someone:secret@127.0.0.1:{port}")
+        async with noting_heads(heads) as port:
+            monkeypatch.setenv("http_proxy", f"http://someone:secret@localhost:{port}")
             model = make_model("openai:gpt-x", base_url="http://server.example/v1", transport=None)
             await ask_async(model, make_request())
 
@@ -520,26 +527,15 @@ def test_calls_go_through_the_proxy_that_the_system_names(monkeypatch: pytest.Mo
 
 def test_no_cookie_ties_later_calls_to_one_machine() -> None:
     heads: list[bytes] = []
-    body = json.dumps({"choices": [{"message": {"content": "Hello."}, "finish_reason": "stop"}]}).encode()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        heads.append(head.lower())
-        await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0]))
-        writer.write(b"HTTP/1.1 200 OK\r\nset-cookie: machine=7\r\nconnection: close\r\n\r\n" + body)
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
 
     async def use() -> None:
-        async with await asyncio.start_server(answer, "localhost", 0) as listening:
-            port = listening.sockets[0].getsockname()[1]
+        async with noting_heads(heads, "set-cookie: machine=7") as port:
             model = make_model("openai:gpt-x", base_url=f"http://localhost:{port}/v1", transport=None)
             await ask_async(model, make_request(), make_request())
 
     asyncio.run(use())
     assert len(heads) == 2
-    assert b"cookie" not in b"".join(heads)
+    assert b"cookie" not in b"".join(heads).lower()
 
 
 def test_building_a_model_imports_none_of_the_heavy_packages() -> None:
