@@ -8,13 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .cache_policy import CHARACTERS_A_TOKEN, Terms, choose_marks, expect_seconds_between, find_anthropic_terms
+from .cache_policy import (
+    CHARACTERS_A_TOKEN,
+    SHORT_LIFE_SECONDS,
+    Terms,
+    choose_marks,
+    expect_seconds_between,
+    find_anthropic_terms,
+)
 from .model import ModelRequest
 from .warmed import CACHING
 
 Manner = Literal["none", "automatic", "marked"]
 
-SECONDS = {"5m": 300.0, "1h": 3600.0}
+SECONDS = {"5m": SHORT_LIFE_SECONDS, "1h": 3600.0}
 """How long an entry lives unread."""
 
 STEP_TOKENS = 128

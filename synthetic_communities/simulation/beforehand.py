@@ -130,9 +130,9 @@ def _find_not_kept(stage: Stage) -> Iterator[str]:
     unlike = [each for each in (*people, *cast) if type(each) not in (Persona, Candidate, Mediator)]
     if unlike:
         yield f"{_first_of(unlike)} was of a class of its own, {type(unlike[0]).__name__}"
-    changed = [each for each in (*people, *cast) if _own_functions(each)]
+    changed = {each: names for each in (*people, *cast) if (names := _own_functions(each))}
     if changed:
-        yield f"{_first_of(changed)} had a function of its own, {_own_functions(changed[0])[0]}"
+        yield f"{_first_of(list(changed))} had a function of its own, {next(iter(changed.values()))[0]}"
     lived = [persona for persona in people if persona.has_lived()]
     if lived:
         yield f"{_first_of(lived)} had acted before the run"
