@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -38,6 +39,10 @@ async def serve(settings: LoopbackSettings, announce: Callable[[str], None]) -> 
     try:
         await web.TCPSite(runner, HOST, settings.port, backlog=_BACKLOG).start()
         port = runner.addresses[0][1]
+        # What is loaded stays: looking through it for rubbish stops the server for thirty milliseconds, and refusals
+        # that come so late make every client look as if it did not listen.
+        gc.collect()
+        gc.freeze()
         announce(json.dumps({"url": f"http://{HOST}:{port}", "port": port, "pid": os.getpid()}))
         await stop.wait()
     finally:
