@@ -25,10 +25,7 @@ UNSEEN = 3
 """Of as many acts as there were in a sample, so many may be of a kind that none of these was: with 95 % certainty."""
 
 SLOWEST = 1.2
-"""How much longer a run may take than its rehearsal, as replies take unequally long, and some wait for the slowest."""
-
-EMPTY_PLACES = 1.1
-"""How much longer a run takes than its work under the limit, as places are empty now and then: at most, about."""
+"""How much longer a run may take than its rehearsal: replies take unequally long, and some wait for the slowest."""
 
 KINDS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
 
@@ -160,10 +157,10 @@ def _act_seconds(measured: Measured, totals: Mapping[str, Totals], people: int, 
     """Return how long the acts take: the longest chain of them, or the work of all under the limit.
 
     In a rehearsal of everybody some places are empty now and then, which counts. In a sample more of them are, so there
-    that counts at the high end alone, and not in full.
+    it does not: the high end has room for it.
     """
     rehearsal = measured.rehearsal
-    bound = max(rehearsal.chain, sum(each.seconds for each in totals.values()) / limit)
+    seconds = max(rehearsal.chain, sum(each.seconds for each in totals.values()) / limit)
     if len(rehearsal.stage.population.personas) == people:
-        return max(bound, rehearsal.now) * (SLOWEST if measured.end.is_high else 1.0)
-    return bound * (SLOWEST * EMPTY_PLACES if measured.end.is_high else 1.0)
+        seconds = max(seconds, rehearsal.now)
+    return seconds * (SLOWEST if measured.end.is_high else 1.0)
