@@ -12,7 +12,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from synthetic_communities.config import Config
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.runs.directory import USAGE
 from synthetic_communities.simulation.calls_forecast import CallsForecast
