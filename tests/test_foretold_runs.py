@@ -10,7 +10,8 @@ from tests.foretold_runs import Taken, Trial, build_towns, compare, is_right
 
 FEWEST, MOST = FEWEST_CHARACTERS, MOST_CHARACTERS
 
-SETTINGS = LoopbackSettings(seed=3, latency=0.3, sigma=0.2)
+SETTINGS = LoopbackSettings(seed=2, latency=0.3, sigma=0.2)
+"""Of this seed replies to a probe of the bundled community take longer than the others, by a tenth."""
 
 TRIALS = [
     ("bundled", "openai:gpt-5-mini", [3.7, FEWEST, MOST]),
