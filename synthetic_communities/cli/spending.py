@@ -40,7 +40,7 @@ class Expense:
     """What is about to be spent.
 
     Attributes:
-        calls: how many calls of models there will be at most; None: not known.
+        calls: how many calls of models there will be at most, in all runs; None: not known.
         cost_usd: what they will cost, in US dollars; None: not known.
         runs: how many runs that is.
         unpriced: models whose price is not known.
@@ -83,21 +83,22 @@ def _refuse_no_amount(context: click.Context, parameter: click.Parameter, value:
     return value
 
 
-def expect(engine: GameEngine, *, runs: int = 1, paid_usd: float = 0.0) -> Expense:
+def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_usd: float = 0.0) -> Expense:
     """Return what runs of this engine's configuration will cost.
 
     Args:
         engine: ready to run.
         runs: how many there will be.
+        resample: whether each of them draws its own people.
         paid_usd: what was paid for calls of these runs before, and need not be again.
     """
-    forecast, limit = engine.foretold(), engine.config.max_cost_usd
+    forecast, limit = engine.foretold(replicates=runs, resample=resample), engine.config.max_cost_usd
     if forecast is None:
         return Expense(0, None, runs=runs)
-    each = forecast.cost_usd
+    cost = forecast.cost_usd
     return Expense(
         forecast.calls,
-        None if each is None else Span(max(0.0, each.low * runs - paid_usd), max(0.0, each.high * runs - paid_usd)),
+        None if cost is None else Span(max(0.0, cost.low - paid_usd), max(0.0, cost.high - paid_usd)),
         runs=runs,
         unpriced=() if forecast.asked is None else forecast.asked.unpriced,
         limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
@@ -147,7 +148,7 @@ def spell_expense(expense: Expense) -> str:
         told = f"will cost about {high}" if low == high else f"will cost {low.removesuffix(' USD')} to {high}"
     limited = "" if expense.limit_usd is None or cost is None else f", limited to {spell_usd(expense.limit_usd)}"
     # Of a rest only the money is known: calls of the whole would be too many.
-    number = "" if not calls or expense.is_rest else f" for up to {count_of(calls * expense.runs, 'calls')}"
+    number = "" if not calls or expense.is_rest else f" for up to {count_of(calls, 'calls')}"
     return f"{_name(expense)} {told}{number}{limited}"
 
 
