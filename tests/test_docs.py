@@ -386,7 +386,7 @@ class TestRecord:
 
 
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
-    USAGE: ("calls", "calls_by_act", "calls_by_epoch", "limit_changes"),
+    USAGE: ("calls", "calls_answered", "calls_by_act", "calls_by_epoch", "limit_changes"),
     PEOPLE: ("beforehand",),
 }
 """Keys of a file that a run may leave out, as the page says."""
