@@ -20,7 +20,10 @@ from synthetic_communities.testing.loopback import LoopbackServer
 from tests import model_communities
 from tests.small_communities import run_community
 
-TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
+TOKENS = (
+    *("input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "cache_read_tokens"),
+    *("output_tokens", "thinking_tokens"),
+)
 
 
 def entry(key: str, *, sent: int = 10, asked: str = "openai:a") -> CallEntry:
