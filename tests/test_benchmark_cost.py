@@ -56,8 +56,10 @@ FEED = Block(
 )
 
 
-def note(act: str, *blocks: Block, began: float = 0.0, ended: float | None = None) -> NotedCall:
-    prompt = Prompt("claude-haiku-5-5", "", blocks=blocks, beginning="plain", terms=CacheTerms(512))
+def note(
+    act: str, *blocks: Block, began: float = 0.0, ended: float | None = None, beginning: str = "plain"
+) -> NotedCall:
+    prompt = Prompt("claude-haiku-5-5", "", blocks=blocks, beginning=beginning, terms=CacheTerms(512))
     return NotedCall(act, prompt, began=began, ended=began + 1 if ended is None else ended)
 
 
@@ -163,7 +165,7 @@ class TestOneForm:
         form = (self.SCHEMA,) * judges
         return [
             note("post", WORLD, PERSON, Block("POST"), began=0),
-            note("ballot", *form, WORLD, PERSON, Block("BALLOT"), began=2),
+            note("ballot", *form, WORLD, PERSON, Block("BALLOT"), began=2, beginning="judgement"),
             note("post", WORLD, Block("another"), began=4),
         ]
 
