@@ -128,6 +128,7 @@ def add_usages(usages: Iterable[Usage]) -> Usage:
     return Usage(
         input_tokens=_sum(usage.input_tokens for usage in usages),
         cache_write_tokens=_sum(usage.cache_write_tokens for usage in usages),
+        cache_write_1h_tokens=_sum(usage.cache_write_1h_tokens for usage in usages),
         cache_read_tokens=_sum(usage.cache_read_tokens for usage in usages),
         output_tokens=_sum(usage.output_tokens for usage in usages),
         thinking_tokens=_sum(usage.thinking_tokens for usage in usages),

@@ -16,6 +16,7 @@ class TokensForecast:
     Attributes:
         input_tokens: read at the full price.
         cache_write_tokens: read and written to a cache.
+        cache_write_1h_tokens: those of them that are kept for an hour.
         cache_read_tokens: read from a cache.
         output_tokens: written, thinking included.
         thinking_tokens: those of them that are thinking.
@@ -23,6 +24,7 @@ class TokensForecast:
 
     input_tokens: Span = field(default=ZERO, kw_only=True)
     cache_write_tokens: Span = field(default=ZERO, kw_only=True)
+    cache_write_1h_tokens: Span = field(default=ZERO, kw_only=True)
     cache_read_tokens: Span = field(default=ZERO, kw_only=True)
     output_tokens: Span = field(default=ZERO, kw_only=True)
     thinking_tokens: Span = field(default=ZERO, kw_only=True)

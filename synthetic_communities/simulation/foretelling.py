@@ -33,7 +33,10 @@ SLOWEST = 1.2
 EMPTY_PLACES = 1.1
 """How much longer a run takes than its work under the limit, as places are empty now and then: at most, about."""
 
-KINDS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
+APART = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
+"""Kinds of tokens that add up to all of them."""
+
+KINDS = (*APART, "cache_write_1h_tokens", "thinking_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,7 @@ def _minutes(
     if config.requests_per_minute:
         minutes.append(sum(each.calls for each in totals.values()) / config.requests_per_minute)
     if config.tokens_per_minute:
-        tokens = sum(sum(each.tokens[kind] for kind in KINDS[:-1]) for each in totals.values())
+        tokens = sum(sum(each.tokens[kind] for kind in APART) for each in totals.values())
         minutes.append(tokens / config.tokens_per_minute)
     return max(minutes)
 

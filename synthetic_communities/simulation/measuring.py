@@ -76,6 +76,7 @@ class End:
         return Usage(
             input_tokens=round(call.shares.plain / each),
             cache_write_tokens=round(call.shares.written / each),
+            cache_write_1h_tokens=round(call.shares.written_1h / each),
             cache_read_tokens=round(call.shares.read / each),
             output_tokens=round(call.written / each) + thinking,
             thinking_tokens=thinking,
