@@ -18,6 +18,7 @@ from synthetic_communities.errors import RecordError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.report.result import load_run
+from synthetic_communities.report.spent import describe_spent
 from synthetic_communities.report.steps import STEP_OF_ACT
 from synthetic_communities.report.taken import add_taken, take_minutes_together, take_paid
 from synthetic_communities.rerunning import replay_run
@@ -257,6 +258,16 @@ class TestTaken:
     def test_what_is_not_known_of_one_is_not_known_of_all(self) -> None:
         together = add_taken([take_paid(measured(4, 8.0)), take_paid(measured(2, None, 1))])
         assert (together["calls"], together["cost_usd"], together["prompt_tokens"]) == (5, None, 58)
+
+    def test_what_is_not_known_of_the_answered_is_not_known_of_the_rest(self) -> None:
+        unknown = {"calls": 1, "tokens": TOKENS, "cost_usd": None}
+        assert take_paid(measured(4, 8.0, calls_answered=unknown))["cost_usd"] is None
+
+    def test_where_nothing_was_paid_nothing_is_told(self) -> None:
+        assert list(describe_spent([measured(0, 0.0), None])) == []
+        assert list(describe_spent([measured(2, None), None])) == [
+            "1 of 2 runs together: 2 calls, 30 tokens, at a price that is not known."
+        ]
 
     def test_time_is_from_the_first_to_the_last(self) -> None:
         later = measured(1, 1.0, started="2026-11-23T21:01:00+01:00", seconds=15.0)
