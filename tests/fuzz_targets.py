@@ -201,7 +201,8 @@ def check_reply(reply: ModelReply) -> None:
     assert reply.stop in ("end", "cut", "refused")
     assert 0 < len(reply.model) <= 200
     usage = reply.usage
-    for tokens in (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens):
+    written = (usage.cache_write_tokens, usage.cache_write_1h_tokens)
+    for tokens in (usage.input_tokens, usage.cache_read_tokens, *written, usage.output_tokens):
         assert tokens is None or 0 <= tokens < MOST_TOKENS
     _check_rates(reply)
 

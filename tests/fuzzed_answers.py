@@ -16,6 +16,8 @@ USAGE = {
     "prompt_tokens_details": {"cached_tokens": 64},
     "input_tokens": 90,
     "output_tokens": 9,
+    "cache_creation_input_tokens": 20,
+    "cache_creation": {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 15},
     "cache_read_input_tokens": 64,
     "output_tokens_details": {"thinking_tokens": 3},
 }

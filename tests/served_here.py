@@ -62,7 +62,8 @@ class Count:
         cached = self._cache.use(prompt.beginning, prompt.blocks, prompt.terms, self.rule, now)
         reply = Reply(text, "done", "", self.rule.count(prompt.text), self.rule.count(text), 0, cached)
         counts = (reply.plain_tokens, cached.written_tokens, cached.read_tokens, reply.output_tokens)
-        usage = Usage(**{f"{kind}_tokens": count for kind, count in zip(KINDS, counts, strict=True)})
+        told = {f"{kind}_tokens": count for kind, count in zip(KINDS, counts, strict=True)}
+        usage = Usage(**told, cache_write_1h_tokens=cached.written_1h_tokens)
         self.tokens.update(dict(zip(KINDS, counts, strict=True)))
         self.cost_usd += self._prices.cost(self._model, usage) or 0.0
         return reply

@@ -231,7 +231,8 @@ def test_a_temperature_is_a_mistake_in_the_configuration() -> None:
 def test_a_reply_is_read_by_the_types_of_its_blocks() -> None:
     thinking = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
     blocks = (thinking, {"type": "text", "text": "Yes, "}, {"type": "redacted_thinking", "data": "x"})
-    cache = {"cache_creation_input_tokens": 30, "cache_read_input_tokens": 500}
+    lives = {"ephemeral_5m_input_tokens": 18, "ephemeral_1h_input_tokens": 12}
+    cache = {"cache_creation_input_tokens": 30, "cache_creation": lives, "cache_read_input_tokens": 500}
     body = build_body(
         *blocks, {"type": "text", "text": "indeed."}, **cache, output_tokens_details={"thinking_tokens": 12}
     )
@@ -239,9 +240,19 @@ def test_a_reply_is_read_by_the_types_of_its_blocks() -> None:
     reply = parse_reply(body, "claude-haiku-5-5")
     assert (reply.text, reply.stop, reply.model) == ("Yes, indeed.", "end", "claude-haiku-5-5-20261101")
     assert reply.usage == Usage(
-        input_tokens=100, cache_write_tokens=30, cache_read_tokens=500, output_tokens=20, thinking_tokens=12
+        input_tokens=100,
+        cache_write_tokens=30,
+        cache_write_1h_tokens=12,
+        cache_read_tokens=500,
+        output_tokens=20,
+        thinking_tokens=12,
     )
     assert reply.usage.prompt_tokens == 630
+
+
+def test_where_nobody_says_how_long_entries_live_that_is_not_known() -> None:
+    usage = parse_reply(build_body(cache_creation_input_tokens=30, cache_creation=None), "m").usage
+    assert (usage.cache_write_tokens, usage.cache_write_1h_tokens) == (30, None)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from synthetic_communities.benchmark.cost_arrangements import (
     without_cache,
 )
 from synthetic_communities.benchmark.cost_calls import NotedCall
+from synthetic_communities.benchmark.cost_one_form import count_more_characters, find_schema, one_form
 from synthetic_communities.benchmark.cost_town import (
     REPLY_CHARACTERS,
     CostTown,
@@ -55,8 +56,10 @@ FEED = Block(
 )
 
 
-def note(act: str, *blocks: Block, began: float = 0.0, ended: float | None = None) -> NotedCall:
-    prompt = Prompt("claude-haiku-5-5", "", blocks=blocks, beginning="plain", terms=CacheTerms(512))
+def note(
+    act: str, *blocks: Block, began: float = 0.0, ended: float | None = None, beginning: str = "plain"
+) -> NotedCall:
+    prompt = Prompt("claude-haiku-5-5", "", blocks=blocks, beginning=beginning, terms=CacheTerms(512))
     return NotedCall(act, prompt, began=began, ended=began + 1 if ended is None else ended)
 
 
@@ -155,6 +158,44 @@ class TestArrangements:
         assert len(totals) == 1
 
 
+class TestOneForm:
+    SCHEMA = Block('{"properties": {"vote": {}, "reason": {}}}')
+
+    def calls(self, *, judges: bool = True) -> list[NotedCall]:
+        form = (self.SCHEMA,) * judges
+        return [
+            note("post", WORLD, PERSON, Block("POST"), began=0),
+            note("ballot", *form, WORLD, PERSON, Block("BALLOT"), began=2, beginning="judgement"),
+            note("post", WORLD, Block("another"), began=4),
+        ]
+
+    def test_words_and_judgements_share_what_they_begin_with(self) -> None:
+        calls = self.calls()
+        # World and person are read from the cache in both forms, and written in one.
+        assert (count(calls).read, count(calls, one_form(calls)).read) == (1000, 1211 + 1011)
+        assert count(calls, one_form(calls)).written_5m == 1211 < count(calls).written_5m
+
+    def test_only_what_comes_again_is_marked(self) -> None:
+        calls = self.calls()
+        prompts = [prompt for call in calls for prompt in one_form(calls)(call)]
+        assert [[block.mark for block in prompt.blocks] for prompt in prompts] == [
+            [None, "5m", "5m", None],
+            [None, "5m", "5m", None],
+            [None, "5m", None],
+        ]
+        assert {prompt.blocks[0] for prompt in prompts} == {self.SCHEMA}
+        assert len({prompt.beginning for prompt in prompts}) == 1
+
+    def test_fields_that_are_none_of_its_business_make_a_reply_longer(self) -> None:
+        words, judgement = '{"words": "", "vote": null, "reason": null}', '"words": null, '
+        assert count_more_characters(self.calls()) == 2 * len(words) + len(judgement)
+
+    def test_where_nobody_judges_there_is_one_form_already(self) -> None:
+        calls = self.calls(judges=False)
+        assert (find_schema(calls), count_more_characters(calls)) == ("", 0)
+        assert count(calls, one_form(calls)).total == count(calls).total
+
+
 class TestTown:
     def test_people_and_world_have_the_lengths_that_are_asked_for(self, tmp_path: Path) -> None:
         config = build_cost_config(CostTown(30, 5), tmp_path)
@@ -212,5 +253,8 @@ def test_all_of_it_is_measured_on_a_handful_of_people() -> None:
     assert values["prompt tokens: no cache"] > values["prompt tokens: a format per act"] > values["prompt tokens"]
     assert values["read from cache"] > values["read from cache: a format per act"] > 0.1
     assert values["read from cache: no cache"] == 0
+    assert values["read from cache: one form for everything"] > values["read from cache"]
+    assert values["prompt tokens: one form for everything"] < values["prompt tokens"]
+    assert 0 < values["longer replies: one form for everything"] < values["prompt tokens"]
     assert values["read from cache: person first, a call a post"] > 0.1
     assert any(line.startswith("update from chat") for line in told)

@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,8 @@ class TestReached:
         assert complete_usage(Usage(), request, reply) == Usage(input_tokens=-(-length // 4), output_tokens=3)
         half = Usage(input_tokens=8, cache_read_tokens=2)
         assert complete_usage(half, request, reply) == Usage(input_tokens=8, cache_read_tokens=2, output_tokens=3)
+        half = Usage(output_tokens=5, cache_write_tokens=4, cache_write_1h_tokens=4)
+        assert complete_usage(half, request, reply) == replace(half, input_tokens=-(-length // 4))
         assert complete_usage(USAGE_OF_A_CALL, request, reply) is USAGE_OF_A_CALL
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from synthetic_communities.benchmark.cost_town import CostTown, build_behaviour, build_cost_config
 from synthetic_communities.benchmark.towns import Town, build_config
 from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
 from synthetic_communities.errors import RecordError, UsageError
 from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm import cache_policy
 from synthetic_communities.llm.model import Call, ModelRequest
 from synthetic_communities.llm.prefixes import Shares, build_prefix_cache
 from synthetic_communities.minds.llm.mind import LLMMind
@@ -31,10 +34,10 @@ from synthetic_communities.simulation.files import write_config
 from synthetic_communities.simulation.forecast import Forecast
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
-from tests.model_communities import set_keys
+from tests.model_communities import read_usage, set_keys
 from tests.small_communities import make_config, make_engine, read_record, run_engine
 
-MODEL = "openai:gpt-5-mini"
+MODEL, HAIKU = "openai:gpt-5-mini", "anthropic:claude-haiku-5-5"
 WIDEST = 1.6
 
 
@@ -287,6 +290,27 @@ class TestCaches:
         assert tokens.cache_read_tokens == tokens.cache_write_tokens == ZERO
         assert tokens.prompt_tokens.low == pytest.approx(self.foretell().tokens.prompt_tokens.low, rel=1e-4)
 
+    def test_those_for_an_hour_are_priced_as_in_the_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cache_policy, "TYPICAL_REPLY_SECONDS", 100.0)
+        town = CostTown(3, 2, epochs=1, world_characters=600, person_characters=3_000)
+        with LoopbackServer(build_behaviour()) as server:
+            config = build_cost_config(town, tmp_path).changed(model=HAIKU, base_url=server.url)
+            engine = GameEngine.from_config(config)
+            engine.initialize_simulation_output(tmp_path)
+            engine.run()
+        calls = read_usage(engine)["calls"]
+        tokens = calls["tokens"]
+        rates = {"input": 0.1, "cache_write": 0.125, "cache_write_1h": 0.2 - 0.125, "cache_read": 0.01, "output": 0.5}
+        by_hand = sum(usd * tokens[f"{kind}_tokens"] for kind, usd in rates.items()) / 1e6
+        assert tokens["cache_write_1h_tokens"] * 0.075e-6 > 0.03 * by_hand
+        assert calls["cost_usd"] == pytest.approx(by_hand, abs=1e-6)
+        asked = foretell(engine_like(config), assume_as_measured(engine))
+        assert asked.tokens.cache_write_1h_tokens.low == pytest.approx(tokens["cache_write_1h_tokens"], rel=0.01)
+        assert asked.cost_usd is not None
+        assert asked.cost_usd.low == pytest.approx(by_hand, rel=0.01)
+        slow = foretell(engine_like(config.changed(tokens_per_minute=10.0)), assume_as_measured(engine))
+        assert slow.minutes.high == pytest.approx(slow.tokens.total_tokens.high / 10), "no token is counted twice"
+
     def test_slow_replies_lose_entries_at_both_ends_or_at_none(self) -> None:
         engine = make_engine(make_config(8, model=MODEL, world_story="A town by the water. " * 200, max_concurrent=1))
         reads = [
@@ -302,6 +326,21 @@ class TestCaches:
 def server() -> Iterator[LoopbackServer]:
     with LoopbackServer() as running:
         yield running
+
+
+def assume_as_measured(engine: GameEngine) -> Assumed:
+    """Return what is known after a run on a server of four characters a token."""
+    acts = read_usage(engine)["calls_by_act"]
+    lengths = {act: 4 * calls["tokens"]["output_tokens"] / calls["calls"] for act, calls in acts.items()}
+    return Assumed(
+        characters_per_token=Span(4, 4),
+        reply_characters={act: Span(length, length) for act, length in lengths.items()},
+        seconds_per_reply=dict.fromkeys(STEP_OF_ACT, Span(0.01, 0.01)),
+    )
+
+
+def engine_like(config: Config) -> GameEngine:
+    return GameEngine.from_config(config)
 
 
 def call(*arguments: str) -> Any:
@@ -391,6 +430,18 @@ class TestPrefixCache:
         cache = build_prefix_cache("openai:m", is_told=False, at_once=4)
         reads = [cache.charge(self.request("x" * 6000, "y"), now=now).read for now in (0, 299, 590, 891)]
         assert [read > 0 for read in reads] == [False, True, True, False]
+
+    def test_where_it_is_long_until_somebody_is_asked_again_it_is_written_for_an_hour(self) -> None:
+        reuse = (50, 50, 3, 0)
+        asked = self.request("x" * 4000, "y" * 2000, "z" * 9000, "w", reuse=reuse)
+        slow = replace(asked, calls_between=1_000)
+        charged = [build_prefix_cache(HAIKU, is_told=True, at_once=4).charge(each) for each in (asked, slow)]
+        assert charged == [Shares(1, written=15_000), Shares(1, written=15_000, written_1h=15_000)]
+        cache = build_prefix_cache(HAIKU, is_told=True, at_once=4)
+        cache.charge(slow)
+        assert cache.charge(replace(slow, user=(*slow.user[:-2], "v" * 9_000))) == Shares(
+            0, 9_000, 6_000, written_1h=9_000
+        )
 
     def test_where_it_has_to_be_told_only_what_is_marked_is_written(self) -> None:
         told, untold = (

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +156,13 @@ class TestFile:
             make_reply(),
             make_reply("", stop="refused"),
             make_reply("cut", stop="cut", usage=Usage(input_tokens=0, output_tokens=7, thinking_tokens=3)),
+            make_reply(usage=Usage(input_tokens=1, cache_write_tokens=9, cache_write_1h_tokens=8, cache_read_tokens=7)),
             make_reply(HALF, model=HALF),
             make_reply("before\0after"),
             make_reply("\N{GRINNING FACE}\u2028\r\n"),
             make_reply("x" * 10_000_000),
         ],
-        ids=["reply", "refused", "cut", "half a pair", "NUL", "beyond ASCII", "10 MB"],
+        ids=["reply", "refused", "cut", "cached", "half a pair", "NUL", "beyond ASCII", "10 MB"],
     )
     def test_a_reply_is_read_back_as_it_was(self, tmp_path: Path, result: ModelReply) -> None:
         request = make_request(result.text, HALF, "\0")
@@ -168,6 +170,22 @@ class TestFile:
         with Recorded(tmp_path / "j") as recorded:
             entry = take(recorded, request)
         assert entry == make_entry(request, result, source="cache")
+
+    def test_one_of_an_earlier_version_is_read_and_gone_on_with(self, tmp_path: Path) -> None:
+        old, new = make_request("old"), make_request("new")
+        usage = Usage(input_tokens=1, cache_write_tokens=9, cache_write_1h_tokens=8)
+        keep(tmp_path / "j", (old, make_entry(old, make_reply(usage=usage))))
+        with closing(sqlite3.connect(tmp_path / "j")) as connection:
+            connection.execute("ALTER TABLE calls DROP COLUMN cache_write_1h_tokens")
+        before = look(tmp_path)
+        known = replace(usage, cache_write_1h_tokens=None)
+        with Recorded(tmp_path / "j") as recorded:
+            assert take(recorded, old) == make_entry(old, make_reply(usage=known))
+            assert [paid for _, paid in recorded.list_paid()] == [known]
+        assert look(tmp_path) == before
+        keep(tmp_path / "j", (new, make_entry(new, make_reply(usage=usage))))
+        with Recorded(tmp_path / "j") as recorded:
+            assert [paid for _, paid in recorded.list_paid()] == [known, usage]
 
     @pytest.mark.parametrize("usage", [None, Usage(input_tokens=3)])
     def test_a_failure_is_read_back_as_it_was(self, tmp_path: Path, usage: Usage | None) -> None:

@@ -11,6 +11,7 @@ from genai_prices import Usage as ListedUsage
 from genai_prices import calc_price
 
 from synthetic_communities.config import Config
+from synthetic_communities.llm.cache_policy import find_anthropic_terms
 from synthetic_communities.llm.call_log import CallEntry
 from synthetic_communities.llm.costs import Cost, measure_cost
 from synthetic_communities.llm.model import Usage
@@ -22,8 +23,16 @@ MINI = "openai:gpt-5-mini"
 OWN = {"input": 1.0, "output": 3.0, "cache_write": 2.0, "cache_read": 0.5}
 
 
-def usage_of(sent: int | None = 0, written: int | None = 0, *, cached: int = 0, stored: int = 0) -> Usage:
-    return Usage(input_tokens=sent, output_tokens=written, cache_read_tokens=cached, cache_write_tokens=stored)
+def usage_of(
+    sent: int | None = 0, written: int | None = 0, *, cached: int = 0, stored: int = 0, hourly: int | None = None
+) -> Usage:
+    return Usage(
+        input_tokens=sent,
+        output_tokens=written,
+        cache_read_tokens=cached,
+        cache_write_tokens=stored,
+        cache_write_1h_tokens=hourly,
+    )
 
 
 def problems_of(**changes: Any) -> list[str]:
@@ -35,17 +44,20 @@ class TestListed:
     @pytest.mark.parametrize(
         ("model", "usd"),
         [
-            ("anthropic:claude-haiku-5-5", (0.10, 0.50, 0.125, 0.01)),
-            ("anthropic:claude-sonnet-5-5", (2, 10, 2.50, 0.10)),
-            ("anthropic:claude-opus-5-5", (4, 20, 5, 0.20)),
-            ("anthropic:claude-haiku-4-5", (1, 5, 1.25, 0.10)),
+            ("anthropic:claude-haiku-5-5", (0.10, 0.50, 0.125, 0.20, 0.01)),
+            ("anthropic:claude-sonnet-5-5", (2, 10, 2.50, 4, 0.10)),
+            ("anthropic:claude-opus-5-5", (4, 20, 5, 8, 0.20)),
+            ("anthropic:claude-haiku-4-5", (1, 5, 1.25, 2, 0.10)),
         ],
     )
     def test_prices_are_those_that_the_provider_names(self, model: str, usd: tuple[float, ...]) -> None:
         price = Prices().of(model)
         assert price is not None
         first = price.tiers[0]
-        assert (first.input_usd, first.output_usd, first.cache_write_usd, first.cache_read_usd) == usd
+        cache = (first.cache_write_usd, first.cache_write_1h_usd, first.cache_read_usd)
+        assert (first.input_usd, first.output_usd, *cache) == usd
+        terms = find_anthropic_terms(model)
+        assert cache == pytest.approx([first.input_usd * each for each in (terms.write, terms.write_long, terms.read)])
 
     @pytest.mark.parametrize("prompt", [0, 1, 99_999, 100_000, 100_001, 250_000])
     @pytest.mark.parametrize(
@@ -53,9 +65,11 @@ class TestListed:
         [HAIKU, "anthropic:claude-sonnet-4-6", MINI, "gemini:gemini-2.5-pro", "openrouter:anthropic/claude-haiku-4.5"],
     )
     def test_a_call_costs_what_the_list_reckons(self, model: str, prompt: int) -> None:
-        cached, stored = prompt // 2, prompt // 5
-        cost = Prices().cost(model, usage_of(prompt - cached - stored, 321, cached=cached, stored=stored))
+        cached, stored, hourly = prompt // 2, prompt // 5, prompt // 7
+        usage = usage_of(prompt - cached - stored, 321, cached=cached, stored=stored, hourly=hourly)
+        cost = Prices().cost(model, usage)
         tokens = {"cache_read_tokens": cached, "cache_write_tokens": stored, "output_tokens": 321}
+        tokens["cache_write_1h_tokens"] = hourly
         provider, _, name = model.partition(":")
         listed = calc_price(
             ListedUsage(input_tokens=prompt, **tokens),
@@ -68,6 +82,10 @@ class TestListed:
     def test_two_short_calls_cost_less_than_a_long_one_of_the_same_tokens(self) -> None:
         short, long = (Prices().cost(HAIKU, usage_of(tokens, 0)) for tokens in (60_000, 120_000))
         assert (short, long) == (pytest.approx(0.006), pytest.approx(0.06))
+
+    def test_what_is_written_for_an_hour_is_a_part_of_what_is_written(self) -> None:
+        costs = [Prices().cost(HAIKU, usage_of(0, 0, stored=10_000, hourly=each)) for each in (None, 4_000, 10**9)]
+        assert costs == [pytest.approx(each) for each in (0.00125, 0.00155, 0.002)]
 
     @pytest.mark.parametrize(
         "model", ["openai:gpt-99", "ollama:llama3.2:3b", "vllm:gpt-5-mini", "scripted:model", "scripted", "openai"]
@@ -85,6 +103,11 @@ class TestStated:
     def test_what_a_cache_costs_is_as_other_input_unless_stated(self) -> None:
         prices = Prices({"ollama:llama3.2:3b": {"input": 2, "output": 0}})
         assert prices.cost("ollama:llama3.2:3b", usage_of(0, 5, cached=10**6, stored=10**6)) == pytest.approx(4.0)
+
+    def test_an_hour_costs_as_much_as_a_shorter_time_unless_stated(self) -> None:
+        usage = usage_of(0, 0, stored=10**6, hourly=10**6)
+        assert Prices({HAIKU: OWN}).cost(HAIKU, usage) == pytest.approx(2.0)
+        assert Prices({HAIKU: {**OWN, "cache_write_1h": 3.2}}).cost(HAIKU, usage) == pytest.approx(3.2)
 
     def test_a_provider_alone_stands_for_its_default_model(self) -> None:
         assert Prices({"anthropic": OWN}).cost(HAIKU, usage_of(10**6)) == pytest.approx(1.0)

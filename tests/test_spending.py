@@ -78,7 +78,7 @@ def test_what_is_decided(expense: Expense, consent: Consent, at_terminal: str, i
     ("expense", "words"),
     [
         (Expense(1_200, DEAR), "this run will cost 6.00 to 9.00 USD for up to 1,200 calls"),
-        (Expense(10, DEAR, runs=3), "these 3 runs will cost 6.00 to 9.00 USD for up to 30 calls"),
+        (Expense(30, DEAR, runs=3), "these 3 runs will cost 6.00 to 9.00 USD for up to 30 calls"),
         (Expense(137, DEAR, is_exact=True), "this run will cost 6.00 to 9.00 USD for 137 calls"),
         (Expense(None, Span(6, 6)), "this run will cost about 6.00 USD"),
         (Expense(None, DEAR, limit_usd=8), "this run will cost 6.00 to 9.00 USD, limited to 8.00 USD"),
@@ -94,13 +94,17 @@ def test_in_words(expense: Expense, words: str) -> None:
 class TestExpectation:
     @pytest.fixture
     def engine(self, monkeypatch: pytest.MonkeyPatch) -> GameEngine:
-        foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=None)
-        monkeypatch.setattr(GameEngine, "foretold", lambda engine: foretold)
+        def foretell(engine: GameEngine, *, replicates: int, resample: bool) -> Any:
+            times = 2 if resample else 1
+            return SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0).scaled(times * replicates), asked=None)
+
+        monkeypatch.setattr(GameEngine, "foretold", foretell)
         return make_engine(make_config())
 
-    def test_of_several_runs_as_many_times_as_much(self, engine: GameEngine) -> None:
+    def test_several_runs_are_foretold_together(self, engine: GameEngine) -> None:
         assert expect(engine).cost_usd == Span(2.0, 3.0)
         assert expect(engine, runs=4).cost_usd == Span(8.0, 12.0)
+        assert expect(engine, runs=4, resample=True).cost_usd == Span(16.0, 24.0)
 
     def test_what_was_paid_is_not_paid_again(self, engine: GameEngine) -> None:
         assert expect(engine, runs=2, paid_usd=4.5).cost_usd == Span(0.0, 1.5)
@@ -116,7 +120,7 @@ class TestExpectation:
     ) -> None:
         asked = SimpleNamespace(calls=foreseen, unpriced=())
         foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=asked)
-        monkeypatch.setattr(GameEngine, "foretold", lambda engine: foretold)
+        monkeypatch.setattr(GameEngine, "foretold", lambda engine, **_: foretold)
         expense = expect(make_engine(make_config()), runs=runs)
         assert (expense.calls, expense.is_exact) == told
 

@@ -20,7 +20,10 @@ from synthetic_communities.testing.loopback import LoopbackServer
 from tests import model_communities
 from tests.small_communities import run_community
 
-TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
+TOKENS = (
+    *("input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "cache_read_tokens"),
+    *("output_tokens", "thinking_tokens"),
+)
 
 
 def entry(key: str, *, sent: int = 10, asked: str = "openai:a") -> CallEntry:
@@ -93,6 +96,19 @@ class TestRuns:
 
     def test_the_size_of_usage_json_does_not_depend_on_the_number_of_people(self, result: SimulationResult) -> None:
         assert "p1" not in (result.path / USAGE).read_text("utf-8").replace(str(result.path), "")
+
+    def test_a_run_from_before_hours_were_told_is_read(self, result: SimulationResult, tmp_path: Path) -> None:
+        for file in result.path.iterdir():
+            text = file.read_bytes()
+            (tmp_path / file.name).write_bytes(text.replace(b'"cache_write_1h_tokens": null, ', b""))
+        assert "1h" not in (tmp_path / USAGE_BY_AGENT).read_text("utf-8")
+        usage = json.loads((tmp_path / USAGE).read_text("utf-8"))
+        parts = (usage["calls"], *usage["calls_by_act"].values(), *usage["calls_by_epoch"].values())
+        assert all(part["tokens"].pop("cache_write_1h_tokens", None) is None for part in parts)
+        (tmp_path / USAGE).write_text(json.dumps(usage), encoding="utf-8")
+        again = load_run(tmp_path)
+        for name in ("usage", "usage_by_epoch", "usage_by_agent"):
+            assert getattr(again, name) == getattr(result, name)
 
     def test_what_is_damaged_is_told_and_passed_over(self, result: SimulationResult, tmp_path: Path) -> None:
         for file in result.path.iterdir():

@@ -1,7 +1,7 @@
 """What a run costs: calls, tokens of prompts at the price of plain ones, what is read from caches, time for warming.
 
 Beside each stands what other arrangements of the very same calls would have come to: the person first and a call for
-every post, no cache, a form of reply for every act.
+every post, no cache, a form of reply for every act, one form for all of them.
 """
 
 import tempfile
@@ -29,6 +29,7 @@ from .cost_arrangements import (
     without_cache,
 )
 from .cost_calls import CallNoting, NamingActs, NotedCall
+from .cost_one_form import OUTPUT, count_more_characters, one_form
 from .cost_town import MODEL, TOKEN_CHARACTERS, CostTown, build_behaviour, build_cost_config
 from .measures import Figure, Sample, Tell, Unit
 from .timing import Timed, time_action
@@ -42,6 +43,9 @@ BESIDE: Mapping[str, Arrangement] = {
     "a format per act": a_format_per_act,
 }
 """What a run is held against."""
+
+ONE_FORM = "one form for everything"
+"""The same, where an arrangement depends on all calls of the run."""
 
 SLOW_SECONDS = 3.0
 """How long a reply takes in the community that is slow enough for entries of caches to expire."""
@@ -87,9 +91,10 @@ def list_cost_figures(plan: CostPlan) -> tuple[Figure, ...]:
         _tokens("calls", large, plan.most_calls, unit="calls"),
         _tokens("calls: person first, a call a post", "the same run", unit="calls"),
         _tokens("prompt tokens", large, plan.most_tokens),
-        *(_tokens(f"prompt tokens: {name}", "the same run") for name in BESIDE),
+        *(_tokens(f"prompt tokens: {name}", "the same run") for name in (*BESIDE, ONE_FORM)),
+        _tokens(f"longer replies: {ONE_FORM}", "the same run"),
         _share("read from cache", large, plan.share_read),
-        *(_share(f"read from cache: {name}", "the same run") for name in BESIDE),
+        *(_share(f"read from cache: {name}", "the same run") for name in (*BESIDE, ONE_FORM)),
         _share(f"read from cache: replies of {SLOW_SECONDS:g} s", "the same run"),
         _share(f"read from cache, {small}", small, plan.share_read),
         _tokens(f"prompt tokens, {small}", small),
@@ -181,7 +186,9 @@ def describe_acts(by_act: Mapping[str, PromptTokens]) -> Iterator[str]:
 def describe_large(run: CountedRun) -> dict[str, float]:
     """Return the values of the figures of the large community."""
     served, calls = run.served, run.calls
-    beside = {name: add_up(account_for(calls, arrange, RULE).values()) for name, arrange in BESIDE.items()}
+    arrangements = {**BESIDE, ONE_FORM: one_form(calls)}
+    beside = {name: add_up(account_for(calls, arrange, RULE).values()) for name, arrange in arrangements.items()}
+    longer = RULE.count_characters(count_more_characters(calls))
     pace = SLOW_SECONDS / mean(call.ended - call.began for call in calls)
     slow = add_up(account_for(calls, as_it_is, RULE, slower=pace).values())
     return {
@@ -189,6 +196,7 @@ def describe_large(run: CountedRun) -> dict[str, float]:
         "calls: person first, a call a post": beside["person first, a call a post"].calls,
         "prompt tokens": served.as_plain / MILLION,
         **{f"prompt tokens: {name}": tokens.as_plain / MILLION for name, tokens in beside.items()},
+        f"longer replies: {ONE_FORM}": OUTPUT * longer / MILLION,
         "read from cache": served.share_read,
         **{f"read from cache: {name}": tokens.share_read for name, tokens in beside.items()},
         f"read from cache: replies of {SLOW_SECONDS:g} s": slow.share_read,

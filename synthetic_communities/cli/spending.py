@@ -41,7 +41,7 @@ class Expense:
     """What is about to be spent.
 
     Attributes:
-        calls: how many calls of models there will be at most; None: not known.
+        calls: how many calls of models there will be at most, in all runs; None: not known.
         cost_usd: what they will cost, in US dollars; None: not known.
         runs: how many runs that is.
         unpriced: models whose price is not known.
@@ -86,21 +86,22 @@ def _refuse_no_amount(context: click.Context, parameter: click.Parameter, value:
     return value
 
 
-def expect(engine: GameEngine, *, runs: int = 1, paid_usd: float = 0.0) -> Expense:
+def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_usd: float = 0.0) -> Expense:
     """Return what runs of this engine's configuration will cost.
 
     Args:
         engine: ready to run.
         runs: how many there will be.
+        resample: whether each of them draws its own people.
         paid_usd: what was paid for calls of these runs before, and need not be again.
     """
-    forecast, limit = engine.foretold(), engine.config.max_cost_usd
+    forecast, limit = engine.foretold(replicates=runs, resample=resample), engine.config.max_cost_usd
     if forecast is None:
         return Expense(0, None, runs=runs)
-    each, (calls, is_exact) = forecast.cost_usd, _count_calls(forecast)
+    cost, (calls, is_exact) = forecast.cost_usd, _count_calls(forecast)
     return Expense(
         calls,
-        None if each is None else Span(max(0.0, each.low * runs - paid_usd), max(0.0, each.high * runs - paid_usd)),
+        None if cost is None else Span(max(0.0, cost.low - paid_usd), max(0.0, cost.high - paid_usd)),
         runs=runs,
         unpriced=() if forecast.asked is None else forecast.asked.unpriced,
         limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
@@ -166,7 +167,7 @@ def _spell_calls(expense: Expense) -> str:
     # Of a rest only the money is known: calls of the whole would be too many.
     if not expense.calls or expense.is_rest:
         return ""
-    return f" for {'' if expense.is_exact else 'up to '}{count_of(expense.calls * expense.runs, 'calls')}"
+    return f" for {'' if expense.is_exact else 'up to '}{count_of(expense.calls, 'calls')}"
 
 
 def ask(question: str) -> bool:

@@ -1,5 +1,7 @@
 """Keeping to what a run may spend: no try goes out once that is reached."""
 
+from dataclasses import replace
+
 from ..errors import ConfigurationError
 from .budget import Budget, current_budget
 from .failures import CallError
@@ -86,10 +88,9 @@ def complete_usage(usage: Usage, request: ModelRequest, reply: ModelReply) -> Us
     if usage.input_tokens is not None and usage.output_tokens is not None:
         return usage
     sent, written = usage.input_tokens, usage.output_tokens
-    return Usage(
+    return replace(
+        usage,
         input_tokens=_guess(request.length) if sent is None else sent,
-        cache_write_tokens=usage.cache_write_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
         output_tokens=_guess(len(reply.text)) if written is None else written,
     )
 

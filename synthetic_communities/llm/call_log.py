@@ -26,6 +26,7 @@ class CallEntry:
         waited_seconds: how long was waited before it.
         in_flight: how many calls were under way when it began, itself among them.
         is_recorded: whether the answer was taken from a record, and nothing was asked or paid for now.
+        is_paid_elsewhere: whether that record says that another run has paid for it.
     """
 
     key: str
@@ -40,6 +41,7 @@ class CallEntry:
     waited_seconds: float = field(default=0.0, kw_only=True)
     in_flight: int = field(default=1, kw_only=True)
     is_recorded: bool = field(default=False, kw_only=True)
+    is_paid_elsewhere: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def add_usages(usages: Iterable[Usage]) -> Usage:
     return Usage(
         input_tokens=_sum(usage.input_tokens for usage in usages),
         cache_write_tokens=_sum(usage.cache_write_tokens for usage in usages),
+        cache_write_1h_tokens=_sum(usage.cache_write_1h_tokens for usage in usages),
         cache_read_tokens=_sum(usage.cache_read_tokens for usage in usages),
         output_tokens=_sum(usage.output_tokens for usage in usages),
         thinking_tokens=_sum(usage.thinking_tokens for usage in usages),

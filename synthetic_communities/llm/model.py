@@ -65,6 +65,7 @@ class Usage:
     Attributes:
         input_tokens: read at the full price, neither written to nor read from a cache.
         cache_write_tokens: read and written to a cache.
+        cache_write_1h_tokens: those of them that are kept for an hour, and not for the usual time.
         cache_read_tokens: read from a cache.
         output_tokens: written, thinking included.
         thinking_tokens: those of them that were thinking.
@@ -72,6 +73,7 @@ class Usage:
 
     input_tokens: int | None = field(default=None, kw_only=True)
     cache_write_tokens: int | None = field(default=None, kw_only=True)
+    cache_write_1h_tokens: int | None = field(default=None, kw_only=True)
     cache_read_tokens: int | None = field(default=None, kw_only=True)
     output_tokens: int | None = field(default=None, kw_only=True)
     thinking_tokens: int | None = field(default=None, kw_only=True)

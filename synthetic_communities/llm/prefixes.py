@@ -35,12 +35,14 @@ class Shares:
     Attributes:
         plain: at the full price.
         written: written to a cache.
+        written_1h: those of them that are kept for an hour.
         read: read from a cache.
     """
 
     plain: int
     written: int = 0
     read: int = 0
+    written_1h: int = field(default=0, kw_only=True)
 
 
 @dataclass(slots=True)
@@ -80,7 +82,8 @@ class PrefixCache:
             read -= read % (STEP_TOKENS * CHARACTERS_A_TOKEN)
             return Shares(total - read, read=read)
         written = max(0, beginnings[-1][1] - read)
-        return Shares(total - read - written, written, read)
+        hourly = written if max(kept.values()) == SECONDS["1h"] else 0  # all marks of a prompt live equally long
+        return Shares(total - read - written, written, read, written_1h=hourly)
 
     def _choose(self, request: ModelRequest, lengths: Sequence[int], before: int) -> dict[int, float]:
         """Return the places of texts after which a beginning is kept, and for how many seconds."""

@@ -10,6 +10,8 @@ from .rates import Price, Rates
 SELLERS = {"anthropic": "anthropic", "openai": "openai", "gemini": "google", "openrouter": "openrouter"}
 """Provider to what the list calls it. Whoever else serves a model has no price in it."""
 
+KINDS = ("input", "output", "cache_write", "cache_write_1h", "cache_read")
+
 
 def find_listed_price(model: str) -> Price | None:
     """Return the usual price of a model by today's date, None if the list has none.
@@ -55,9 +57,10 @@ def _look_up(seller: str, model: str) -> Any:
 def read_price(listed: Any) -> Price | None:
     """Return what an entry of the list says of texts, None if it has no price for them.
 
-    Where it has none for a cache, tokens that went through one cost as much as others.
+    Where it has none for a cache, tokens that went through one cost as much as others; where it has none for an hour,
+    those kept for an hour cost as much as those kept for the usual time.
     """
-    kinds = {name: getattr(listed, f"{name}_mtok", None) for name in ("input", "output", "cache_write", "cache_read")}
+    kinds = {name: getattr(listed, f"{name}_mtok", None) for name in KINDS}
     if kinds["input"] is None or kinds["output"] is None:
         return None
     starts = {tier.start for price in kinds.values() for tier in getattr(price, "tiers", ())}
@@ -66,10 +69,12 @@ def read_price(listed: Any) -> Price | None:
 
 def _rates(kinds: dict[str, Any], above_tokens: int) -> Rates:
     usd = {kind: _rate(price, above_tokens) for kind, price in kinds.items() if price is not None}
+    written = usd.get("cache_write", usd["input"])
     return Rates(
         usd["input"],
         usd["output"],
-        cache_write_usd=usd.get("cache_write", usd["input"]),
+        cache_write_usd=written,
+        cache_write_1h_usd=usd.get("cache_write_1h", written),
         cache_read_usd=usd.get("cache_read", usd["input"]),
         above_tokens=above_tokens,
     )

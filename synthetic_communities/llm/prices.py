@@ -9,7 +9,7 @@ from .naming import parse_model_name
 from .price_list import find_listed_price
 from .rates import Price, Rates
 
-PRICE_KEYS = ("input", "output", "cache_write", "cache_read")
+PRICE_KEYS = ("input", "output", "cache_write", "cache_write_1h", "cache_read")
 """What a price of the user's may state, in US dollars per million tokens; the first two it has to."""
 
 
@@ -42,10 +42,15 @@ class Prices:
 
 
 def build_own_price(stated: Mapping[str, float]) -> Price:
-    """Return the price that a sound mapping states; what it says nothing of costs as much as other input."""
+    """Return the price that a sound mapping states.
+
+    What it says nothing of costs as much as other input, and what is kept for an hour as much as what is kept for less.
+    """
     usual = stated["input"]
     written, read = stated.get("cache_write", usual), stated.get("cache_read", usual)
-    return Price((Rates(usual, stated["output"], cache_write_usd=written, cache_read_usd=read),))
+    hourly = stated.get("cache_write_1h", written)
+    rates = Rates(usual, stated["output"], cache_write_usd=written, cache_write_1h_usd=hourly, cache_read_usd=read)
+    return Price((rates,))
 
 
 def price_problem(where: str, model: str) -> Problem:

@@ -10,7 +10,13 @@ from .plain_rows import PlainRow, mend_text, settle_types, take_text
 from .steps import ACTS, STEP_OF_ACT
 
 STATUSES = ("done", "not_asked", "refused", "unreadable", "failed", "skipped")
-TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
+TOKENS = (
+    *("input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "cache_read_tokens"),
+    *("output_tokens", "thinking_tokens"),
+)
+
+LATER_TOKENS = "cache_write_1h_tokens"
+"""Of these earlier runs say nothing."""
 
 
 def read_usage(files: RunFiles) -> list[PlainRow]:
@@ -41,6 +47,19 @@ def read_usage_by_epoch(files: RunFiles) -> list[PlainRow]:
         return []
 
 
+def read_answered(files: RunFiles) -> PlainRow | None:
+    """Return what those calls took that other records answered; None where there were none, or nothing says so."""
+    usage = files.usage()
+    if usage is None or "calls_answered" not in usage.values:
+        return None
+    try:
+        answered = _take_calls(usage.row("calls_answered"))
+    except RecordError as error:
+        files.note_damage(usage.place, error)
+        return None
+    return answered if answered["calls"] else None
+
+
 def read_usage_by_agent(files: RunFiles) -> list[PlainRow]:
     """Return a row for everybody for whom calls were made: people, candidates, the mediator."""
     return settle_types([row] for row in files.each(USAGE_BY_AGENT, _usage_of_agent))
@@ -54,8 +73,8 @@ def _usage_of_part(part: str, calls: Row) -> PlainRow:
 
 def _usage_of_agent(row: Row) -> PlainRow:
     who = {"kind": take_text(row, "kind"), "id": take_text(row, "id"), "calls": row.whole_number("calls")}
-    tokens = {name: row.whole_number_or_none(name) for name in TOKENS}
-    return {**who, "call_seconds": row.number_or_none("seconds"), **tokens, "cost_usd": row.number_or_none("cost_usd")}
+    seconds = row.number_or_none("seconds")
+    return {**who, "call_seconds": seconds, **_take_tokens(row), "cost_usd": row.number_or_none("cost_usd")}
 
 
 def _place(step: str) -> int:
@@ -86,10 +105,14 @@ def _calls_of(calls: Row | None, *, is_known: bool) -> PlainRow:
 
 
 def _take_calls(calls: Row) -> PlainRow:
-    tokens = calls.row("tokens")
     return {
         "calls": calls.whole_number("calls"),
         "call_seconds": calls.number_or_none("seconds"),
-        **{name: tokens.whole_number_or_none(name) for name in TOKENS},
+        **_take_tokens(calls.row("tokens")),
         "cost_usd": calls.number_or_none("cost_usd") if "cost_usd" in calls.values else None,  # as of earlier runs
     }
+
+
+def _take_tokens(tokens: Row) -> PlainRow:
+    said = Row(tokens.place, {LATER_TOKENS: None, **tokens.values})
+    return {name: said.whole_number_or_none(name) for name in TOKENS}

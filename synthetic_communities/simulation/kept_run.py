@@ -16,8 +16,9 @@ from ..llm.meter import Meter
 from ..llm.prices import Prices
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
+from .calls_forecast import CallsForecast
 from .failed_calls import FailedCalls, hold_recorded, read_written
-from .files import write_metadata, write_usage
+from .files import write_forecast, write_metadata, write_usage
 from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
 from .minds import Minds
@@ -42,6 +43,7 @@ class KeptRun:
         answers: where answers come from before a model is asked.
         goes_on: whether the run in this directory is gone on with; False: it is a new one.
         is_laid_out: whether what stands at the start of a new run was written by `lay_out`.
+        foretold: what its calls of models will take; None: nobody asked.
         published: where transcripts are added as they are published.
         follow: called with every step forward.
     """
@@ -54,6 +56,7 @@ class KeptRun:
     answers: Answers = field(kw_only=True)
     goes_on: bool = field(kw_only=True)
     is_laid_out: bool = field(default=False, kw_only=True)
+    foretold: CallsForecast | None = field(default=None, kw_only=True)
     published: list[DebateTranscript] = field(kw_only=True)
     follow: Callable[[Moment], None] = field(kw_only=True)
 
@@ -96,6 +99,8 @@ class KeptRun:
             check_beforehand(self.directory, self.stage)
         elif not self.is_laid_out:
             lay_out(self.directory, self.simulation_id, self.stage, is_replay=bool(self.answers.others))
+            if self.foretold is not None:
+                write_forecast(self.directory, self.foretold)
         replicate = self.stage.config.replicate
         is_measured = self.minds.measured(self.stage.minds()) is not None  # else nobody was told of calls then
         tell = hold_recorded if is_measured else None
@@ -132,7 +137,11 @@ class KeptRun:
             with noted_on(ended_by):
                 write_usage(
                     *(self.directory, status),
-                    {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at},
+                    {
+                        "started": began.isoformat(timespec="seconds"),
+                        "seconds": time.monotonic() - began_at,
+                        "resumed": self.goes_on,
+                    },
                     *(self.stage, watcher),
                     limit=self.places.limit,
                     calls=self.minds.measured(self.stage.minds()),

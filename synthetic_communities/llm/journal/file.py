@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...errors import RecordError
+from .later_column import add_column, show_column
 
 JOURNAL_VERSION = 1
 
@@ -24,7 +25,7 @@ SCHEMA = (
         key TEXT NOT NULL, act TEXT NOT NULL, attempt INTEGER NOT NULL, replicate INTEGER NOT NULL,
         request BLOB NOT NULL, settings BLOB NOT NULL, system BLOB NOT NULL, user BLOB NOT NULL,
         reply TEXT, stop TEXT, model TEXT,
-        input_tokens INTEGER, cache_write_tokens INTEGER, cache_read_tokens INTEGER,
+        input_tokens INTEGER, cache_write_tokens INTEGER, cache_write_1h_tokens INTEGER, cache_read_tokens INTEGER,
         output_tokens INTEGER, thinking_tokens INTEGER,
         failure TEXT, detail TEXT, status INTEGER,
         seconds REAL NOT NULL, ended REAL NOT NULL, source TEXT NOT NULL
@@ -81,6 +82,7 @@ def open_to_write(path: Path, *, is_on_network: bool = False) -> tuple[sqlite3.C
         connection.execute("PRAGMA synchronous=FULL")
         _make_tables(connection)
         _check_version(connection, path)
+        add_column(connection)
     except sqlite3.Error as error:
         connection.close()
         raise JournalError(describe(path, error)) from error
@@ -176,6 +178,7 @@ def open_to_read(path: Path, *, is_shared: bool = False) -> sqlite3.Connection:
         _refuse_damage(connection, path, is_closed=not beside)
         if has_tables(connection):
             _check_version(connection, path)
+            show_column(connection)
     except sqlite3.Error as error:
         connection.close()
         raise JournalError(describe(path, error)) from error

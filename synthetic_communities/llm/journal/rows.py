@@ -10,7 +10,10 @@ from ..model import Call, ModelReply, Usage
 from .digests import Fingerprint
 from .entry import FailedTry, JournalEntry
 
-TOKENS = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens", "thinking_tokens")
+TOKENS = (
+    *("input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "cache_read_tokens"),
+    *("output_tokens", "thinking_tokens"),
+)
 
 _read_tokens = attrgetter(*TOKENS)
 _NO_TOKENS = (None,) * len(TOKENS)

@@ -50,6 +50,7 @@ def read_usage(body: Any) -> Usage:
     return Usage(
         input_tokens=count(body, "usage", "input_tokens"),
         cache_write_tokens=count(body, "usage", "cache_creation_input_tokens"),
+        cache_write_1h_tokens=count(body, "usage", "cache_creation", "ephemeral_1h_input_tokens"),
         cache_read_tokens=count(body, "usage", "cache_read_input_tokens"),
         output_tokens=count(body, "usage", "output_tokens"),
         thinking_tokens=count(body, "usage", "output_tokens_details", "thinking_tokens"),
