@@ -251,6 +251,8 @@ def test_against_a_server(protocol: str, monkeypatch: pytest.MonkeyPatch) -> Non
         assert act.window_tokens
         assert act.used_tokens < act.window_tokens
         assert act.seconds > 0
+        assert act.answered_by == names[protocol].partition(":")[2]
+    assert f"Answered by {names[protocol].partition(':')[2]}." in str(probe)
     if protocol != "ollama":
         assert probe.cost_usd == pytest.approx(sum(act.cost_usd or 0 for act in probe.acts))
         assert probe.cost_usd
@@ -404,6 +406,15 @@ class TestCommand:
         told = json.loads(result.stdout)
         assert {act["ending"] for act in told["probe"]["acts"]} == {"refused"}
         assert self.check(tmp_path, server, world_file=None, world_story="TOWN OF REFUSALS").exit_code == 1
+
+    def test_without_a_key_a_machine_is_told_so_too(
+        self, tmp_path: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+        result = self.check(tmp_path, server, "--json", model="anthropic:claude-haiku-5-5", base_url=server.url)
+        told = json.loads(result.stdout)
+        assert (result.exit_code, told["probe"]) == (2, None)
+        assert "ANTHROPIC_API_KEY" in told["error"]
 
     @pytest.mark.parametrize("option", [(), ("--json",)])
     def test_a_model_that_cannot_be_asked_fails_the_job(self, tmp_path: Path, option: tuple[str, ...]) -> None:

@@ -31,11 +31,11 @@ def probe_config(
         say(f"Asking {named} each act once; this takes a while.")
     try:
         probe = engine.probe()
-    except ConfigurationError:
-        raise
     except SyntheticCommunitiesError as error:
         if as_data:
             print_text(f"{json.dumps({'config': str(config), 'probe': None, 'error': str(error)})}\n")
+        if isinstance(error, ConfigurationError):
+            raise
         say_failure("the probe", error)
         return FAILED
     forecast = engine.forecast(probe.assumed(), replicates=replicates, resample=resample)

@@ -44,6 +44,8 @@ class ProbedAct:
         step: the act, as in the plan.
         who: id of who acted; empty: the mediator.
         model: who was asked.
+        answered_by: the model that replied, as its provider names it: of a hosted one this may change from day to day;
+            None: there was no reply, or nobody said.
         ending: `done`; `cut`, `refused` or `unreadable`; `failed`: there was no reply.
         reason: what failed; empty: nothing did.
         seconds: from the question to the last word of the reply, waits and further tries included.
@@ -59,6 +61,7 @@ class ProbedAct:
     step: str
     who: str
     model: str = field(kw_only=True)
+    answered_by: str | None = field(default=None, kw_only=True)
     ending: Ending = field(kw_only=True)
     reason: str = field(default="", kw_only=True)
     seconds: float = field(kw_only=True)
@@ -157,7 +160,9 @@ def describe_probe(probe: Probe) -> Iterator[str]:
         yield "No language model is asked: there is nothing to probe."
         return
     cost = "what they cost is not known" if probe.cost_usd is None else f"they cost {spell_usd(probe.cost_usd)}"
-    yield f"{count_of(len(probe.acts), 'calls')}; {cost}."
+    names = dict.fromkeys(fit_text(act.answered_by, _WORDS_WIDTH) for act in probe.acts if act.answered_by)
+    answered = f" Answered by {' and '.join(names)}." if names else ""
+    yield f"{count_of(len(probe.acts), 'calls')}; {cost}.{answered}"
     for ending, remedy in REMEDIES.items():
         useless = [act for act in probe.acts if act.ending == ending]
         if useless:
