@@ -28,9 +28,14 @@ WIDTHS = (23, 20, 20)
 
 
 def read_foretold(files: RunFiles) -> list[PlainRow]:
-    """Return a row for each figure that was foretold; none where nothing was, or the run has not come to its end."""
+    """Return a row for each figure that was foretold.
+
+    None where nothing was, where the run has not come to its end, and where not all of its calls are known.
+    """
     forecast, usage = files.forecast(), files.usage()
-    if forecast is None or usage is None or usage.values.get("status") != "complete" or "calls" not in usage.values:
+    if forecast is None or usage is None or usage.values.get("status") != "complete":
+        return []
+    if usage.values.get("model_calls") is None:
         return []
     try:
         took = _take_measured(usage)
