@@ -124,6 +124,8 @@ def test_lines_are_the_calls_as_they_were_made(troubled: Any) -> None:
     for line in read_lines(result.path):
         assert list(line) == ["format_version", *KEYS_OF_A_LINE]
         body = bodies[line["task"], line["attempt"], line["tries"]]
+        if body["cost_usd"] is not None:
+            body = {**body, "cost_usd": round(body["cost_usd"], 6)}
         assert line == {"format_version": 1, "task": body["key"], **{key: body[key] for key in KEYS_OF_A_LINE[1:]}}
 
 
@@ -138,7 +140,8 @@ def test_requests_replies_and_errors_are_whole(troubled: Any) -> None:
     assert all(line["reply"] and line["error"] is None and line["model"] == "gpt-5-mini" for line in ballots)
     failed = [line for line in read_lines(result.path) if line["outcome"] == "server error"]
     assert all(line["error"].startswith("server error: ") for line in failed)
-    assert {(line["reply"], line["model"]) for line in failed} == {(None, None)}
+    assert {(line["reply"], line["model"], line["cost_usd"]) for line in failed} == {(None, None, None)}
+    assert all(line["cost_usd"] > 0 for line in ballots)
 
 
 def test_no_key_is_in_it(troubled: Any) -> None:
