@@ -13,16 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from synthetic_communities.cli.main import program
 from synthetic_communities.domain.outcome import Answer
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm_client import LLMClient, create_client, generate_response_async
 from synthetic_communities.minds.offline.mind import OfflineMind
 from synthetic_communities.minds.views import BallotView, View
 from synthetic_communities.report.result import SimulationResult, load_run
+from synthetic_communities.report.side_by_side import read_foretold_together
+from synthetic_communities.report.spent import describe_spent
+from synthetic_communities.runs.directory import FORECAST
+from synthetic_communities.runs.row import Row
+from synthetic_communities.simulation.files import write_forecast
 from synthetic_communities.simulation.watching import Moment
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.model_communities import KEYS, make_engine, run_engine, set_keys
+from tests.small_communities import read_json
 
 MODEL = "openai:gpt-5-mini"
 PRICES = {MODEL: {"input": 2.0, "output": 8.0}}
@@ -140,7 +148,12 @@ def advised(server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory) ->
         server.reset()
         engine = make_small(server)
         engine.population.personas[0].llm_client = Adviser(connect(server))
-        return run_engine(engine, tmp_path_factory.mktemp("advised"))
+        asked = make_small(server).forecast().asked  # of the same without that mind, of which none is made
+        assert asked is not None
+        engine.initialize_simulation_output(tmp_path_factory.mktemp("advised"))
+        assert engine.simulation_dir is not None
+        write_forecast(engine.simulation_dir, asked)
+        return engine.run()
 
 
 def test_where_a_mind_of_a_scripts_own_takes_part_what_is_known_is_told(
@@ -152,7 +165,20 @@ def test_where_a_mind_of_a_scripts_own_takes_part_what_is_known_is_told(
     assert {(row["kind"], row["id"]) for row in advised.usage_by_agent} >= {("person", "p1"), ("other", "")}
     rows = {row["step"]: row["calls"] for row in advised.usage}
     assert rows["ballot"] == 1, "of the other one"
-    assert load_run(advised.path).foretold == []
+
+
+def test_what_is_known_in_part_is_neither_held_against_a_forecast_nor_taken_for_all(
+    advised: SimulationResult,
+) -> None:
+    assert advised.foretold == []
+    usage = Row("usage.json", advised.measured)
+    assert list(describe_spent([usage])) == []
+    assert read_foretold_together(Row("forecast.json", read_json(advised.path / FORECAST)), [usage]) == []
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(program, ["show", str(advised.path)], catch_exceptions=False)
+    assert "model calls not known" in shown.output
+    assert "Tokens, cost, as known" in shown.output
+    whole = Row("usage.json", {**advised.measured, "model_calls": 1})
+    assert len(list(describe_spent([whole]))) == 1, "else it would be told"
 
 
 def test_steps_of_which_no_call_is_known_are_not_taken_to_have_made_none(

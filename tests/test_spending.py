@@ -78,7 +78,8 @@ def test_what_is_decided(expense: Expense, consent: Consent, at_terminal: str, i
     ("expense", "words"),
     [
         (Expense(1_200, DEAR), "this run will cost 6.00 to 9.00 USD for up to 1,200 calls"),
-        (Expense(10, DEAR, runs=3), "these 3 runs will cost 6.00 to 9.00 USD for up to 30 calls"),
+        (Expense(30, DEAR, runs=3), "these 3 runs will cost 6.00 to 9.00 USD for up to 30 calls"),
+        (Expense(137, DEAR, is_exact=True), "this run will cost 6.00 to 9.00 USD for 137 calls"),
         (Expense(None, Span(6, 6)), "this run will cost about 6.00 USD"),
         (Expense(None, DEAR, limit_usd=8), "this run will cost 6.00 to 9.00 USD, limited to 8.00 USD"),
         (Expense(None, None, limit_usd=8), "this run may cost up to 8.00 USD"),
@@ -93,18 +94,35 @@ def test_in_words(expense: Expense, words: str) -> None:
 class TestExpectation:
     @pytest.fixture
     def engine(self, monkeypatch: pytest.MonkeyPatch) -> GameEngine:
-        foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=None)
-        monkeypatch.setattr(GameEngine, "foretold", lambda engine: foretold)
+        def foretell(engine: GameEngine, *, replicates: int, resample: bool) -> Any:
+            times = 2 if resample else 1
+            return SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0).scaled(times * replicates), asked=None)
+
+        monkeypatch.setattr(GameEngine, "foretold", foretell)
         return make_engine(make_config())
 
-    def test_of_several_runs_as_many_times_as_much(self, engine: GameEngine) -> None:
+    def test_several_runs_are_foretold_together(self, engine: GameEngine) -> None:
         assert expect(engine).cost_usd == Span(2.0, 3.0)
         assert expect(engine, runs=4).cost_usd == Span(8.0, 12.0)
+        assert expect(engine, runs=4, resample=True).cost_usd == Span(16.0, 24.0)
 
     def test_what_was_paid_is_not_paid_again(self, engine: GameEngine) -> None:
         assert expect(engine, runs=2, paid_usd=4.5).cost_usd == Span(0.0, 1.5)
         assert expect(engine, paid_usd=99.0).cost_usd == Span(0.0, 0.0)
         assert (expect(engine).is_rest, expect(engine, paid_usd=4.5).is_rest) == (False, True)
+
+    @pytest.mark.parametrize(
+        ("foreseen", "runs", "told"),
+        [(Span(8, 8), 1, (8, True)), (Span(7, 9), 1, (9, False)), (Span(8, 8), 2, (8, False))],
+    )
+    def test_calls_that_are_known_exactly_are_said_to_be(
+        self, monkeypatch: pytest.MonkeyPatch, foreseen: Span, runs: int, told: tuple[int, bool]
+    ) -> None:
+        asked = SimpleNamespace(calls=foreseen, unpriced=())
+        foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=asked)
+        monkeypatch.setattr(GameEngine, "foretold", lambda engine, **_: foretold)
+        expense = expect(make_engine(make_config()), runs=runs)
+        assert (expense.calls, expense.is_exact) == told
 
     def test_a_limit_of_each_run_limits_all_of_them(self) -> None:
         engine = make_engine(make_config(max_cost_usd=1.5, prices=PRICES, model="vllm:test", base_url="http://x/v1"))
@@ -136,6 +154,16 @@ class TestAsking:
             monkeypatch.setattr(sys, name, Terminal("y\n", is_terminal=name != which))
         with pytest.raises(click.UsageError, match=r"cost 6.00 to 9.00 USD .*more than 5.00 USD .*add --yes"):
             is_confirmed(Expense(9, DEAR), Consent())
+
+    @pytest.mark.parametrize(
+        ("limit", "way_out"), [(None, "limit it by --max-cost-usd"), (7.0, "set a lower --max-cost-usd")]
+    )
+    def test_who_is_limited_already_is_told_of_a_lower_limit(
+        self, monkeypatch: pytest.MonkeyPatch, limit: float | None, way_out: str
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        with pytest.raises(click.UsageError, match=f"add --yes to go on all the same, or {way_out}$"):
+            is_confirmed(Expense(9, DEAR, limit_usd=limit), Consent())
 
     def test_without_streams_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)

@@ -11,11 +11,12 @@ from ..game_engine import GameEngine
 from ..llm.meter import spell_usd
 from ..report.text import count_of
 from ..simulation.assumed import Span
+from ..simulation.forecast import Forecast
 from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
 
-REMEDY = "--max-tokens and --max-calls limit what is asked, and prices: in the configuration states prices"
+REMEDY = "--max-tokens and --max-calls limit what is asked, and the setting prices says what it costs"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,12 +41,13 @@ class Expense:
     """What is about to be spent.
 
     Attributes:
-        calls: how many calls of models there will be at most; None: not known.
+        calls: how many calls of models there will be at most, in all runs; None: not known.
         cost_usd: what they will cost, in US dollars; None: not known.
         runs: how many runs that is.
         unpriced: models whose price is not known.
         limit_usd: what all runs may cost, as they are stopped then; None: no limit.
         is_rest: whether some of it was paid for before.
+        is_exact: whether there will be just so many calls, if each succeeds at once.
     """
 
     calls: int | None
@@ -54,6 +56,7 @@ class Expense:
     unpriced: tuple[str, ...] = field(default=(), kw_only=True)
     limit_usd: float | None = field(default=None, kw_only=True)
     is_rest: bool = field(default=False, kw_only=True)
+    is_exact: bool = field(default=False, kw_only=True)
 
     @property
     def most_usd(self) -> float | None:
@@ -83,26 +86,36 @@ def _refuse_no_amount(context: click.Context, parameter: click.Parameter, value:
     return value
 
 
-def expect(engine: GameEngine, *, runs: int = 1, paid_usd: float = 0.0) -> Expense:
+def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_usd: float = 0.0) -> Expense:
     """Return what runs of this engine's configuration will cost.
 
     Args:
         engine: ready to run.
         runs: how many there will be.
+        resample: whether each of them draws its own people.
         paid_usd: what was paid for calls of these runs before, and need not be again.
     """
-    forecast, limit = engine.foretold(), engine.config.max_cost_usd
+    forecast, limit = engine.foretold(replicates=runs, resample=resample), engine.config.max_cost_usd
     if forecast is None:
         return Expense(0, None, runs=runs)
-    each = forecast.cost_usd
+    cost, (calls, is_exact) = forecast.cost_usd, _count_calls(forecast)
     return Expense(
-        forecast.calls,
-        None if each is None else Span(max(0.0, each.low * runs - paid_usd), max(0.0, each.high * runs - paid_usd)),
+        calls,
+        None if cost is None else Span(max(0.0, cost.low - paid_usd), max(0.0, cost.high - paid_usd)),
         runs=runs,
         unpriced=() if forecast.asked is None else forecast.asked.unpriced,
         limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
         is_rest=paid_usd > 0,
+        is_exact=is_exact and runs == 1,  # each run draws for itself
     )
+
+
+def _count_calls(forecast: Forecast) -> tuple[int | None, bool]:
+    """Return how many calls a run makes at most, and whether it makes just so many."""
+    if forecast.asked is None:
+        return forecast.calls, False
+    foretold = forecast.asked.calls
+    return round(foretold.high), foretold.low == foretold.high
 
 
 def decide(expense: Expense, consent: Consent, *, is_at_terminal: bool) -> Step:
@@ -128,7 +141,8 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
         say(f"What {_name(expense)} will cost is not known, as the price of {models} is not; {REMEDY}.")
     if step == "refuse":
         why = f"{spell_expense(expense)}, more than {spell_usd(consent.above_usd)} (--confirm-above)"
-        raise click.UsageError(f"{why}; add --yes to go on all the same, or limit it by --max-cost-usd")
+        other = "limit it by --max-cost-usd" if expense.limit_usd is None else "set a lower --max-cost-usd"
+        raise click.UsageError(f"{why}; add --yes to go on all the same, or {other}")
     if step != "ask":
         return True
     agreed = ask(f"{spell_expense(expense)[:1].upper()}{spell_expense(expense)[1:]}. Go on? [y/N] ")
@@ -139,16 +153,21 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
 
 def spell_expense(expense: Expense) -> str:
     """Return in words what is about to be spent."""
-    cost, calls = expense.cost_usd, expense.calls
+    cost = expense.cost_usd
     if cost is None:
         told = f"may cost up to {spell_usd(expense.limit_usd or 0.0)}"
     else:
         low, high = spell_usd(cost.low), spell_usd(cost.high)
         told = f"will cost about {high}" if low == high else f"will cost {low.removesuffix(' USD')} to {high}"
     limited = "" if expense.limit_usd is None or cost is None else f", limited to {spell_usd(expense.limit_usd)}"
+    return f"{_name(expense)} {told}{_spell_calls(expense)}{limited}"
+
+
+def _spell_calls(expense: Expense) -> str:
     # Of a rest only the money is known: calls of the whole would be too many.
-    number = "" if not calls or expense.is_rest else f" for up to {count_of(calls * expense.runs, 'calls')}"
-    return f"{_name(expense)} {told}{number}{limited}"
+    if not expense.calls or expense.is_rest:
+        return ""
+    return f" for {'' if expense.is_exact else 'up to '}{count_of(expense.calls, 'calls')}"
 
 
 def ask(question: str) -> bool:

@@ -48,6 +48,19 @@ def read_usage_by_epoch(files: RunFiles) -> list[PlainRow]:
         return []
 
 
+def read_answered(files: RunFiles) -> PlainRow | None:
+    """Return what those calls took that other records answered; None where there were none, or nothing says so."""
+    usage = files.usage()
+    if usage is None or "calls_answered" not in usage.values:
+        return None
+    try:
+        answered = _take_calls(usage.row("calls_answered"))
+    except RecordError as error:
+        files.note_damage(usage.place, error)
+        return None
+    return answered if answered["calls"] else None
+
+
 def read_usage_by_agent(files: RunFiles) -> list[PlainRow]:
     """Return a row for everybody for whom calls were made: people, candidates, the mediator."""
     return settle_types([row] for row in files.each(USAGE_BY_AGENT, _usage_of_agent))

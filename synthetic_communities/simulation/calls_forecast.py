@@ -1,4 +1,4 @@
-"""What the calls of models of a run will take, as ranges."""
+"""What the calls of models of a run will take, or of several together, as ranges."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
@@ -59,7 +59,7 @@ class StepCalls:
 
 @dataclass(frozen=True, slots=True)
 class CallsForecast:
-    """What the calls of models of a run will take.
+    """What the calls of models of a run will take, or of its replicates together.
 
     Attributes:
         steps: in each step, in the order in which the acts take place.
@@ -67,6 +67,8 @@ class CallsForecast:
         unpriced: models whose price is not known.
         assumed: what is not known of the models, and was assumed.
         sampled: how many people took part in the rehearsal, where not all did; None: all did.
+        replicates: how many runs that is.
+        rehearsed: how many of them were rehearsed; of the others acts were counted.
     """
 
     steps: tuple[StepCalls, ...]
@@ -74,6 +76,8 @@ class CallsForecast:
     unpriced: tuple[str, ...] = field(default=(), kw_only=True)
     assumed: Assumed = field(kw_only=True)
     sampled: int | None = field(default=None, kw_only=True)
+    replicates: int = field(default=1, kw_only=True)
+    rehearsed: int = field(default=1, kw_only=True)
 
     @property
     def calls(self) -> Span:
@@ -102,6 +106,8 @@ class CallsForecast:
             "minutes": _ends(self.minutes),
             "unpriced": list(self.unpriced),
             "sampled": self.sampled,
+            "replicates": self.replicates,
+            "rehearsed": self.rehearsed,
             "assumed": asdict(self.assumed),
             "steps": {step.step: _figures(step.calls, step.tokens, step.cost_usd) for step in self.steps},
         }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ..report.ranges import spell_counts, spell_minutes, spell_money, spell_range, spell_words
 from ..report.steps import name_acts
-from ..report.text import ABSENT, align_row, measure_width
+from ..report.text import ABSENT, align_row, count_of, measure_width
 from .assumed import SENTENCE_CHARACTERS, WORDS_CHARACTERS, Span
 from .calls_forecast import CallsForecast, TokensForecast
 
@@ -36,6 +36,9 @@ def describe_calls(asked: CallsForecast) -> Iterator[str]:
     if read:
         shares = [f"{each / tokens.prompt_tokens.high:.0%}" for each in (read, written)]
         yield f"Of the prompt tokens {shares[0]} are read from a cache, and {shares[1]} written to one."
+    if asked.rehearsed < asked.replicates:
+        whole = count_of(asked.replicates, "runs")
+        yield f"Rehearsed were {asked.rehearsed:,} of the {whole}, from which all is reckoned."
     if asked.sampled is not None:
         yield f"Rehearsed with {asked.sampled:,} of the people, from which all is reckoned."
     yield " ".join(_assumptions(asked))

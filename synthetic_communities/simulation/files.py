@@ -142,7 +142,7 @@ def write_usage(
 
 
 def write_forecast(path: Path, asked: CallsForecast) -> None:
-    """Write what the calls of models of a run are foretold to take, before it begins.
+    """Write what the calls of models of a run, or of all in a folder, are foretold to take, before any begins.
 
     Raises:
         OSError: it cannot be written.
@@ -154,6 +154,7 @@ def _calls(calls: CallLog, prices: Prices, began_at: float) -> dict[str, Any]:
     """Return what calls of models took and how their limits changed."""
     return {
         "calls": _totals(calls.entries, prices),
+        "calls_answered": _totals([entry for entry in calls.entries if entry.is_paid_elsewhere], prices),
         "calls_by_act": {act: _totals(entries, prices) for act, entries in calls.entries_by_act().items()},
         "calls_by_epoch": {part: _totals(entries, prices) for part, entries in split_by_part(calls.entries).items()},
         "limit_changes": [_limit_change(model, change, began_at) for model, change in calls.limit_changes],

@@ -19,8 +19,9 @@ from ..minds.llm.mind import LLMMind
 from ..minds.offline.mind import OfflineMind
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
+from .calls_forecast import CallsForecast
 from .failed_calls import FailedCalls, read_written
-from .files import write_metadata, write_usage
+from .files import write_forecast, write_metadata, write_usage
 from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
 from .minds import Minds
@@ -46,6 +47,7 @@ class KeptRun:
         answers: where answers come from before a model is asked.
         goes_on: whether the run in this directory is gone on with; False: it is a new one.
         is_laid_out: whether what stands at the start of a new run was written by `lay_out`.
+        foretold: what its calls of models will take; None: nobody asked.
         published: where transcripts are added as they are published.
         follow: called with every step forward.
     """
@@ -58,6 +60,7 @@ class KeptRun:
     answers: Answers = field(kw_only=True)
     goes_on: bool = field(kw_only=True)
     is_laid_out: bool = field(default=False, kw_only=True)
+    foretold: CallsForecast | None = field(default=None, kw_only=True)
     published: list[DebateTranscript] = field(kw_only=True)
     follow: Callable[[Moment], None] = field(kw_only=True)
 
@@ -105,6 +108,8 @@ class KeptRun:
             check_beforehand(self.directory, self.stage)
         elif not self.is_laid_out:
             lay_out(self.directory, self.simulation_id, self.stage, is_replay=bool(self.answers.others))
+            if self.foretold is not None:
+                write_forecast(self.directory, self.foretold)
         replicate = self.stage.config.replicate
         tell = calls.failed.note_recorded
         return open_journal(self.directory, self.answers, replicate, calls.log.note, tell=tell)
@@ -145,7 +150,11 @@ class KeptRun:
             with noted_on(ended_by):
                 write_usage(
                     *(self.directory, status),
-                    {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at},
+                    {
+                        "started": began.isoformat(timespec="seconds"),
+                        "seconds": time.monotonic() - began_at,
+                        "resumed": self.goes_on,
+                    },
                     *(self.stage, watcher),
                     limit=self.places.limit,
                     calls=calls.log,
