@@ -38,7 +38,7 @@ from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.journal.journal import JOURNAL
 from synthetic_communities.minds import views
 from synthetic_communities.minds.views import BallotView, ChatTurnView, View
-from synthetic_communities.runs.directory import CONFIG, FINAL_VOTE, PEOPLE, USAGE
+from synthetic_communities.runs.directory import CONFIG, FINAL_VOTE, PEOPLE
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
 
@@ -386,7 +386,6 @@ class TestRecord:
 
 
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
-    USAGE: ("calls", "calls_answered", "calls_by_act", "calls_by_epoch", "limit_changes"),
     PEOPLE: ("beforehand",),
 }
 """Keys of a file that a run may leave out, as the page says."""

@@ -241,7 +241,7 @@ def measured(calls: int, cost_usd: float | None, answered: int = 0, **changes: A
     whole = {"calls": calls, "tokens": {**TOKENS, "input_tokens": 10 * calls}, "cost_usd": cost_usd}
     half = {"calls": answered, "tokens": TOKENS, "cost_usd": None if cost_usd is None else cost_usd / 2}
     times = {"started": "2026-11-23T20:00:00+00:00", "seconds": 30.0, "resumed": False}
-    return Row("usage.json", {**times, "calls": whole, "calls_answered": half, **changes})
+    return Row("usage.json", {**times, "model_calls": calls, "calls": whole, "calls_answered": half, **changes})
 
 
 class TestTaken:

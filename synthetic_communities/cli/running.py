@@ -146,9 +146,13 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
 def _set_tables(result: SimulationResult, command: str) -> str:
     columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
     page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
-    asked = result.record.model_calls
-    costs = cost_table.build_cost_table(result.usage, answered=result.usage_answered) if asked else []
-    return page + "".join(f"{line}\n" for line in (*costs, *side_by_side.build_lines(result.foretold)))
+    return page + "".join(f"{line}\n" for line in (*_set_costs(result), *side_by_side.build_lines(result.foretold)))
+
+
+def _set_costs(result: SimulationResult) -> list[str]:
+    calls = result.record.model_calls
+    caption = "Tokens, cost, as known" if calls is None else "Tokens and cost"
+    return [] if calls == 0 else cost_table.build_cost_table(result.usage, caption, answered=result.usage_answered)
 
 
 def measure_columns() -> int:

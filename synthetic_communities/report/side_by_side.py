@@ -7,7 +7,7 @@ from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .plain_rows import PlainRow
 from .ranges import spell_counts, spell_minutes, spell_money, spell_range
-from .taken import PROMPT, Taken, add_taken, take_calls, take_minutes, take_minutes_together, take_paid
+from .taken import PROMPT, Taken, add_taken, take_calls, take_minutes, take_minutes_together, take_paid, tells_paid
 from .text import ABSENT, align_row
 
 Spell = Callable[[float, float], str]
@@ -27,9 +27,14 @@ WIDTHS = (23, 20, 20)
 
 
 def read_foretold(files: RunFiles) -> list[PlainRow]:
-    """Return a row for each figure that was foretold; none where nothing was, or the run has not come to its end."""
+    """Return a row for each figure that was foretold.
+
+    None where nothing was, where the run has not come to its end, and where not all of its calls are known.
+    """
     forecast, usage = files.forecast(), files.usage()
-    if forecast is None or usage is None or usage.values.get("status") != "complete" or "calls" not in usage.values:
+    if forecast is None or usage is None or usage.values.get("status") != "complete":
+        return []
+    if usage.values.get("model_calls") is None:
         return []
     try:
         return _build_rows(forecast, {**take_calls(usage.row("calls")), "minutes": take_minutes(usage)})
@@ -51,7 +56,7 @@ def read_foretold_together(forecast: Row | None, usages: Sequence[Row | None]) -
         RecordError: one of these is damaged.
     """
     ended = [usage for usage in usages if usage is not None and usage.values.get("status") == "complete"]
-    if forecast is None or len(ended) < len(usages) or any("calls_answered" not in usage.values for usage in ended):
+    if forecast is None or len(ended) < len(usages) or not all(map(tells_paid, ended)):
         return []
     took = {**add_taken([take_paid(usage) for usage in ended]), "minutes": take_minutes_together(ended)}
     return _build_rows(forecast, took)

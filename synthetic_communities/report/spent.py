@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ..errors import RecordError
 from ..runs.row import Row
 from .ranges import spell_money, spell_range
-from .taken import Taken, add_taken, take_paid
+from .taken import Taken, add_taken, take_paid, tells_paid
 from .text import count_of
 
 
@@ -24,7 +24,7 @@ def describe_spent(usages: Sequence[Row | None]) -> Iterator[str]:
 
 
 def _read_paid(usage: Row | None) -> Taken | None:
-    if usage is None or "calls_answered" not in usage.values:
+    if usage is None or not tells_paid(usage):
         return None
     try:
         return take_paid(usage)

@@ -47,6 +47,11 @@ def take_minutes(usage: Row) -> float | None:
     return None if seconds is None else seconds / 60
 
 
+def tells_paid(usage: Row) -> bool:
+    """Say whether a run tells of all that it paid for: earlier ones do not, nor where not all calls are known."""
+    return "calls_answered" in usage.values and usage.values.get("model_calls") is not None
+
+
 def take_paid(usage: Row) -> Taken:
     """Return what a run paid for: what its calls took, without those that other runs have paid for.
 

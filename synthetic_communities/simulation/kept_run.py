@@ -14,15 +14,19 @@ from ..errors import RunStoppedError
 from ..llm.journal.journal import Journal
 from ..llm.meter import Meter
 from ..llm.prices import Prices
+from ..minds.base import Mind
+from ..minds.llm.mind import LLMMind
+from ..minds.offline.mind import OfflineMind
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
 from .calls_forecast import CallsForecast
-from .failed_calls import FailedCalls, hold_recorded, read_written
+from .failed_calls import FailedCalls, read_written
 from .files import write_forecast, write_metadata, write_usage
 from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
 from .minds import Minds
 from .recorder import Recorder
+from .run_calls import RunCalls
 from .sameness import check_beforehand, check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
@@ -38,7 +42,7 @@ class KeptRun:
         directory: of the run.
         stage: what it is made of.
         simulation_id: its name.
-        minds: who measure calls of models.
+        minds: who write the whole texts of calls, where that is asked for.
         places: how many acts may be under way at once, in this run and in others that share them.
         answers: where answers come from before a model is asked.
         goes_on: whether the run in this directory is gone on with; False: it is a new one.
@@ -73,26 +77,31 @@ class KeptRun:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
         with RunLock(self.directory), self.answers.shared or nullcontext():
-            journal = self._begin()
+            calls = self._listen()
+            journal = self._begin(calls)
             with end_set_aside(self.directory) if self.goes_on else nullcontext():  # now that nothing else refuses
-                await self._carry_out(journal, at_end)
+                await self._carry_out(calls, journal, at_end)
 
-    async def _carry_out(self, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
-        meter = Meter(self.minds.calls, Prices(self.stage.config.prices or {}))
-        watcher = Watcher(self.stage.config.num_epochs, self.follow, meter)
+    def _listen(self) -> RunCalls:
+        prices = Prices(self.stage.config.prices or {})
+        written = read_written(self.directory) if self.goes_on else ()
+        return RunCalls(FailedCalls(self.directory, prices, written=written), prices, self.minds.tell_bodies)
+
+    async def _carry_out(self, calls: RunCalls, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
+        watcher = Watcher(self.stage.config.num_epochs, self.follow, Meter(calls.log, calls.prices))
         simulation = Simulation(
             self.stage,
             Recorder(self.directory),
             watcher,
             places=self.places,
-            failed_calls=FailedCalls(self.directory, written=read_written(self.directory) if self.goes_on else ()),
+            calls=calls,
             at_opening_end=self._note_stage,
             published=self.published,
             journal=journal,
         )
-        await self._measure(simulation, watcher, journal, at_end)
+        await self._measure(simulation, watcher, calls, journal, at_end)
 
-    def _begin(self) -> Journal:
+    def _begin(self, calls: RunCalls) -> Journal:
         """Write what stands at the start of a run, or check that it is what stands there, and open the journal."""
         if self.goes_on:
             check_stage(self.directory, self.stage)
@@ -102,15 +111,19 @@ class KeptRun:
             if self.foretold is not None:
                 write_forecast(self.directory, self.foretold)
         replicate = self.stage.config.replicate
-        is_measured = self.minds.measured(self.stage.minds()) is not None  # else nobody was told of calls then
-        tell = hold_recorded if is_measured else None
-        return open_journal(self.directory, self.answers, replicate, self.minds.calls.note, tell=tell)
+        tell = calls.failed.note_recorded
+        return open_journal(self.directory, self.answers, replicate, calls.log.note, tell=tell)
 
     def _note_stage(self) -> None:
         write_metadata(self.directory, self.simulation_id, self.stage)
 
     async def _measure(
-        self, simulation: Simulation, watcher: Watcher, journal: Journal, at_end: Callable[[Simulation], None]
+        self,
+        simulation: Simulation,
+        watcher: Watcher,
+        calls: RunCalls,
+        journal: Journal,
+        at_end: Callable[[Simulation], None],
     ) -> None:
         began, began_at = datetime.now(UTC), time.monotonic()
         status, stopped = "failed", None
@@ -133,7 +146,7 @@ class KeptRun:
             journal.close()
             tell_mode(journal)
             with noted_on(ended_by):
-                self._write_usage_by_agent(simulation)
+                write_usage_by_agent(self.directory, calls.log.entries, simulation.tasks, calls.prices)
             with noted_on(ended_by):
                 write_usage(
                     *(self.directory, status),
@@ -144,17 +157,17 @@ class KeptRun:
                     },
                     *(self.stage, watcher),
                     limit=self.places.limit,
-                    calls=self.minds.measured(self.stage.minds()),
+                    calls=calls.log,
+                    is_known=all(map(tells_of_calls, self.stage.minds())),
                     journal=journal,
                     began_at=began_at,
                     stopped=stopped,
                 )
 
-    def _write_usage_by_agent(self, simulation: Simulation) -> None:
-        calls = self.minds.measured(self.stage.minds())
-        if calls is not None:
-            prices = Prices(self.stage.config.prices or {})
-            write_usage_by_agent(self.directory, calls.entries, simulation.tasks, prices)
+
+def tells_of_calls(mind: Mind) -> bool:
+    """Say whether every call of a mind is heard of; one that is not of this package calls what it likes."""
+    return isinstance(mind, (OfflineMind, LLMMind))
 
 
 def lay_out(directory: Path, simulation_id: str, stage: Stage, *, is_replay: bool = False) -> None:
