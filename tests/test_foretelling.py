@@ -443,8 +443,9 @@ class TestPrefixCache:
     def request(self, *texts: str, reuse: tuple[int, ...] = ()) -> ModelRequest:
         return ModelRequest((texts[0],), texts[1:], max_output_tokens=10, reuse=reuse)
 
-    def test_nothing_is_cached_where_nobody_caches(self) -> None:
-        cache = build_prefix_cache("ollama:m", is_told=True, at_once=4)
+    @pytest.mark.parametrize("model", ["ollama:m", "openrouter:anthropic/claude-haiku-4.5", "a mind of its own"])
+    def test_nothing_is_cached_where_nobody_caches(self, model: str) -> None:
+        cache = build_prefix_cache(model, is_told=True, at_once=4)
         for _ in range(2):
             assert cache.charge(self.request("x" * 8000, "y")) == Shares(8001)
 
