@@ -23,6 +23,7 @@ from synthetic_communities.llm.model import Call, ModelRequest
 from synthetic_communities.llm.prefixes import Shares, build_prefix_cache
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.llm.stand_in import StandIn, write_words
+from synthetic_communities.report.ranges import spell_money
 from synthetic_communities.report.result import load_run
 from synthetic_communities.report.steps import STEP_OF_ACT
 from synthetic_communities.runs.directory import CONFIG, FORECAST
@@ -231,6 +232,44 @@ class TestAssumed:
         assert unknown.cost_usd is None
         assert asked_of(unknown).unpriced == ("vllm:m",)
         assert "The price of vllm:m is not known" in str(unknown)
+        assert "Cost: not known. " in str(unknown)
+
+    def test_what_has_a_price_is_known_where_another_has_none(self) -> None:
+        changes = {"model": "vllm:m", "candidate_model": HAIKU}
+        forecast = make_engine(make_config(3, **changes)).forecast()
+        asked = asked_of(forecast)
+        cast = {step.step: step.cost_usd for step in asked.steps if step.cost_usd is not None}
+        assert set(cast) == {"opening_position", "reading", "question", "introduction", "statement", "reflection"}
+        assert asked.cost_usd is None
+        assert asked.known_usd == add_spans(cast.values())
+        assert asked.known_usd.low > 0
+        assert asked.as_data()["known_usd"]["high"] == pytest.approx(asked.known_usd.high, abs=1e-6)
+        assert f"not known; what has a price, {spell_money(asked.known_usd.low, asked.known_usd.high)} US" in str(
+            forecast
+        )
+
+    def test_a_step_in_which_one_of_two_models_has_no_price(self) -> None:
+        engine = make_engine(make_config(3, model=HAIKU))
+        whole = foretell(engine)
+        own = make_engine(make_config(3, model="vllm:m"))
+        engine.population.personas[0].llm_client = LLMMind(Overheard().stand_in("vllm:m"))
+        asked = foretell(engine)
+        assert next(step.cost_usd for step in asked.steps if step.step == "chat_turn") is None
+        assert whole.cost_usd == whole.known_usd
+        assert 0.6 * whole.known_usd.low < asked.known_usd.low < 0.95 * whole.known_usd.low
+        assert foretell(own).known_usd == ZERO
+
+    def test_where_nothing_is_known_of_thinking_it_is_said_that_there_is_none(self) -> None:
+        told = {
+            effort: " ".join(describe_calls(foretell(make_engine(make_config(3, model=MODEL, effort=effort)))))
+            for effort in (None, "low")
+        }
+        assert "no thinking; 1 to 4 seconds a reply. check --probe measures them." in told[None]
+        assert "no thinking" not in told["low"]
+        probed = Assumed(reply_characters={"post": Span(9, 9)}, thinking_tokens={"post": Span(1, 2)})
+        known = " ".join(describe_calls(foretell(make_engine(make_config(3, model=MODEL)), probed)))
+        assert "no thinking" not in known
+        assert "--probe" not in known
 
 
 class TestMinutes:
@@ -256,6 +295,19 @@ class TestMinutes:
         slow = make_engine(make_config(3, model=MODEL, tokens_per_minute=10.0))
         asked = foretell(slow)
         assert asked.minutes.high == pytest.approx(asked.tokens.total_tokens.high / 10, rel=1e-6)
+
+    def test_every_model_has_a_limit_of_its_own(self) -> None:
+        limits = {"requests_per_minute": 0.5, "tokens_per_minute": None}
+        asked = foretell(make_engine(make_config(3, model=MODEL, candidate_model=HAIKU, **limits)))
+        cast = ("opening_position", "reading", "question", "introduction", "statement", "reflection")
+        calls = {step.step: step.calls.low for step in asked.steps}
+        of_cast = sum(calls[step] for step in cast)
+        assert 0 < of_cast < asked.calls.low - of_cast
+        assert asked.minutes.low == 2 * (asked.calls.low - of_cast)
+        asked = foretell(make_engine(make_config(3, model=MODEL, candidate_model=HAIKU, tokens_per_minute=10.0)), POINT)
+        tokens = {step.step: step.tokens.total_tokens.high for step in asked.steps}
+        of_cast = sum(tokens[step] for step in cast)
+        assert asked.minutes.high == pytest.approx(max(of_cast, sum(tokens.values()) - of_cast) / 10, rel=0.01)
 
 
 class TestSample:
@@ -290,6 +342,45 @@ class TestCaches:
         tokens = self.foretell(prompt_cache="none").tokens
         assert tokens.cache_read_tokens == tokens.cache_write_tokens == ZERO
         assert tokens.prompt_tokens.low == pytest.approx(self.foretell().tokens.prompt_tokens.low, rel=1e-4)
+
+    def test_what_a_cache_that_promises_nothing_may_cost(self) -> None:
+        price = {"input": 1.0, "output": 10.0, "cache_read": 0.1, "cache_write": 2.0}
+        asked = self.foretell(model="vllm:m", prices={"vllm:m": price})
+        tokens = asked.tokens
+        assert asked.uncached_usd is not None
+        for end in ("low", "high"):
+            by_hand = (getattr(tokens.prompt_tokens, end) + 10 * getattr(tokens.output_tokens, end)) / 1e6
+            assert getattr(asked.uncached_usd, end) == pytest.approx(by_hand, rel=1e-6)
+        assert asked.cost_usd is not None
+        assert asked.uncached_usd.low > 1.5 * asked.cost_usd.low
+        assert asked.as_data()["uncached_usd"] == {
+            "low": pytest.approx(asked.uncached_usd.low, abs=1e-6),
+            "high": pytest.approx(asked.uncached_usd.high, abs=1e-6),
+        }
+        spelt = spell_money(asked.uncached_usd.low, asked.uncached_usd.high)
+        assert f"if the server keeps nothing, {spelt} US dollars." in " ".join(describe_calls(asked))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"model": HAIKU},
+            {"model": "vllm:m", "prices": {"vllm:m": {"input": 0.1, "output": 0.7}}},
+            {"model": "vllm:m"},
+        ],
+        ids=["told what to keep", "reading costs the same", "no price"],
+    )
+    def test_where_it_costs_no_more_nothing_is_said(self, changes: dict[str, Any]) -> None:
+        asked = self.foretell(**changes)
+        assert asked.tokens.cache_read_tokens.low > 0
+        assert asked.uncached_usd is asked.as_data()["uncached_usd"] is None
+        assert "keeps nothing" not in " ".join(describe_calls(asked))
+
+    def test_of_two_models_the_one_that_is_told_costs_the_same(self) -> None:
+        asked = self.foretell(model=MODEL, candidate_model=HAIKU)
+        dearer = {step.step for step in asked.steps if step.uncached_usd.low > 1.01 * step.known_usd.low}
+        alike = {step.step for step in asked.steps if step.uncached_usd == step.known_usd}
+        assert {"question", "statement", "reflection"} <= alike
+        assert {"chat_turn", "post", "debate_update"} <= dearer
 
     def test_those_for_an_hour_are_priced_as_in_the_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cache_policy, "TYPICAL_REPLY_SECONDS", 100.0)
