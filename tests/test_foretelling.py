@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from synthetic_communities.benchmark.cost_town import CostTown, build_behaviour, build_cost_config
 from synthetic_communities.benchmark.towns import Town, build_config
 from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
-from synthetic_communities.errors import RecordError, UsageError
+from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import cache_policy
 from synthetic_communities.llm.model import Call, ModelRequest
@@ -521,6 +521,60 @@ class TestCommand:
         assert "Foretold" not in call("run", str(town))
         path = next((town.parent / "data" / "simulation").iterdir())
         assert not (path / FORECAST).exists()
+
+
+class TestWithoutKeys:
+    @pytest.fixture(autouse=True)
+    def no_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+            monkeypatch.delenv(name)
+
+    def type(self, *arguments: str, status: int = 0) -> Result:
+        done = CliRunner().invoke(program, list(arguments), catch_exceptions=False)
+        assert done.exit_code == status, done.output
+        return done
+
+    def test_the_price_is_told(self, town: Path) -> None:
+        for options in ((), ("--json",)):
+            done = self.type("check", str(town), "--model", HAIKU, *options)
+            assert "Cost: 0.0" in done.stdout or json.loads(done.stdout)["asked"]["cost_usd"]["high"] > 0
+            assert done.stderr.endswith("No key for anthropic was found: set ANTHROPIC_API_KEY before a run.\n")
+
+    def test_every_key_that_is_missing_is_named(self, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def missing(**changes: str) -> list[str]:
+            engine = GameEngine.from_config(Config.from_yaml(town).changed(**changes))
+            assert engine.forecast().asked is not None
+            return [sentence.split(" was found")[0] for sentence in engine.missing_keys]
+
+        assert missing(model=MODEL, candidate_model=HAIKU) == ["No key for openai", "No key for anthropic"]
+        assert missing(model=MODEL, candidate_model="openai:gpt-5") == ["No key for openai"]
+        assert missing(model="vllm:m", candidate_model=HAIKU) == ["No key for anthropic"]
+        assert missing(model="vllm:m") == []
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-a-key")
+        assert missing(model=MODEL, candidate_model=HAIKU) == ["No key for anthropic"]
+
+    @pytest.mark.parametrize("typed", [("run",), ("run", "--replicates", "2"), ("check", "--probe")], ids=" ".join)
+    def test_what_asks_refuses_before_anything_is_made_or_agreed_to(self, town: Path, typed: tuple[str, ...]) -> None:
+        before = sorted(town.parent.iterdir())
+        above = ("--confirm-above", "0") if typed[0] == "run" else ()
+        done = self.type(*typed, str(town), "--model", MODEL, *above, status=2)
+        assert "\nError: --model: OPENAI_API_KEY is not set" in f"\n{done.stderr}"
+        assert "will cost" not in done.stderr
+        assert sorted(town.parent.iterdir()) == before
+
+    def test_so_does_python_until_the_key_is_there(self, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = sorted(town.parent.iterdir())
+        config = Config.from_yaml(town).changed(model=MODEL)
+        engine = GameEngine.from_config(config)
+        for refuse in (engine.run, engine.initialize_simulation_output, engine.probe, engine.population.conduct_vote):
+            with pytest.raises(ConfigurationError, match="OPENAI_API_KEY is not set"):
+                refuse(*([engine.candidates] if refuse == engine.population.conduct_vote else []))
+        with pytest.raises(ConfigurationError, match="OPENAI_API_KEY is not set"):
+            GameEngine.run_many([config])
+        assert sorted(town.parent.iterdir()) == before
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-a-key")
+        engine.initialize_simulation_output()
+        assert engine.simulation_dir is not None
 
 
 class TestStandIn:
