@@ -322,6 +322,12 @@ class TestSample:
         assert sampled.tokens.output_tokens.high == pytest.approx(whole.tokens.output_tokens.high, rel=0.02)
         assert sampled.minutes.low <= whole.minutes.low <= sampled.minutes.high
         assert sampled.minutes.high == pytest.approx(whole.minutes.high, rel=0.2)
+        for usd in ("cost_usd", "known_usd", "uncached_usd"):
+            assert getattr(sampled, usd).high == pytest.approx(getattr(whole, usd).high, rel=0.03)
+        slow = foretell(GameEngine.from_config(config.changed(requests_per_minute=1.0, tokens_per_minute=2_000.0)))
+        assert slow.minutes.high == pytest.approx(slow.tokens.total_tokens.high / 2_000, rel=1e-3)
+        slow = foretell(GameEngine.from_config(config.changed(requests_per_minute=1.0)))
+        assert slow.minutes.low == pytest.approx(whole.calls.low, rel=0.03)
         assert "Rehearsed with 30 of the people" in str(GameEngine.from_config(config).forecast())
 
 

@@ -164,6 +164,8 @@ class TestExpectation:
         partly = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})), paid_usd=1e-4)
         assert (partly.cost_usd, partly.unpriced) == (None, ("vllm:other",))
         assert 0 < partly.known_usd.high < (expense.most_usd or 0)
+        unpaid = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})))
+        assert partly.known_usd.high == pytest.approx(unpaid.known_usd.high - 1e-4)
 
     def test_a_limit_of_each_run_limits_all_of_them(self) -> None:
         engine = make_engine(make_config(max_cost_usd=1.5, prices=PRICES, model="vllm:test", base_url="http://x/v1"))
