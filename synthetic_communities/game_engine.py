@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,18 @@ else:  # what asks no model foretells nothing, and few engines probe
     understudies = Late("synthetic_communities.simulation.understudies")
 
 
+@dataclass(frozen=True, slots=True)
+class _Foretold:
+    """A forecast, and of how many runs it is, with or without people of their own."""
+
+    forecast: Forecast
+    replicates: int
+    resample: bool = field(kw_only=True)
+
+    def is_of(self, replicates: int, *, resample: bool) -> bool:
+        return (self.replicates, self.resample) == (replicates, resample)
+
+
 class GameEngine(Replicated):
     """A community and its run.
 
@@ -107,7 +119,7 @@ class GameEngine(Replicated):
         self._draws_people = False
         self._display: Callable[[Moment], None] | None = None
         self._kept_run: KeptRun | None = None
-        self._foretold: tuple[Forecast, tuple[int, bool]] | None = None
+        self._foretold: _Foretold | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
@@ -299,7 +311,7 @@ class GameEngine(Replicated):
         if forecast.calls:
             asking = foretelling.foretell(self._company, ahead, forecast, assumed)
             forecast = replace(forecast, asked=run_sync(asking, twin="GameEngine.forecast_async"))
-        self._foretold = forecast, (replicates, resample)
+        self._foretold = _Foretold(forecast, replicates, resample=resample)
         return forecast
 
     def foretold(self, *, replicates: int = 1, resample: bool = False) -> Forecast | None:
@@ -314,8 +326,8 @@ class GameEngine(Replicated):
         Raises:
             ConfigurationError: as `forecast`.
         """
-        if self._foretold is not None and self._foretold[1] == (replicates, resample):
-            return self._foretold[0]
+        if self._foretold is not None and self._foretold.is_of(replicates, resample=resample):
+            return self._foretold.forecast
         return None if self._asks_nobody() else self.forecast(replicates=replicates, resample=resample)
 
     def _asks_nobody(self) -> bool:
@@ -333,7 +345,7 @@ class GameEngine(Replicated):
         forecast = add_runs(ahead)
         if forecast.calls:
             forecast = replace(forecast, asked=await foretelling.foretell(self._company, ahead, forecast, assumed))
-        self._foretold = forecast, (replicates, resample)
+        self._foretold = _Foretold(forecast, replicates, resample=resample)
         return forecast
 
     def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
@@ -479,9 +491,9 @@ class GameEngine(Replicated):
         return SimulationResult(directory)
 
     def _foretold_of_this_run(self) -> CallsForecast | None:
-        if self._foretold is None or self._foretold[1] != (1, False):
+        if self._foretold is None or not self._foretold.is_of(1, resample=False):
             return None
-        return self._foretold[0].asked
+        return self._foretold.forecast.asked
 
     def ask_for_key(self, run_key_command: Callable[[str], str] | None = None) -> None:
         """Have the command that prints the key, if the configuration names one, run now, before anything is made.

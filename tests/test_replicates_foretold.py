@@ -18,9 +18,12 @@ from synthetic_communities.errors import RecordError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.report.result import load_run
+from synthetic_communities.report.spent import describe_spent
 from synthetic_communities.report.steps import STEP_OF_ACT
+from synthetic_communities.report.taken import add_taken, take_minutes_together, take_paid
 from synthetic_communities.rerunning import replay_run
 from synthetic_communities.runs.directory import FORECAST, USAGE
+from synthetic_communities.runs.row import Row
 from synthetic_communities.simulation import foretelling
 from synthetic_communities.simulation.assumed import Assumed, Span
 from synthetic_communities.testing.loopback import LoopbackServer
@@ -228,6 +231,54 @@ class TestRuns:
             name: pytest.approx(row["took"]) for name, row in whole.items() if name != "minutes"
         }
         assert "Foretold and measured" in told
+
+
+TOKENS = {"input_tokens": 10, "cache_write_tokens": 5, "cache_read_tokens": 3, "output_tokens": 2, "thinking_tokens": 0}
+
+
+def measured(calls: int, cost_usd: float | None, answered: int = 0, **changes: Any) -> Row:
+    """Return what a run tells of its calls, those among them that other records answered having cost half."""
+    whole = {"calls": calls, "tokens": {**TOKENS, "input_tokens": 10 * calls}, "cost_usd": cost_usd}
+    half = {"calls": answered, "tokens": TOKENS, "cost_usd": None if cost_usd is None else cost_usd / 2}
+    times = {"started": "2026-11-23T20:00:00+00:00", "seconds": 30.0, "resumed": False}
+    return Row("usage.json", {**times, "calls": whole, "calls_answered": half, **changes})
+
+
+class TestTaken:
+    def test_what_was_paid_is_what_is_left_without_what_was_answered(self) -> None:
+        assert take_paid(measured(4, 8.0, 1)) == {
+            "calls": 3,
+            "prompt_tokens": 30,
+            "cache_read_tokens": 0,
+            "output_tokens": 0,
+            "cost_usd": 4.0,
+        }
+        assert take_paid(measured(4, 8.0))["cost_usd"] == 8.0, "no calls, no cost, whatever stands there"
+
+    def test_what_is_not_known_of_one_is_not_known_of_all(self) -> None:
+        together = add_taken([take_paid(measured(4, 8.0)), take_paid(measured(2, None, 1))])
+        assert (together["calls"], together["cost_usd"], together["prompt_tokens"]) == (5, None, 58)
+
+    def test_what_is_not_known_of_the_answered_is_not_known_of_the_rest(self) -> None:
+        unknown = {"calls": 1, "tokens": TOKENS, "cost_usd": None}
+        assert take_paid(measured(4, 8.0, calls_answered=unknown))["cost_usd"] is None
+
+    def test_where_nothing_was_paid_nothing_is_told(self) -> None:
+        assert list(describe_spent([measured(0, 0.0), None])) == []
+        assert list(describe_spent([measured(2, None), None])) == [
+            "1 of 2 runs together: 2 calls, 30 tokens, at a price that is not known."
+        ]
+
+    def test_time_is_from_the_first_to_the_last(self) -> None:
+        later = measured(1, 1.0, started="2026-11-23T21:01:00+01:00", seconds=15.0)
+        assert take_minutes_together([later, measured(1, 1.0)]) == pytest.approx(75 / 60)
+        assert take_minutes_together([later, measured(1, 1.0, resumed=True)]) is None
+        assert take_minutes_together([]) is None
+
+    @pytest.mark.parametrize("started", ["yesterday", "", "2026-13-01T00:00:00+00:00"])
+    def test_what_is_no_time_is_named(self, started: str) -> None:
+        with pytest.raises(RecordError, match=r"usage\.json: started cannot be"):
+            take_minutes_together([measured(1, 1.0, started=started)])
 
 
 class TestAnswered:

@@ -94,6 +94,7 @@ def test_what_is_decided(expense: Expense, consent: Consent, at_terminal: str, i
     [
         (Expense(1_200, DEAR), "this run will cost 6.00 to 9.00 USD for up to 1,200 calls"),
         (Expense(30, DEAR, runs=3), "these 3 runs will cost 6.00 to 9.00 USD for up to 30 calls"),
+        (Expense(137, DEAR, is_exact=True), "this run will cost 6.00 to 9.00 USD for 137 calls"),
         (Expense(None, Span(6, 6)), "this run will cost about 6.00 USD"),
         (Expense(None, DEAR, limit_usd=8), "this run will cost 6.00 to 9.00 USD, limited to 8.00 USD"),
         (Expense(None, None, limit_usd=8), "this run may cost up to 8.00 USD"),
@@ -167,6 +168,19 @@ class TestExpectation:
         unpaid = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})))
         assert partly.known_usd.high == pytest.approx(unpaid.known_usd.high - 1e-4)
 
+    @pytest.mark.parametrize(
+        ("foreseen", "runs", "told"),
+        [(Span(8, 8), 1, (8, True)), (Span(7, 9), 1, (9, False)), (Span(8, 8), 2, (8, False))],
+    )
+    def test_calls_that_are_known_exactly_are_said_to_be(
+        self, monkeypatch: pytest.MonkeyPatch, foreseen: Span, runs: int, told: tuple[int, bool]
+    ) -> None:
+        asked = SimpleNamespace(calls=foreseen, unpriced=(), uncached_usd=None, assumed=Assumed())
+        foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=asked)
+        monkeypatch.setattr(GameEngine, "foretold", lambda engine, **_: foretold)
+        expense = expect(make_engine(make_config()), runs=runs)
+        assert (expense.calls, expense.is_exact) == told
+
     def test_a_limit_of_each_run_limits_all_of_them(self) -> None:
         engine = make_engine(make_config(max_cost_usd=1.5, prices=PRICES, model="vllm:test", base_url="http://x/v1"))
         assert expect(engine, runs=3, paid_usd=0.5).limit_usd == 4.0
@@ -204,6 +218,16 @@ class TestAsking:
             monkeypatch.setattr(sys, name, Terminal("y\n", is_terminal=name != which))
         with pytest.raises(click.UsageError, match=r"cost 6.00 to 9.00 USD .*more than 5.00 USD .*add --yes"):
             is_confirmed(Expense(9, DEAR), Consent())
+
+    @pytest.mark.parametrize(
+        ("limit", "way_out"), [(None, "limit it by --max-cost-usd"), (7.0, "set a lower --max-cost-usd")]
+    )
+    def test_who_is_limited_already_is_told_of_a_lower_limit(
+        self, monkeypatch: pytest.MonkeyPatch, limit: float | None, way_out: str
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        with pytest.raises(click.UsageError, match=f"add --yes to go on all the same, or {way_out}$"):
+            is_confirmed(Expense(9, DEAR, limit_usd=limit), Consent())
 
     def test_without_streams_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)

@@ -11,6 +11,7 @@ from ..game_engine import GameEngine
 from ..llm.meter import spell_usd
 from ..report.text import count_of
 from ..simulation.assumed import ZERO, Span
+from ..simulation.forecast import Forecast
 from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
@@ -51,6 +52,7 @@ class Expense:
         limit_usd: what all runs may cost, as they are stopped then; None: no limit.
         is_rest: whether some of it was paid for before.
         is_assumed: whether the length of replies is only assumed.
+        is_exact: whether there will be just so many calls, if each succeeds at once.
     """
 
     calls: int | None
@@ -62,6 +64,7 @@ class Expense:
     limit_usd: float | None = field(default=None, kw_only=True)
     is_rest: bool = field(default=False, kw_only=True)
     is_assumed: bool = field(default=False, kw_only=True)
+    is_exact: bool = field(default=False, kw_only=True)
 
     @property
     def is_bounded(self) -> bool:
@@ -112,10 +115,10 @@ def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_us
     forecast, limit = engine.foretold(replicates=runs, resample=resample), engine.config.max_cost_usd
     if forecast is None:
         return Expense(0, None, runs=runs)
-    cost, asked = forecast.cost_usd, forecast.asked
+    cost, asked, (calls, is_exact) = forecast.cost_usd, forecast.asked, _count_calls(forecast)
     uncached = None if asked is None else asked.uncached_usd
     return Expense(
-        forecast.calls,
+        calls,
         None if cost is None else _take_off(cost, paid_usd),
         known_usd=ZERO if asked is None or cost is not None else _take_off(asked.known_usd, paid_usd),
         uncached_usd=None if uncached is None else _take_off(uncached, paid_usd).high,
@@ -124,7 +127,16 @@ def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_us
         limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
         is_rest=paid_usd > 0,
         is_assumed=asked is not None and not asked.assumed.knows_replies,
+        is_exact=is_exact and runs == 1,  # each run draws for itself
     )
+
+
+def _count_calls(forecast: Forecast) -> tuple[int | None, bool]:
+    """Return how many calls a run makes at most, and whether it makes just so many."""
+    if forecast.asked is None:
+        return forecast.calls, False
+    foretold = forecast.asked.calls
+    return round(foretold.high), foretold.low == foretold.high
 
 
 def _take_off(cost: Span, paid_usd: float) -> Span:
@@ -155,7 +167,8 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
         told = spell_expense(expense)
     if step == "refuse":
         why = f"{told}; that may be more than {spell_usd(consent.above_usd)} (--confirm-above)"
-        raise click.UsageError(f"{why}; add --yes to go on all the same, or limit it by --max-cost-usd")
+        other = "limit it by --max-cost-usd" if expense.limit_usd is None else "set a lower --max-cost-usd"
+        raise click.UsageError(f"{why}; add --yes to go on all the same, or {other}")
     if step != "ask":
         return True
     assumed = f" {ASSUMED}" if expense.is_assumed else ""
@@ -175,8 +188,7 @@ def spell_unknown(expense: Expense) -> str:
 
 def spell_expense(expense: Expense) -> str:
     """Return in words what is about to be spent."""
-    # Of a rest only the money is known: calls of the whole would be too many.
-    number = "" if not expense.calls or expense.is_rest else f" for up to {count_of(expense.calls, 'calls')}"
+    number = _spell_calls(expense)
     if expense.cost_usd is not None:
         told = f"will cost {_spell_span(expense.cost_usd)}{number}{_spell_uncached(expense)}"
         limited = "" if expense.limit_usd is None else f", limited to {spell_usd(expense.limit_usd)}"
@@ -185,6 +197,13 @@ def spell_expense(expense: Expense) -> str:
         return f"{_name(expense)} may cost up to {spell_usd(expense.limit_usd)}{number}"
     priced = f"{_spell_span(expense.known_usd)} for what has a price{_spell_uncached(expense)}"
     return f"{_name(expense)} will cost at least {priced}; the price of {_unpriced(expense)} is not known"
+
+
+def _spell_calls(expense: Expense) -> str:
+    # Of a rest only the money is known: calls of the whole would be too many.
+    if not expense.calls or expense.is_rest:
+        return ""
+    return f" for {'' if expense.is_exact else 'up to '}{count_of(expense.calls, 'calls')}"
 
 
 def _spell_span(cost: Span) -> str:

@@ -20,10 +20,7 @@ MOST_ACTS = 5_000
 """How many acts are rehearsed, about; of more, a sample of the people makes as many."""
 
 SLOWEST = 1.2
-"""How much longer a run may take than its rehearsal, as replies take unequally long, and some wait for the slowest."""
-
-EMPTY_PLACES = 1.1
-"""How much longer a run takes than its work under the limit, as places are empty now and then: at most, about."""
+"""How much longer a run may take than its rehearsal: replies take unequally long, and some wait for the slowest."""
 
 
 async def foretell(
@@ -103,13 +100,11 @@ def _act_seconds(rehearsed: Rehearsed, totals: Mapping[str, Totals], forecast: F
     """Return how long the acts take: the longest chain of them, or the work of all under the limit.
 
     In a rehearsal of everybody some places are empty now and then, which counts. In a sample more of them are, so there
-    that counts at the high end alone, and not in full. Likewise of several runs, each of which is rehearsed alone.
+    it does not: the high end has room for it. Of several runs the longest counts, though each is rehearsed alone.
     """
     rehearsals = [run.rehearsal for run in rehearsed.runs]
     chain, work = max(each.chain for each in rehearsals), sum(each.seconds for each in totals.values())
-    bound = max(chain, work / forecast.max_concurrent)
+    seconds = max(chain, work / forecast.max_concurrent)
     if len(rehearsals[0].stage.population.personas) == people:
-        bound = max(bound, *(each.now for each in rehearsals))
-        if forecast.replicates == 1:
-            return bound * (SLOWEST if rehearsed.end.is_high else 1.0)
-    return bound * (SLOWEST * EMPTY_PLACES if rehearsed.end.is_high else 1.0)
+        seconds = max(seconds, *(each.now for each in rehearsals))
+    return seconds * (SLOWEST if rehearsed.end.is_high else 1.0)
