@@ -21,6 +21,7 @@ from .late import Late
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .llm.journal.shared import SharedOpening
+from .llm.keys import MissingKeyError
 from .mediator import Mediator
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
@@ -114,6 +115,7 @@ class GameEngine(Replicated):
         self._answers = Answers()
         self._goes_on = False
         self._is_laid_out = False
+        self._missing_keys: tuple[MissingKeyError, ...] = ()
         self._draws_people = False
         self._display: Callable[[Moment], None] | None = None
         self._kept_run: KeptRun | None = None
@@ -123,6 +125,8 @@ class GameEngine(Replicated):
     @classmethod
     def from_config(cls, path_or_config: str | Path | Config, model: str | Mind | None = None) -> Self:
         """Return an engine with its people, candidates and mediator, ready to run.
+
+        Without the key of a model it can be looked at and foretold: `missing_keys` says so, and `run` refuses.
 
         Args:
             path_or_config: a YAML file, or a configuration.
@@ -137,7 +141,10 @@ class GameEngine(Replicated):
         argument = model if isinstance(model, str) else None
         config = config.changed(model=argument) if argument is not None else config
         minds = Minds(config, argument=argument, looks_for_keys=False)
-        return cls._assemble(config, path, minds, None if isinstance(model, str) else model)
+        engine = cls._assemble(config, path, minds, None if isinstance(model, str) else model)
+        if config.api_key_command is None:  # a command is run when a run starts, and not to look at a configuration
+            engine._missing_keys = engine._find_missing_keys()
+        return engine
 
     @classmethod
     def from_run(
@@ -173,7 +180,10 @@ class GameEngine(Replicated):
         minds = Minds(settings, looks_for_keys=False)
         minds.recorded = {} if model is not None else read_choices(Path(path), inputs.config)
         minds.may_call = may_call
-        return cls._assemble(settings, None, minds, model, inputs if chosen is None else None)
+        engine = cls._assemble(settings, None, minds, model, inputs if chosen is None else None)
+        if settings.api_key_command is None:
+            engine._choose_minds()
+        return engine
 
     @classmethod
     def _assemble(
@@ -201,8 +211,6 @@ class GameEngine(Replicated):
             for persona_id, data in found:
                 engine.population.add_persona(Persona(persona_id, data, story))
         engine.candidates, engine.mediator, engine.social_media = put_back(inputs, engine.population, story)
-        if config.api_key_command is None:  # a command is run when a run starts, and not to look at a configuration
-            engine._choose_minds()
         return engine
 
     def go_on(self, path: str | Path) -> None:
@@ -271,6 +279,12 @@ class GameEngine(Replicated):
             ConfigurationError: nothing is found, and `SYNTHETIC_COMMUNITIES_REQUIRE_LLM` is set.
         """
         return self._minds.expected_name()
+
+    @property
+    def missing_keys(self) -> tuple[str, ...]:
+        """A sentence for each provider whose key was not there when the engine was made; a run needs them."""
+        needed = {error.provider: error.variable for error in self._missing_keys}
+        return tuple(f"No key for {who} was found: set {variable} before a run." for who, variable in needed.items())
 
     def log_bodies(self, file: Bodies | None) -> None:
         """Write the whole texts of every call of a model to `file`, a line of JSON each; None: nowhere."""
@@ -484,15 +498,17 @@ class GameEngine(Replicated):
     def ask_for_key(self, run_key_command: Callable[[str], str] | None = None) -> None:
         """Have the command that prints the key, if the configuration names one, run now, before anything is made.
 
+        A key that was missing when the engine was made has to be there now.
+
         Args:
             run_key_command: runs it, once for all that share this; None: it is run for this engine alone.
 
         Raises:
-            ConfigurationError: it prints no key, or the model cannot be asked for another reason.
+            ConfigurationError: it prints no key, or none is there, or the model cannot be asked for another reason.
         """
         if run_key_command is not None:
             self._minds.run_key_command = run_key_command
-        if self.config.api_key_command is not None:
+        if self.config.api_key_command is not None or self._missing_keys:
             self._choose_minds()
 
     def _lay_out(self, stage: Stage, base_dir: Path) -> Path:
@@ -570,6 +586,17 @@ class GameEngine(Replicated):
         )
         set_stage(stage)
         return stage
+
+    def _find_missing_keys(self) -> tuple[MissingKeyError, ...]:
+        """Choose minds as far as their keys are there, and return which are not."""
+        self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
+        missing: list[MissingKeyError] = []
+        for choose in (self._mind_of_people, *([self._minds.of_candidates] if self.config.candidate_model else [])):
+            try:
+                choose()
+            except MissingKeyError as error:
+                missing.append(error)
+        return tuple(missing)
 
     def _choose_minds(self) -> tuple[tuple[Mind, ModelChoice], tuple[Mind, ModelChoice]]:
         self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)

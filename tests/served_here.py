@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from synthetic_communities.llm.answers import HttpAnswer
+from synthetic_communities.llm.caching import find_least_tokens, waits_in_runs_only
 from synthetic_communities.llm.connections import Connections
 from synthetic_communities.llm.model import Model, Usage
 from synthetic_communities.llm.naming import parse_model_name
@@ -22,7 +23,7 @@ from synthetic_communities.llm.providers.anthropic_messages import AnthropicMess
 from synthetic_communities.llm.providers.openai_chat import OpenAIChat
 from synthetic_communities.llm.providers.openai_dialects import DIALECTS
 from synthetic_communities.llm.server import Server
-from synthetic_communities.llm.warmed import Warmed, find_least_tokens, waits_in_runs_only
+from synthetic_communities.llm.warmed import Warmed
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.testing.server.anthropic_door import AnthropicDoor
 from synthetic_communities.testing.server.anthropic_models import build_model_info

@@ -302,7 +302,7 @@ def class_section(name: str) -> str:
     return section_of(API, heading)
 
 
-PRICES = {"vllm:small": {"input": 1.0, "output": 4.0}}
+PRICES = {"vllm:small": {"input": 1.0, "output": 4.0, "cache_read": 0.1}}
 
 
 @pytest.fixture(scope="module")

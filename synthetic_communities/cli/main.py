@@ -17,7 +17,7 @@ from .checking import describe_run, run_as_data
 from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
-from .program import Program, print_text, stdout_encoding
+from .program import Program, print_text, say, stdout_encoding
 from .repeating import run_replicates
 from .running import FAILED, run_community
 from .showing import choose_view, show_run
@@ -268,7 +268,7 @@ def check(
     Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for
     --probe, nothing is spent. With it the exit status is 1 if a reply cannot be used.
     """
-    engine = load_engine(config, {} if model is None else {"model": model})
+    engine = load_engine(config, {} if model is None else {"model": model}, needs_keys=probe)
     _refuse_lone_resample(replicates, resample)
     several: dict[str, Any] = {"replicates": replicates or 1, "resample": resample}
     if probe:
@@ -278,6 +278,8 @@ def check(
         print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")
     else:
         print_text(f"{config}: nothing is wrong with it.\n\n{describe_run(engine, forecast)}\n")
+    for missing in engine.missing_keys:
+        say(missing)
 
 
 @program.command()

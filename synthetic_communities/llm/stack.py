@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigurationError, Problem
 from .aiohttp_connections import AiohttpConnections
 from .budgeted import Budgeted, Counted
+from .caching import find_least_tokens, waits_in_runs_only
 from .connections import MAX_REPLY_BYTES, Connections
 from .exchange import Observer
 from .first_replies import FirstReplies
@@ -49,7 +50,7 @@ from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
 from .transport import HttpConnections
-from .warmed import Warmed, find_least_tokens, waits_in_runs_only
+from .warmed import Warmed
 
 logger = logging.getLogger(__name__)
 

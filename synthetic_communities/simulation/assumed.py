@@ -82,6 +82,11 @@ class Assumed:
     seconds_per_reply: Mapping[str, Span] = field(default_factory=dict)
     thinking_tokens: Mapping[str, Span] = field(default_factory=dict)
 
+    @property
+    def knows_replies(self) -> bool:
+        """Whether something is known of replies, as a probe tells it, or whoever states it."""
+        return bool(self.reply_characters)
+
     def seconds(self, act: str) -> Span:
         """Return how long a reply takes."""
         return find_span(self.seconds_per_reply, act) or SECONDS_PER_REPLY
