@@ -24,7 +24,7 @@ from synthetic_communities.llm.listening import current_listener
 from synthetic_communities.llm.model import ModelReply, ModelRequest, Usage
 from synthetic_communities.llm.prices import Prices
 from synthetic_communities.llm_client import create_client
-from synthetic_communities.report.result import SimulationResult
+from synthetic_communities.report.result import SimulationResult, load_run
 from synthetic_communities.report.steps import ACTS
 from synthetic_communities.runs.directory import FAILED_CALLS
 from synthetic_communities.simulation.failed_calls import FailedCalls
@@ -142,6 +142,18 @@ def test_requests_replies_and_errors_are_whole(troubled: Any) -> None:
     assert all(line["error"].startswith("server error: ") for line in failed)
     assert {(line["reply"], line["model"], line["cost_usd"]) for line in failed} == {(None, None, None)}
     assert all(line["cost_usd"] > 0 for line in ballots)
+
+
+def test_a_result_lists_them_with_what_they_cost_those_of_earlier_versions_too(troubled: Any) -> None:
+    result, _ = troubled
+    first, *others = read_lines(result.path)
+    assert [row["cost_usd"] for row in result.failed_calls] == [line["cost_usd"] for line in (first, *others)]
+    assert any(line["cost_usd"] for line in others)
+    del first["cost_usd"]
+    (result.path / FAILED_CALLS).write_text(f"{json.dumps(first)}\n", encoding="utf-8")
+    again = load_run(result.path)
+    assert [row["cost_usd"] for row in again.failed_calls] == [None]
+    assert not again.damages
 
 
 def test_no_key_is_in_it(troubled: Any) -> None:
