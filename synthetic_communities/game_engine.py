@@ -2,8 +2,8 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,13 @@ from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .engine.collecting import not_collecting
-from .engine.plan import Course
 from .engine.runner import Places
 from .errors import UsageError
 from .late import Late
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .llm.journal.shared import SharedOpening
+from .llm.keys import MissingKeyError
 from .mediator import Mediator
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
@@ -31,7 +31,9 @@ from .replicated import Replicated
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .runs.reading import read_metadata
+from .simulation.ahead import RunAhead, add_runs
 from .simulation.assumed import Assumed
+from .simulation.calls_forecast import CallsForecast
 from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
 from .simulation.files import write_config
 from .simulation.forecast import Forecast
@@ -48,6 +50,7 @@ from .simulation.inputs import (
 )
 from .simulation.journals import Answers, find_cache
 from .simulation.kept_run import KeptRun, lay_out
+from .simulation.many import plan_replicates
 from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
 from .simulation.simulation import Simulation
@@ -63,6 +66,18 @@ else:  # what asks no model foretells nothing, and few engines probe
     foretelling = Late("synthetic_communities.simulation.foretelling")
     probing = Late("synthetic_communities.simulation.probing")
     understudies = Late("synthetic_communities.simulation.understudies")
+
+
+@dataclass(frozen=True, slots=True)
+class _Foretold:
+    """A forecast, and of how many runs it is, with or without people of their own."""
+
+    forecast: Forecast
+    replicates: int
+    resample: bool = field(kw_only=True)
+
+    def is_of(self, replicates: int, *, resample: bool) -> bool:
+        return (self.replicates, self.resample) == (replicates, resample)
 
 
 class GameEngine(Replicated):
@@ -100,14 +115,18 @@ class GameEngine(Replicated):
         self._answers = Answers()
         self._goes_on = False
         self._is_laid_out = False
+        self._missing_keys: tuple[MissingKeyError, ...] = ()
+        self._draws_people = False
         self._display: Callable[[Moment], None] | None = None
         self._kept_run: KeptRun | None = None
-        self._foretold: Forecast | None = None
+        self._foretold: _Foretold | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
     def from_config(cls, path_or_config: str | Path | Config, model: str | Mind | None = None) -> Self:
         """Return an engine with its people, candidates and mediator, ready to run.
+
+        Without the key of a model it can be looked at and foretold: `missing_keys` says so, and `run` refuses.
 
         Args:
             path_or_config: a YAML file, or a configuration.
@@ -122,7 +141,10 @@ class GameEngine(Replicated):
         argument = model if isinstance(model, str) else None
         config = config.changed(model=argument) if argument is not None else config
         minds = Minds(config, argument=argument, looks_for_keys=False)
-        return cls._assemble(config, path, minds, None if isinstance(model, str) else model)
+        engine = cls._assemble(config, path, minds, None if isinstance(model, str) else model)
+        if config.api_key_command is None:  # a command is run when a run starts, and not to look at a configuration
+            engine._missing_keys = engine._find_missing_keys()
+        return engine
 
     @classmethod
     def from_run(
@@ -158,7 +180,10 @@ class GameEngine(Replicated):
         minds = Minds(settings, looks_for_keys=False)
         minds.recorded = {} if model is not None else read_choices(Path(path), inputs.config)
         minds.may_call = may_call
-        return cls._assemble(settings, None, minds, model, inputs if chosen is None else None)
+        engine = cls._assemble(settings, None, minds, model, inputs if chosen is None else None)
+        if settings.api_key_command is None:
+            engine._choose_minds()
+        return engine
 
     @classmethod
     def _assemble(
@@ -175,6 +200,7 @@ class GameEngine(Replicated):
             RecordError: what was put there beforehand is damaged.
         """
         engine, people = cls(config, path), inputs.people if inputs is not None else None
+        engine._draws_people = people is None
         inputs = inputs or Inputs(config, people=())
         story = config.load_world_story() or inputs.beforehand.world_story
         engine._minds = minds
@@ -185,8 +211,6 @@ class GameEngine(Replicated):
             for persona_id, data in found:
                 engine.population.add_persona(Persona(persona_id, data, story))
         engine.candidates, engine.mediator, engine.social_media = put_back(inputs, engine.population, story)
-        if config.api_key_command is None:  # a command is run when a run starts, and not to look at a configuration
-            engine._choose_minds()
         return engine
 
     def go_on(self, path: str | Path) -> None:
@@ -256,43 +280,55 @@ class GameEngine(Replicated):
         """
         return self._minds.expected_name()
 
+    @property
+    def missing_keys(self) -> tuple[str, ...]:
+        """A sentence for each provider whose key was not there when the engine was made; a run needs them."""
+        needed = {error.provider: error.variable for error in self._missing_keys}
+        return tuple(f"No key for {who} was found: set {variable} before a run." for who, variable in needed.items())
+
     def log_bodies(self, file: Bodies | None) -> None:
         """Write the whole texts of every call of a model to `file`, a line of JSON each; None: nowhere."""
         self._minds.bodies = file
 
-    def forecast(self, assumed: Assumed | None = None) -> Forecast:
+    def forecast(self, assumed: Assumed | None = None, *, replicates: int = 1, resample: bool = False) -> Forecast:
         """Return what a run will do: its acts, its calls of models, and how many acts wait for one another.
 
-        What the calls take is foreseen by a rehearsal with models that cost nothing. Nothing is written, nobody is
-        asked, and no model is opened.
+        What the calls take is foreseen by a rehearsal with models that cost nothing. Nobody is asked, and no model is
+        opened. If the run takes place, the forecast is kept beside what it took.
 
         Args:
             assumed: what is not known of the models, as a probe has measured it; None: as by default.
+            replicates: how many runs, each with chance of its own, as `run_replicates` makes them under one limit.
+            resample: whether each of these draws its own people.
 
         Raises:
             ConfigurationError: everything wrong with settings and people.
-            UsageError: called from inside a running community, where models are asked.
+            UsageError: called from inside a running community, where models are asked; or `replicates` is no whole
+                number from 1 up.
         """
-        course, forecast = self._plan_ahead()
+        ahead = self._look_ahead(replicates, resample=resample)
+        forecast = add_runs(ahead)
         if forecast.calls:
-            asked = run_sync(
-                foretelling.foretell(self._company(), course, forecast, assumed), twin="GameEngine.forecast_async"
-            )
-            forecast = replace(forecast, asked=asked)
-        self._foretold = forecast
+            asking = foretelling.foretell(self._company, ahead, forecast, assumed)
+            forecast = replace(forecast, asked=run_sync(asking, twin="GameEngine.forecast_async"))
+        self._foretold = _Foretold(forecast, replicates, resample=resample)
         return forecast
 
-    def foretold(self) -> Forecast | None:
+    def foretold(self, *, replicates: int = 1, resample: bool = False) -> Forecast | None:
         """Return the forecast that was made last, or one that is made now; None where no model is asked.
 
         Where none is asked nothing is foretold, as the plan of a large community takes a while to draw up.
 
+        Args:
+            replicates: how many runs; one that was made of others is made again.
+            resample: whether each of these draws its own people.
+
         Raises:
             ConfigurationError: as `forecast`.
         """
-        if self._foretold is None and self._asks_nobody():
-            return None
-        return self._foretold or self.forecast()
+        if self._foretold is not None and self._foretold.is_of(replicates, resample=resample):
+            return self._foretold.forecast
+        return None if self._asks_nobody() else self.forecast(replicates=replicates, resample=resample)
 
     def _asks_nobody(self) -> bool:
         mediator = self.mediator or Mediator("mediator")
@@ -301,33 +337,49 @@ class GameEngine(Replicated):
         shared += [self._minds.expected_of_candidates()] if self.config.candidate_model else []
         return all(each.calls_per_act == 0 for each in (*shared, *own))
 
-    async def forecast_async(self, assumed: Assumed | None = None) -> Forecast:
+    async def forecast_async(
+        self, assumed: Assumed | None = None, *, replicates: int = 1, resample: bool = False
+    ) -> Forecast:
         """As `forecast`; nobody else gets a turn meanwhile, which is a few seconds at most."""
-        course, forecast = self._plan_ahead()
-        if not forecast.calls:
-            return forecast
-        return replace(forecast, asked=await foretelling.foretell(self._company(), course, forecast, assumed))
+        ahead = self._look_ahead(replicates, resample=resample)
+        forecast = add_runs(ahead)
+        if forecast.calls:
+            forecast = replace(forecast, asked=await foretelling.foretell(self._company, ahead, forecast, assumed))
+        self._foretold = _Foretold(forecast, replicates, resample=resample)
+        return forecast
 
-    def _plan_ahead(self) -> tuple[Course, Forecast]:
+    def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
         mediator = self.mediator or Mediator("mediator")
         refuse_problems(self.config, self.population, self.candidates, mediator, self._minds.expected_name())
         people = self._expected_of_people()
         candidates = self._minds.expected_of_candidates() if self.config.candidate_model else people
-        own = expect_own(self.population.personas, self.candidates, mediator)
-        course = build_course(
-            self.config,
-            [persona.id for persona in self.population.personas],
-            [candidate.id for candidate in self.candidates],
-            [topic.id for topic in mediator.topics or build_topics(self.config)],
+        expected = CastExpectation(
+            people, candidates, own=expect_own(self.population.personas, self.candidates, mediator)
         )
-        return course, forecast_run(course, CastExpectation(people, candidates, own=own), self.config)
+        topic_ids = [topic.id for topic in mediator.topics or build_topics(self.config)]
+        return [
+            self._look_at(config, topic_ids, expected)
+            for config in plan_replicates(self.config, replicates, resample=resample)
+        ]
 
-    def _company(self) -> "Company":
+    def _look_at(self, config: Config, topic_ids: Sequence[str], expected: CastExpectation) -> RunAhead:
+        people, cast = self._people_of(config), [candidate.id for candidate in self.candidates]
+        course = build_course(config, [persona.id for persona in people], cast, topic_ids)
+        return RunAhead(config, people, course=course, forecast=forecast_run(course, expected, config))
+
+    def _people_of(self, config: Config) -> Sequence[Persona]:
+        """Return who takes part in a replicate: others only where each draws its own, and they come from a file."""
+        if config == self.config or not (self._draws_people and config.resample_people):
+            return self.population.personas
+        story = self.population.world_story
+        return [Persona(who, data, story) for who, data in gather_people(config, self.expected_model())]
+
+    def _company(self, run: RunAhead) -> "Company":
         own = self._own_mind()
         mind = own if own is not None else self._minds.imagined_of_people()
         return understudies.Company(
-            self.config,
-            self.population.personas,
+            run.config,
+            run.people,
             candidates=self.candidates,
             mediator=self.mediator or Mediator("mediator", None, None, self.config.world_story),
             social_media=self.social_media,
@@ -352,8 +404,8 @@ class GameEngine(Replicated):
 
     async def probe_async(self) -> "Probe":
         """As `probe`."""
-        _, forecast = self._plan_ahead()
-        steps = {step.step for step in forecast.steps}
+        (ahead,) = self._look_ahead()
+        steps = {step.step for step in ahead.forecast.steps}
         return await probing.probe_stage(self._gather_stage(self._minds.alike()), steps)
 
     def _gather_stage(self, minds: Minds) -> Stage:
@@ -430,6 +482,7 @@ class GameEngine(Replicated):
             answers=self._answers,
             goes_on=self._goes_on,
             is_laid_out=self._is_laid_out,
+            foretold=self._foretold_of_this_run(),
             published=self.debate_transcripts,
             follow=self._follow,
         )
@@ -437,18 +490,25 @@ class GameEngine(Replicated):
             await self._kept_run.carry_out(self._take_ballots)
         return SimulationResult(directory)
 
+    def _foretold_of_this_run(self) -> CallsForecast | None:
+        if self._foretold is None or not self._foretold.is_of(1, resample=False):
+            return None
+        return self._foretold.forecast.asked
+
     def ask_for_key(self, run_key_command: Callable[[str], str] | None = None) -> None:
         """Have the command that prints the key, if the configuration names one, run now, before anything is made.
+
+        A key that was missing when the engine was made has to be there now.
 
         Args:
             run_key_command: runs it, once for all that share this; None: it is run for this engine alone.
 
         Raises:
-            ConfigurationError: it prints no key, or the model cannot be asked for another reason.
+            ConfigurationError: it prints no key, or none is there, or the model cannot be asked for another reason.
         """
         if run_key_command is not None:
             self._minds.run_key_command = run_key_command
-        if self.config.api_key_command is not None:
+        if self.config.api_key_command is not None or self._missing_keys:
             self._choose_minds()
 
     def _lay_out(self, stage: Stage, base_dir: Path) -> Path:
@@ -526,6 +586,17 @@ class GameEngine(Replicated):
         )
         set_stage(stage)
         return stage
+
+    def _find_missing_keys(self) -> tuple[MissingKeyError, ...]:
+        """Choose minds as far as their keys are there, and return which are not."""
+        self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
+        missing: list[MissingKeyError] = []
+        for choose in (self._mind_of_people, *([self._minds.of_candidates] if self.config.candidate_model else [])):
+            try:
+                choose()
+            except MissingKeyError as error:
+                missing.append(error)
+        return tuple(missing)
 
     def _choose_minds(self) -> tuple[tuple[Mind, ModelChoice], tuple[Mind, ModelChoice]]:
         self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)

@@ -14,6 +14,8 @@ from .minds.base import Mind
 from .runs.directory import PLAN, REPLICATES
 from .runs.plan import Plan, write_plan
 from .several_runs import SeveralRuns, ask_for_keys, check_limit, share_cache
+from .simulation.calls_forecast import CallsForecast
+from .simulation.files import write_forecast
 from .simulation.journals import find_cache
 from .simulation.many import make_replicates_folder, plan_replicates
 from .simulation.planned import share_opening
@@ -129,12 +131,15 @@ class Replicated(SeveralRuns):
         base_dir: Path,
         folder: str | Path | None,
         observer: Callable[[Moment], None] | None,
+        foretold: CallsForecast | None = None,
     ) -> "Replicates":
         if folder is not None and (Path(folder) / PLAN).exists():
             raise UsageError(f"{folder} holds replicates already; name an empty folder")
         stages = [engine._set_stage() for engine in engines]
         place = Path(folder) if folder is not None else make_replicates_folder(base_dir)
         shared = share_opening(_lay_out_all(engines, stages, place), len(engines), find_cache(cache))
+        if foretold is not None:
+            write_forecast(place, foretold)
         for engine in engines:
             engine._share_opening(shared)
         return await cls._run_in_folder(engines, stages, max_concurrent, place, observer)

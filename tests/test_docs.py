@@ -38,8 +38,7 @@ from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.journal.journal import JOURNAL
 from synthetic_communities.minds import views
 from synthetic_communities.minds.views import BallotView, ChatTurnView, View
-from synthetic_communities.runs.directory import CONFIG, FINAL_VOTE, PEOPLE, USAGE
-from synthetic_communities.simulation.files import write_forecast
+from synthetic_communities.runs.directory import CONFIG, FINAL_VOTE, PEOPLE
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
 
@@ -303,7 +302,7 @@ def class_section(name: str) -> str:
     return section_of(API, heading)
 
 
-PRICES = {"vllm:small": {"input": 1.0, "output": 4.0}}
+PRICES = {"vllm:small": {"input": 1.0, "output": 4.0, "cache_read": 0.1}}
 
 
 @pytest.fixture(scope="module")
@@ -322,9 +321,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def run_small(folder: Path, **changes: Any) -> Path:
     engine = GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1, **changes))
     engine.initialize_simulation_output(folder)
-    foretold = engine.foretold()
-    if foretold is not None and foretold.asked is not None and engine.simulation_dir is not None:
-        write_forecast(engine.simulation_dir, foretold.asked)  # as the command does
+    engine.foretold()
     return engine.run().path
 
 
@@ -389,7 +386,6 @@ class TestRecord:
 
 
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
-    USAGE: ("calls", "calls_by_act", "calls_by_epoch", "limit_changes"),
     PEOPLE: ("beforehand",),
 }
 """Keys of a file that a run may leave out, as the page says."""

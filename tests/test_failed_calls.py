@@ -20,12 +20,15 @@ from synthetic_communities.engine.plan import plan_run
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.call_log import CallEntry
 from synthetic_communities.llm.exchange import Exchange
-from synthetic_communities.llm.model import ModelReply, ModelRequest
+from synthetic_communities.llm.listening import current_listener
+from synthetic_communities.llm.model import ModelReply, ModelRequest, Usage
+from synthetic_communities.llm.prices import Prices
 from synthetic_communities.llm_client import create_client
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.report.steps import ACTS
 from synthetic_communities.runs.directory import FAILED_CALLS
-from synthetic_communities.simulation.failed_calls import FailedCalls, hold
+from synthetic_communities.simulation.failed_calls import FailedCalls
+from synthetic_communities.simulation.run_calls import RunCalls
 from synthetic_communities.simulation.stage import build_course
 from synthetic_communities.simulation.watching import Moment
 from synthetic_communities.testing.loopback import LoopbackServer
@@ -36,7 +39,8 @@ from tests.small_communities import make_engine as make_offline_engine
 
 MODEL = "openai:gpt-5-mini"
 TOPICS = ("t0", "t1")
-KEYS_OF_A_LINE = ["task", "act", "attempt", "tries", "outcome", "model", "system", "user", "reply", "error"]
+KEYS_OF_A_LINE = ["task", "act", "attempt", "tries", "outcome", "model", "cost_usd"]
+KEYS_OF_A_LINE += ["system", "user", "reply", "error"]
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,8 @@ def test_lines_are_the_calls_as_they_were_made(troubled: Any) -> None:
     for line in read_lines(result.path):
         assert list(line) == ["format_version", *KEYS_OF_A_LINE]
         body = bodies[line["task"], line["attempt"], line["tries"]]
+        if body["cost_usd"] is not None:
+            body = {**body, "cost_usd": round(body["cost_usd"], 6)}
         assert line == {"format_version": 1, "task": body["key"], **{key: body[key] for key in KEYS_OF_A_LINE[1:]}}
 
 
@@ -134,7 +140,8 @@ def test_requests_replies_and_errors_are_whole(troubled: Any) -> None:
     assert all(line["reply"] and line["error"] is None and line["model"] == "gpt-5-mini" for line in ballots)
     failed = [line for line in read_lines(result.path) if line["outcome"] == "server error"]
     assert all(line["error"].startswith("server error: ") for line in failed)
-    assert {(line["reply"], line["model"]) for line in failed} == {(None, None)}
+    assert {(line["reply"], line["model"], line["cost_usd"]) for line in failed} == {(None, None, None)}
+    assert all(line["cost_usd"] > 0 for line in ballots)
 
 
 def test_no_key_is_in_it(troubled: Any) -> None:
@@ -188,14 +195,14 @@ def test_acts_that_fail_without_a_call_leave_no_file(tmp_path: Path) -> None:
     assert not (result.path / FAILED_CALLS).exists()
 
 
-def test_the_calls_of_a_client_of_ones_own_are_not_kept(
+def test_the_calls_of_a_client_of_ones_own_are_kept(
     server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark_requests(monkeypatch, {"ballot": "refuse:0"})
     engine = make_small(server)
     own = create_client(KEYS["OPENAI_API_KEY"], model=MODEL, base_url=f"{server.url}/v1")
     engine.population.personas[0].llm_client = own
-    assert list(by_task(run_engine(engine, tmp_path).path)) == ["ballot/p1"]
+    assert sorted(by_task(run_engine(engine, tmp_path).path)) == ["ballot/p0", "ballot/p1"]
 
 
 def test_every_call_of_a_run_goes_by_the_key_of_its_task(server: LoopbackServer, tmp_path: Path) -> None:
@@ -260,6 +267,7 @@ def test_runs_that_share_a_mind_keep_their_own(
 
 # The keeper by itself.
 
+PRICES = Prices({"openai:m": {"input": 2.0, "output": 0.0}})
 TASK, OTHER = Task("e0/post/p0", "post"), Task("e0/post/p1", "post")
 
 
@@ -267,16 +275,26 @@ class Traced(Exchange):
     """An exchange of which one can tell whether anybody still holds it."""
 
 
+def hold(exchange: Exchange) -> None:
+    """Have a call heard of as it is where a model is asked."""
+    listener = current_listener.get()
+    if listener is not None:
+        listener.hear(exchange)
+
+
 def make_exchange(task: Task = TASK, reply: str = "Yes.") -> Traced:
     said = ModelReply(reply, stop="end", model="m")
     request = ModelRequest(("The rules.", "The town."), ("Who are you?",), max_output_tokens=9)
-    return Traced(request, CallEntry(task.key, "post", outcome="end", model="m"), result=said)
+    usage = Usage(input_tokens=1_000_000, output_tokens=1)
+    return Traced(
+        request, CallEntry(task.key, "post", asked="openai:m", outcome="end", model="m", usage=usage), result=said
+    )
 
 
 @pytest.mark.parametrize("outcome", [Refused(), Unreadable("?"), Failed("timeout")])
 def test_a_line_is_written_for_every_call_of_an_act_that_came_to_nothing(tmp_path: Path, outcome: Answer[Any]) -> None:
-    keeper = FailedCalls(tmp_path)
-    with keeper.holding():
+    keeper = FailedCalls(tmp_path, PRICES)
+    with RunCalls(keeper, PRICES).heard():
         keeper.begin(TASK)
         keeper.begin(OTHER)
         for exchange in (make_exchange(reply="One\n\u2028\ud800."), make_exchange(OTHER), make_exchange(reply="Two.")):
@@ -293,6 +311,7 @@ def test_a_line_is_written_for_every_call_of_an_act_that_came_to_nothing(tmp_pat
         "tries": 1,
         "outcome": "end",
         "model": "m",
+        "cost_usd": 2.0,
         "system": ["The rules.", "The town."],
         "user": ["Who are you?"],
         "reply": "One\n\u2028\ud800.",
@@ -302,9 +321,9 @@ def test_a_line_is_written_for_every_call_of_an_act_that_came_to_nothing(tmp_pat
 
 @pytest.mark.parametrize("outcome", [Done("Yes."), NotAsked("nothing to say"), Skipped("e0/x")])
 def test_calls_of_any_other_act_are_dropped_when_it_ends(tmp_path: Path, outcome: Any) -> None:
-    keeper, exchange = FailedCalls(tmp_path), make_exchange()
+    keeper, exchange = FailedCalls(tmp_path, PRICES), make_exchange()
     held = weakref.ref(exchange)
-    with keeper.holding():
+    with RunCalls(keeper, PRICES).heard():
         keeper.begin(TASK)
         hold(exchange)
         del exchange
@@ -315,9 +334,9 @@ def test_calls_of_any_other_act_are_dropped_when_it_ends(tmp_path: Path, outcome
 
 
 def test_calls_of_an_act_cut_short_are_dropped_with_the_run(tmp_path: Path) -> None:
-    keeper, exchange = FailedCalls(tmp_path), make_exchange()
+    keeper, exchange = FailedCalls(tmp_path, PRICES), make_exchange()
     held = weakref.ref(exchange)
-    with keeper.holding():
+    with RunCalls(keeper, PRICES).heard():
         keeper.begin(TASK)
         hold(exchange)
         del exchange
@@ -325,10 +344,10 @@ def test_calls_of_an_act_cut_short_are_dropped_with_the_run(tmp_path: Path) -> N
 
 
 def test_calls_of_no_act_of_this_run_are_not_held(tmp_path: Path) -> None:
-    keeper, early, late = FailedCalls(tmp_path), make_exchange(), make_exchange(OTHER)
+    keeper, early, late = FailedCalls(tmp_path, PRICES), make_exchange(), make_exchange(OTHER)
     keeper.begin(TASK)
     hold(early)
-    with keeper.holding():
+    with RunCalls(keeper, PRICES).heard():
         hold(late)
         keeper.end(TASK, Failed("timeout"))
         keeper.end(OTHER, Failed("timeout"))
@@ -337,10 +356,10 @@ def test_calls_of_no_act_of_this_run_are_not_held(tmp_path: Path) -> None:
 
 
 def test_after_a_run_inside_an_act_the_act_is_that_of_the_run_around_it(tmp_path: Path) -> None:
-    outer, inner = FailedCalls(tmp_path), FailedCalls(tmp_path / "inner")
-    with outer.holding():
+    outer, inner = FailedCalls(tmp_path, PRICES), FailedCalls(tmp_path / "inner", PRICES)
+    with RunCalls(outer, PRICES).heard():
         outer.begin(TASK)
-        with inner.holding():
+        with RunCalls(inner, PRICES).heard():
             hold(make_exchange())
         hold(make_exchange(reply="Mine."))
         outer.end(TASK, Refused())
@@ -348,8 +367,8 @@ def test_after_a_run_inside_an_act_the_act_is_that_of_the_run_around_it(tmp_path
 
 
 def test_where_it_cannot_be_written_the_run_is_told(tmp_path: Path) -> None:
-    keeper = FailedCalls(tmp_path / "gone")
-    with keeper.holding():
+    keeper = FailedCalls(tmp_path / "gone", PRICES)
+    with RunCalls(keeper, PRICES).heard():
         keeper.begin(TASK)
         hold(make_exchange())
         with pytest.raises(FileNotFoundError):

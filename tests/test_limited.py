@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,9 +18,12 @@ from synthetic_communities.llm.limiter import LONGEST_PAUSE_SECONDS, Limiter
 from synthetic_communities.llm.limiter_changes import LimitChange
 from synthetic_communities.llm.limiter_shared import SharedLimiter
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
+from synthetic_communities.llm.prices import Prices
 from synthetic_communities.llm.rate_headers import RateFact, read_rates
 from synthetic_communities.llm.retrying import Retrying, RetryPolicy
 from synthetic_communities.llm.wrapper import Wrapper
+from synthetic_communities.simulation.failed_calls import FailedCalls
+from synthetic_communities.simulation.run_calls import RunCalls
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.server.problem import Problem
 from synthetic_communities.testing.server.rate import (
@@ -134,22 +138,37 @@ class TestTries:
         run_in_virtual_time(use())
         assert [call.key for call in inner.calls] == ["d", "c", "a", "b"]
 
-    def test_who_watches_is_told_while_the_model_is_open(self) -> None:
-        told: list[tuple[str, LimitChange]] = []
+    def test_a_run_is_told_while_it_has_the_model_open(self, tmp_path: Path) -> None:
+        calls = RunCalls(FailedCalls(tmp_path, Prices()), Prices())
 
         async def use() -> None:
             model = Limited(ScriptedModel([busy(529), busy(529), busy(529)]), make_limiter())
-            model._observe = lambda name, change: told.append((name, change))
-            for _ in range(2):
+            with calls.heard():
+                for _ in range(2):
+                    with pytest.raises(CallError):
+                        async with model:
+                            await model.reply(make_request(), Call("k"))
+                    await asyncio.sleep(5.0)
                 with pytest.raises(CallError):
-                    async with model:
-                        await model.reply(make_request(), Call("k"))
-                await asyncio.sleep(5.0)
-            with pytest.raises(CallError):
-                await model.reply(make_request(), Call("k"))
+                    await model.reply(make_request(), Call("k"))
 
         run_in_virtual_time(use())
-        assert [(name, change.limit) for name, change in told] == [("scripted:model", 5), ("scripted:model", 3)]
+        changes = [(name, change.limit) for name, change in calls.log.limit_changes]
+        assert changes == [("scripted:model", 5), ("scripted:model", 3)]
+
+    def test_what_was_opened_before_a_run_may_be_closed_in_it(self, tmp_path: Path) -> None:
+        calls = RunCalls(FailedCalls(tmp_path, Prices()), Prices())
+
+        async def use() -> None:
+            model = Limited(ScriptedModel([busy(529)]), make_limiter())
+            await model.__aenter__()
+            with calls.heard():
+                with pytest.raises(CallError):
+                    await model.reply(make_request(), Call("k"))
+                await model.__aexit__(None, None, None)
+
+        run_in_virtual_time(use())
+        assert calls.log.limit_changes == []
 
     def test_while_it_waits_here_a_call_keeps_its_place_in_the_run(self) -> None:
         told: list[str] = []

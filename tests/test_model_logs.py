@@ -20,7 +20,8 @@ from tests.test_model_choice import find_run, type_command, write_config
 ACT_LINE = re.compile(r"\S+ (done|not_asked|refused|unreadable|failed|skipped)(: .*)?")
 CALL_LINE = re.compile(
     r"(?P<who>\S+) \((?P<act>[a-z ]+)\) attempt (?P<attempt>\d+) try \d+: \w+ after (?P<seconds>\d+\.\d+) s, "
-    r"waited (?P<waited>\d+\.\d+) s, (?P<in_flight>\d+) in flight; prompt (?P<prompt>['\"].+['\"]); reply (?P<reply>.+)"
+    r"waited (?P<waited>\d+\.\d+) s, (?P<in_flight>\d+) in flight, "
+    r"cost (?P<cost>not known|[0-9.,]+ USD); prompt (?P<prompt>['\"].+['\"]); reply (?P<reply>.+)"
 )
 BELIEF_LINE = re.compile(r"(?P<who>\S+) (?P<topic>t\d): (?P<before>\S+) before, (?P<after>\S+) after")
 

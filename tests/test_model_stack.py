@@ -36,6 +36,7 @@ from synthetic_communities.llm.over_aiohttp import (
     find_proxy,
     open_session,
 )
+from synthetic_communities.llm.prices import Prices
 from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
 from synthetic_communities.llm.retrying import Retrying, RetryPolicy
 from synthetic_communities.llm.timed import Timed
@@ -257,10 +258,11 @@ def test_an_observer_is_given_what_passed_and_no_copy_of_it() -> None:
 
 
 def test_whole_texts_are_lines_of_json() -> None:
-    lines = list(map(encode_bodies, exchanges_of(BUSY, "Yes,\nindeed.")))
+    lines = [encode_bodies(each, Prices()) for each in exchanges_of(BUSY, "Yes,\nindeed.")]
     assert [line.index("\n") == len(line) - 1 for line in lines] == [True, True]
     first, second = map(json.loads, lines)
     assert (first["outcome"], first["reply"], first["error"]) == ("overloaded", None, "overloaded: try later")
+    assert (first["cost_usd"], second["cost_usd"]) == (None, None), "a model without a price"
     assert (second["system"], second["user"], second["reply"]) == (
         ["The rules.", "The town."],
         ["Who\nare you?"],
@@ -379,7 +381,7 @@ def test_no_key_is_in_any_log_at_any_level(server: LoopbackServer, caplog: pytes
     bodies, errors = io.StringIO(), []
 
     def write(exchange: Exchange) -> None:
-        bodies.write(encode_bodies(exchange))
+        bodies.write(encode_bodies(exchange, Prices()))
 
     with caplog.at_level(logging.DEBUG):
         for name in NAMES:

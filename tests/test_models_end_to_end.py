@@ -187,13 +187,6 @@ def test_candidates_may_ask_another_model_than_people(server: LoopbackServer, tm
     assert set(usage["calls_by_act"]) == ACTS - own
 
 
-def test_calls_of_a_mind_somebody_brought_are_not_known(server: LoopbackServer, tmp_path: Path) -> None:
-    engine = make_engine(server, MODELS["openai"], num_epochs=1)
-    engine.llm_client = open_mind("openai", server)
-    run_engine(engine, tmp_path)
-    assert read_usage(engine)["model_calls"] is None
-
-
 def test_a_window_is_asked_for_that_the_longest_prompt_fits_in(tmp_path: Path) -> None:
     log = tmp_path / "requests.jsonl"
     with LoopbackServer(log=log) as logging_server:

@@ -33,7 +33,7 @@ from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.persona import Persona
 from synthetic_communities.report.steps import STEP_OF_ACT
 from synthetic_communities.simulation.assumed import Assumed, Span
-from synthetic_communities.simulation.probe import LIKE_ONE, LIKE_PROMPTS, REMEDIES, Ending, Probe, ProbedAct
+from synthetic_communities.simulation.probe import AS_FAST, LIKE_ONE, LIKE_PROMPTS, REMEDIES, Ending, Probe, ProbedAct
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import Reply, ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind
@@ -228,7 +228,7 @@ class TestFindings:
     def test_it_is_shown_as_text_html_and_data(self) -> None:
         probe = probe_with(other_where({"post": ModelReply("<b>No</b>", stop="refused", model="m")}))
         lines = str(probe).splitlines()
-        assert max(map(len, lines[: 2 * len(ALL_STEPS)])) <= 80
+        assert max(map(len, lines[: 2 * len(ALL_STEPS)])) <= 90
         assert "&lt;b&gt;No&lt;/b&gt;" in probe._repr_html_()
         data = json.loads(json.dumps(probe.as_data()))
         assert (data["is_sound"], len(data["acts"])) == (False, len(ALL_STEPS))
@@ -251,29 +251,34 @@ def test_against_a_server(protocol: str, monkeypatch: pytest.MonkeyPatch) -> Non
         assert act.window_tokens
         assert act.used_tokens < act.window_tokens
         assert act.seconds > 0
+        assert act.answered_by == names[protocol].partition(":")[2]
+    assert f"Answered by {names[protocol].partition(':')[2]}." in str(probe)
     if protocol != "ollama":
         assert probe.cost_usd == pytest.approx(sum(act.cost_usd or 0 for act in probe.acts))
         assert probe.cost_usd
 
 
-def test_what_a_run_takes_lies_in_the_forecast_that_rests_on_a_probe(tmp_path: Path) -> None:
-    with LoopbackServer(no_auth=True, dialect="llamacpp", seed=3) as server:
-        model: dict[str, Any] = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
-        engine = GameEngine.from_config(Config.bundled(population_size=4, num_epochs=1, **model))
-        foretold = engine.forecast(assumed=engine.probe().assumed()).asked
-        engine.initialize_simulation_output(tmp_path)
-        tokens = engine.run().measured["calls"]["tokens"]
-    assert foretold is not None
-    for span, took in (
-        (foretold.tokens.prompt_tokens, Usage(**tokens).prompt_tokens),
-        (foretold.tokens.output_tokens, tokens["output_tokens"]),
-    ):
-        assert span.low <= took <= span.high
-        assert span.high / span.low < 1.8
-
-
 def probed(step: str, **measured: Any) -> ProbedAct:
     return ProbedAct(step, "p", **{"model": "m:m", "ending": "done", "seconds": 2.0, **measured})
+
+
+def test_what_is_used_of_a_window_stands_beside_what_there_is() -> None:
+    usage = Usage(input_tokens=2_500, output_tokens=141)
+    acts = (
+        probed("update_from_nowhere", usage=usage, window_tokens=200_000, ending="unreadable", keeps_schema=False),
+        probed("ballot", usage=usage, window_tokens=1_048_576),
+        probed("post", usage=usage),
+    )
+    head, *lines = str(Probe(acts)).splitlines()[:4]
+    end = head.index("window") + len("window")
+    told = [line[:end].rpartition("  ")[2].strip() for line in lines]
+    assert told == ["1.3% of 200 k", "0.3% of 1.05 M", "-"]
+    assert lines[0].split()[-2:] == ["broken", "unreadable"]
+
+
+@pytest.mark.parametrize("ending", REMEDIES)
+def test_what_may_be_done_is_said_in_words(ending: Ending) -> None:
+    assert ":" not in str(Probe((probed("ballot", ending=ending),))).splitlines()[-1].partition(": ")[2]
 
 
 class TestAssumed:
@@ -284,12 +289,13 @@ class TestAssumed:
         assumed = Probe(tuple(acts)).assumed()
         assert assumed.characters_per_token == Span(4 / LIKE_PROMPTS, 5 * LIKE_PROMPTS)
         assert assumed.reply_characters["ballot"] == Span(300 / LIKE_ONE, 300 * LIKE_ONE)
-        assert assumed.seconds_per_reply["post"] == Span(2 / LIKE_ONE, 2 * LIKE_ONE)
+        assert assumed.seconds_per_reply["post"] == Span(2 / AS_FAST, 2 * AS_FAST)
         assert assumed.thinking_tokens["post"] == Span(80 / LIKE_ONE, 80 * LIKE_ONE)
 
     def test_what_was_not_seen_is_assumed_as_before(self) -> None:
         cut = probed("post", ending="cut", reply_characters=900, usage=Usage(input_tokens=10, output_tokens=500))
-        assert Probe((cut, probed("ballot"))).assumed() == Assumed(seconds_per_reply={"ballot": Span(1.6, 2.5)})
+        seconds = {"ballot": Span(2 / AS_FAST, 2 * AS_FAST)}
+        assert Probe((cut, probed("ballot"))).assumed() == Assumed(seconds_per_reply=seconds)
         assert Probe(()).assumed() == Assumed()
 
 
@@ -400,6 +406,15 @@ class TestCommand:
         told = json.loads(result.stdout)
         assert {act["ending"] for act in told["probe"]["acts"]} == {"refused"}
         assert self.check(tmp_path, server, world_file=None, world_story="TOWN OF REFUSALS").exit_code == 1
+
+    def test_without_a_key_a_machine_is_told_so_too(
+        self, tmp_path: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+        result = self.check(tmp_path, server, "--json", model="anthropic:claude-haiku-5-5", base_url=server.url)
+        told = json.loads(result.stdout)
+        assert (result.exit_code, told["probe"]) == (2, None)
+        assert "ANTHROPIC_API_KEY" in told["error"]
 
     @pytest.mark.parametrize("option", [(), ("--json",)])
     def test_a_model_that_cannot_be_asked_fails_the_job(self, tmp_path: Path, option: tuple[str, ...]) -> None:

@@ -447,7 +447,8 @@ class TestCommand:
     def test_as_json(self) -> None:
         folder, _ = self.run_three()
         told = json.loads(call("show", str(folder), "--json").stdout)
-        assert told == {"path": str(folder), "runs": Replicates(folder).rows, "spreads": Replicates(folder).spreads}
+        runs = Replicates(folder)
+        assert told == {"path": str(folder), "runs": runs.rows, "spreads": runs.spreads, "foretold": []}
         assert json.loads(call("run", "--replicates", "2", "--json", *SMALL).stdout)["runs"][1]["replicate"] == 1
 
     def test_resample_draws_other_people_for_each(self) -> None:

@@ -18,10 +18,18 @@ from click.testing import CliRunner, Result
 
 from synthetic_communities.cli import rerunning, spending
 from synthetic_communities.cli.main import program
-from synthetic_communities.cli.spending import Consent, Expense, decide, expect, is_confirmed, spell_expense
+from synthetic_communities.cli.spending import (
+    Consent,
+    Expense,
+    decide,
+    expect,
+    is_confirmed,
+    spell_expense,
+    spell_unknown,
+)
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.replicates import Replicates
-from synthetic_communities.simulation.assumed import Span
+from synthetic_communities.simulation.assumed import Assumed, Span
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import SETTINGS, make_attributes, make_config, make_engine
 from tests.test_cli import read_terminal
@@ -67,6 +75,13 @@ class Terminal:
         (Expense(9, DEAR, limit_usd=5.0), Consent(), "go on", "go on"),
         (Expense(9, DEAR, limit_usd=7.0), Consent(), "ask", "refuse"),
         (Expense(9, None, limit_usd=7.0), Consent(), "ask", "refuse"),
+        (Expense(9, Span(1.0, 2.0), uncached_usd=5.01), Consent(), "ask", "refuse"),
+        (Expense(9, Span(1.0, 2.0), uncached_usd=5.0), Consent(), "go on", "go on"),
+        (Expense(9, Span(1.0, 2.0), uncached_usd=9.0, limit_usd=4.0), Consent(), "go on", "go on"),
+        (Expense(9, None, known_usd=DEAR), Consent(), "ask", "refuse"),
+        (Expense(9, None, known_usd=DEAR), Consent(is_given=True), "say", "say"),
+        (Expense(9, None, known_usd=Span(1.0, 5.0)), Consent(), "say", "say"),
+        (Expense(9, None, known_usd=Span(1.0, 2.0), uncached_usd=6.0), Consent(), "ask", "refuse"),
     ],
 )
 def test_what_is_decided(expense: Expense, consent: Consent, at_terminal: str, in_a_log: str) -> None:
@@ -78,10 +93,25 @@ def test_what_is_decided(expense: Expense, consent: Consent, at_terminal: str, i
     ("expense", "words"),
     [
         (Expense(1_200, DEAR), "this run will cost 6.00 to 9.00 USD for up to 1,200 calls"),
-        (Expense(10, DEAR, runs=3), "these 3 runs will cost 6.00 to 9.00 USD for up to 30 calls"),
+        (Expense(30, DEAR, runs=3), "these 3 runs will cost 6.00 to 9.00 USD for up to 30 calls"),
+        (Expense(137, DEAR, is_exact=True), "this run will cost 6.00 to 9.00 USD for 137 calls"),
         (Expense(None, Span(6, 6)), "this run will cost about 6.00 USD"),
         (Expense(None, DEAR, limit_usd=8), "this run will cost 6.00 to 9.00 USD, limited to 8.00 USD"),
         (Expense(None, None, limit_usd=8), "this run may cost up to 8.00 USD"),
+        (
+            Expense(30, Span(2, 3), uncached_usd=7, limit_usd=8),
+            "this run will cost 2.00 to 3.00 USD for up to 30 calls, up to 7.00 USD if nothing is read from a cache, "
+            "limited to 8.00 USD",
+        ),
+        (
+            Expense(30, None, known_usd=DEAR, unpriced=("vllm:m",)),
+            "this run will cost at least 6.00 to 9.00 USD for what has a price; the price of vllm:m is not known",
+        ),
+        (
+            Expense(30, None, known_usd=Span(6, 6), uncached_usd=9, unpriced=("vllm:a", "vllm:b")),
+            "this run will cost at least about 6.00 USD for what has a price, up to 9.00 USD if nothing is read from a "
+            "cache; the price of vllm:a and vllm:b is not known",
+        ),
         (Expense(10, DEAR, is_rest=True), "the rest of this run will cost 6.00 to 9.00 USD"),
         (Expense(10, DEAR, runs=3, is_rest=True), "the rest of these 3 runs will cost 6.00 to 9.00 USD"),
     ],
@@ -90,21 +120,66 @@ def test_in_words(expense: Expense, words: str) -> None:
     assert spell_expense(expense) == words
 
 
+@pytest.mark.parametrize(
+    ("known", "words"), [(Span(0, 0), "is not; --max"), (DEAR, "what has a price will cost 6.00 to")]
+)
+def test_what_is_not_known_in_words(known: Span, words: str) -> None:
+    told = spell_unknown(Expense(9, None, known_usd=known, unpriced=("vllm:m",)))
+    assert told.startswith("What this run will cost is not known, as the price of vllm:m is not")
+    assert words in told
+
+
 class TestExpectation:
     @pytest.fixture
     def engine(self, monkeypatch: pytest.MonkeyPatch) -> GameEngine:
-        foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=None)
-        monkeypatch.setattr(GameEngine, "foretold", lambda engine: foretold)
+        def foretell(engine: GameEngine, *, replicates: int, resample: bool) -> Any:
+            times = 2 if resample else 1
+            return SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0).scaled(times * replicates), asked=None)
+
+        monkeypatch.setattr(GameEngine, "foretold", foretell)
         return make_engine(make_config())
 
-    def test_of_several_runs_as_many_times_as_much(self, engine: GameEngine) -> None:
+    def test_several_runs_are_foretold_together(self, engine: GameEngine) -> None:
         assert expect(engine).cost_usd == Span(2.0, 3.0)
         assert expect(engine, runs=4).cost_usd == Span(8.0, 12.0)
+        assert expect(engine, runs=4, resample=True).cost_usd == Span(16.0, 24.0)
 
     def test_what_was_paid_is_not_paid_again(self, engine: GameEngine) -> None:
         assert expect(engine, runs=2, paid_usd=4.5).cost_usd == Span(0.0, 1.5)
         assert expect(engine, paid_usd=99.0).cost_usd == Span(0.0, 0.0)
         assert (expect(engine).is_rest, expect(engine, paid_usd=4.5).is_rest) == (False, True)
+
+    def test_it_is_what_was_foretold(self) -> None:
+        price = {"input": 1.0, "output": 10.0, "cache_read": 0.1}
+        known = {"model": "vllm:m", "world_story": "A town by the water. " * 200, "prices": {"vllm:m": price}}
+        engine = make_engine(make_config(**known))
+        expense, rest, asked = expect(engine), expect(engine, paid_usd=1e-4), engine.forecast().asked
+        assert asked is not None
+        assert asked.uncached_usd is not None
+        assert (expense.cost_usd, expense.known_usd) == (asked.cost_usd, Span(0, 0))
+        assert expense.uncached_usd == asked.uncached_usd.high
+        assert rest.uncached_usd == pytest.approx(asked.uncached_usd.high - 1e-4)
+        assert expense.is_assumed
+        engine.forecast(Assumed(reply_characters={"post": Span(9, 9)}))
+        assert not expect(engine).is_assumed
+        partly = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})), paid_usd=1e-4)
+        assert (partly.cost_usd, partly.unpriced) == (None, ("vllm:other",))
+        assert 0 < partly.known_usd.high < (expense.most_usd or 0)
+        unpaid = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})))
+        assert partly.known_usd.high == pytest.approx(unpaid.known_usd.high - 1e-4)
+
+    @pytest.mark.parametrize(
+        ("foreseen", "runs", "told"),
+        [(Span(8, 8), 1, (8, True)), (Span(7, 9), 1, (9, False)), (Span(8, 8), 2, (8, False))],
+    )
+    def test_calls_that_are_known_exactly_are_said_to_be(
+        self, monkeypatch: pytest.MonkeyPatch, foreseen: Span, runs: int, told: tuple[int, bool]
+    ) -> None:
+        asked = SimpleNamespace(calls=foreseen, unpriced=(), uncached_usd=None, assumed=Assumed())
+        foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=asked)
+        monkeypatch.setattr(GameEngine, "foretold", lambda engine, **_: foretold)
+        expense = expect(make_engine(make_config()), runs=runs)
+        assert (expense.calls, expense.is_exact) == told
 
     def test_a_limit_of_each_run_limits_all_of_them(self) -> None:
         engine = make_engine(make_config(max_cost_usd=1.5, prices=PRICES, model="vllm:test", base_url="http://x/v1"))
@@ -124,6 +199,13 @@ class TestAsking:
         assert agreed
         assert shown == "This run will cost 6.00 to 9.00 USD for up to 9 calls. Go on? [y/N] "
 
+    def test_that_replies_are_only_assumed_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown = Terminal()
+        monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+        monkeypatch.setattr(sys, "stderr", shown)
+        assert is_confirmed(Expense(9, DEAR, is_assumed=True), Consent())
+        assert "9 calls. Replies are taken to be short; check --probe measures them. Go on?" in shown.shown
+
     @pytest.mark.parametrize("line", ["n\n", "\n", "", "yess\n", "on\n"])
     def test_anything_else_is_no(self, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
         agreed, shown = self.answer(monkeypatch, line)
@@ -136,6 +218,16 @@ class TestAsking:
             monkeypatch.setattr(sys, name, Terminal("y\n", is_terminal=name != which))
         with pytest.raises(click.UsageError, match=r"cost 6.00 to 9.00 USD .*more than 5.00 USD .*add --yes"):
             is_confirmed(Expense(9, DEAR), Consent())
+
+    @pytest.mark.parametrize(
+        ("limit", "way_out"), [(None, "limit it by --max-cost-usd"), (7.0, "set a lower --max-cost-usd")]
+    )
+    def test_who_is_limited_already_is_told_of_a_lower_limit(
+        self, monkeypatch: pytest.MonkeyPatch, limit: float | None, way_out: str
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        with pytest.raises(click.UsageError, match=f"add --yes to go on all the same, or {way_out}$"):
+            is_confirmed(Expense(9, DEAR, limit_usd=limit), Consent())
 
     def test_without_streams_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from synthetic_communities import GameEngine
 from synthetic_communities.benchmark.towns import Town, build_config, without_model
 from synthetic_communities.llm.cache_policy import SHORT_LIFE_SECONDS
+from synthetic_communities.llm.caching import find_least_tokens, waits_in_runs_only
 from synthetic_communities.llm.failures import CallError
 from synthetic_communities.llm.journal.journal import Journal, current_journal
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat
@@ -30,8 +31,6 @@ from synthetic_communities.llm.warmed import (
     MOST_REMEMBERED,
     Warmed,
     find_beginnings,
-    find_least_tokens,
-    waits_in_runs_only,
 )
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
@@ -206,6 +205,17 @@ def test_of_beginnings_that_come_again_equally_often_only_the_longest_counts() -
         ("ollama:llama3.2", None),
         ("llamacpp:mine", None),
         ("lmstudio:mine", None),
+        ("openrouter:openai/gpt-5-mini", 1_024),
+        ("openrouter:openai/gpt-oss-120b", None),
+        ("openrouter:deepseek/deepseek-v3.2", 1_024),
+        ("openrouter:x-ai/grok-4", 1_024),
+        ("openrouter:google/gemini-2.5-flash", 1_024),
+        ("openrouter:google/gemini-3-flash", 1_024),
+        ("openrouter:google/gemini-2.0-flash-001", None),
+        ("openrouter:google/gemma-3-27b-it", None),
+        ("openrouter:anthropic/claude-haiku-4.5", None),
+        ("openrouter:meta-llama/llama-3.3-70b-instruct", None),
+        ("openrouter:another/openai/gpt-5", None),
     ],
 )
 def test_who_keeps_beginnings(name: str, tokens: int | None) -> None:

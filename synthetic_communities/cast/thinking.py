@@ -11,7 +11,6 @@ from ..llm.exchange import Observer
 from ..llm.journal.journaled import Journaled, NoCalls
 from ..llm.key_command import SOURCE
 from ..llm.keys import find_key
-from ..llm.limiter_changes import LimitObserver
 from ..llm.naming import parse_model_name
 from ..llm.over_aiohttp import MAX_CONNECTIONS
 from ..minds.base import Mind
@@ -41,8 +40,7 @@ class MindSettings:
         requests_per_minute: how many calls the account may make of a model; None: what the server turns out to take.
         tokens_per_minute: the same for tokens of prompts and replies together.
         max_reply_bytes: how much of a reply is read, in bytes; None: as by default.
-        observe: is told of every try of every call.
-        observe_limits: is told of every change of what the account may ask, while the mind is open.
+        observe: is told of every try of every call, besides the run that is under way.
         transport: carries requests instead of one over aiohttp, say a fake.
         caches: whether the provider keeps the beginnings of prompts, where that pays.
     """
@@ -60,7 +58,6 @@ class MindSettings:
     tokens_per_minute: float | None = field(default=None, kw_only=True)
     max_reply_bytes: int | None = field(default=None, kw_only=True)
     observe: Observer | None = field(default=None, kw_only=True)
-    observe_limits: LimitObserver | None = field(default=None, kw_only=True)
     transport: Any = field(default=None, kw_only=True)
     caches: bool = field(default=True, kw_only=True)
 
@@ -115,7 +112,6 @@ def build_llm_mind(name: str, key: str | None, settings: MindSettings) -> LLMMin
         requests_per_minute=settings.requests_per_minute,
         tokens_per_minute=settings.tokens_per_minute,
         max_reply_bytes=settings.max_reply_bytes or MAX_REPLY_BYTES,
-        observe_limits=settings.observe_limits,
         caches=settings.caches,
     )
     return LLMMind(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..game_engine import GameEngine
-from ..report.text import clean_text
+from ..report.text import clean_text, count_of
 from ..simulation.calls_table import calls_lines
 from ..simulation.forecast import Forecast, describe_forecast, forecast_lines
 from ..simulation.forecasting import count_drawn_priors
@@ -19,11 +19,16 @@ def describe_run(engine: GameEngine, forecast: Forecast) -> str:
     blocks = [
         headed("Not stated, and therefore assumed:", wrap(engine.config.assumptions())),
         headed("Not known, and therefore drawn:", wrap(find_gaps(engine))),
-        headed("A run will make these acts:", (f"  {line}" for line in forecast_lines(forecast))),
+        headed(_count_runs(forecast), (f"  {line}" for line in forecast_lines(forecast))),
         headed("Its calls of models will take:", (f"  {line}" for line in calls_lines(asked)) if asked else ()),
         _wrap_plain(describe_forecast(forecast)),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _count_runs(forecast: Forecast) -> str:
+    runs = "A run" if forecast.replicates == 1 else f"{count_of(forecast.replicates, 'runs')} together"
+    return f"{runs} will make these acts:"
 
 
 def run_as_data(engine: GameEngine, forecast: Forecast) -> dict[str, Any]:
@@ -35,6 +40,7 @@ def run_as_data(engine: GameEngine, forecast: Forecast) -> dict[str, Any]:
         "levels": forecast.levels,
         "max_concurrent": forecast.max_concurrent,
         "calls": forecast.calls,
+        "replicates": forecast.replicates,
         "asked": None if forecast.asked is None else forecast.asked.as_data(),
     }
 

@@ -25,16 +25,23 @@ OPTIONS = {
 """Setting to the option that replaces it."""
 
 
-def load_engine(path: Path, changes: Mapping[str, float | str]) -> GameEngine:
+def load_engine(path: Path, changes: Mapping[str, float | str], *, needs_keys: bool = True) -> GameEngine:
     """Return an engine for a configuration file, with some settings changed.
+
+    Args:
+        path: the file.
+        changes: settings that were typed, by name.
+        needs_keys: whether models are going to be asked; False: keys may be missing.
 
     Raises:
         ConfigurationError: everything wrong with the file, the files it names, and the changes, which are named by
-            their options; or there is nothing to run.
+            their options; a key is missing; or there is nothing to run.
     """
     config = load_config(path).changed(**changes)
     try:
         engine = GameEngine.from_config(config, model=config.model if "model" in changes else None)
+        if needs_keys and engine.missing_keys:
+            engine.ask_for_key()
     except ConfigurationError as error:
         raise ConfigurationError(name_options(error.problems, changes)) from error
     if not (engine.population.personas or engine.candidates or config.topics):

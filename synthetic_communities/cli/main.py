@@ -17,7 +17,7 @@ from .checking import describe_run, run_as_data
 from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
-from .program import Program, print_text, stdout_encoding
+from .program import Program, print_text, say, stdout_encoding
 from .repeating import run_replicates
 from .running import FAILED, run_community
 from .showing import choose_view, show_run
@@ -149,19 +149,23 @@ def run(
     stated = {name: value for name, value in changes.items() if value is not None}
     engine = load_engine(config or BUNDLED_FILE, stated)
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
-    if replicates is None and resample:
-        raise click.UsageError("--resample goes with --replicates")
+    _refuse_lone_resample(replicates, resample)
     if replicates is not None and log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
-    if not is_confirmed(expect(engine, runs=replicates or 1), Consent(above_usd, is_given)):
+    if not is_confirmed(expect(engine, runs=replicates or 1, resample=resample), Consent(above_usd, is_given)):
         context.exit(FAILED)
     if replicates is None:
         engine.log_bodies(log_bodies)
         engine.ask_for_key()  # where there is none, nothing is to be left behind
         engine.use_cache(cache)
-        context.exit(run_community(engine, output, is_foretold=True, **telling))
+        context.exit(run_community(engine, output, **telling))
     model = engine.config.model if "model" in stated else None
     context.exit(run_replicates(engine, replicates, output, model=model, resample=resample, cache=cache, **telling))
+
+
+def _refuse_lone_resample(replicates: int | None, resample: bool) -> None:
+    if replicates is None and resample:
+        raise click.UsageError("--resample goes with --replicates")
 
 
 @program.command("resume")
@@ -246,21 +250,36 @@ def verify_command(context: click.Context, directory: Path) -> None:
 @click.option("--model", metavar="M", help=MODEL_HELP)
 @click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
 @click.option("--probe", is_flag=True, help="Ask the model each act once, and say what came of it.")
+@click.option("--replicates", metavar="N", type=click.IntRange(1), help="Say what N runs of it will do together.")
+@click.option("--resample", is_flag=True, help="With --replicates: other people are drawn for each.")
 @click.pass_context
-def check(context: click.Context, /, config: Path, model: str | None, as_data: bool, probe: bool) -> None:
+def check(
+    context: click.Context,
+    /,
+    config: Path,
+    model: str | None,
+    as_data: bool,
+    probe: bool,
+    replicates: int | None,
+    resample: bool,
+) -> None:
     """Say what is wrong with CONFIG, what it leaves open, and what a run of it will do.
 
     Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for
     --probe, nothing is spent. With it the exit status is 1 if a reply cannot be used.
     """
-    engine = load_engine(config, {} if model is None else {"model": model})
+    engine = load_engine(config, {} if model is None else {"model": model}, needs_keys=probe)
+    _refuse_lone_resample(replicates, resample)
+    several: dict[str, Any] = {"replicates": replicates or 1, "resample": resample}
     if probe:
-        context.exit(probing.probe_config(engine, config, as_data=as_data))
-    forecast = engine.forecast()
+        context.exit(probing.probe_config(engine, config, as_data=as_data, **several))
+    forecast = engine.forecast(**several)
     if as_data:
         print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")
     else:
         print_text(f"{config}: nothing is wrong with it.\n\n{describe_run(engine, forecast)}\n")
+    for missing in engine.missing_keys:
+        say(missing)
 
 
 @program.command()

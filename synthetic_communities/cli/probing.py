@@ -11,13 +11,17 @@ from .program import print_text, say, say_failure
 from .running import DONE, FAILED
 
 
-def probe_config(engine: GameEngine, config: Path, *, as_data: bool) -> int:
+def probe_config(
+    engine: GameEngine, config: Path, *, as_data: bool, replicates: int = 1, resample: bool = False
+) -> int:
     """Probe, print what came of it and what a run will take by that, and return the exit status: 1 if not all is well.
 
     Args:
         engine: ready to run.
         config: the file it was made from.
         as_data: whether to print one JSON mapping, and nothing else on stdout.
+        replicates: how many runs it is to be.
+        resample: whether each of them draws its own people.
 
     Raises:
         ConfigurationError: the model cannot be asked with these settings.
@@ -27,14 +31,14 @@ def probe_config(engine: GameEngine, config: Path, *, as_data: bool) -> int:
         say(f"Asking {named} each act once; this takes a while.")
     try:
         probe = engine.probe()
-    except ConfigurationError:
-        raise
     except SyntheticCommunitiesError as error:
         if as_data:
             print_text(f"{json.dumps({'config': str(config), 'probe': None, 'error': str(error)})}\n")
+        if isinstance(error, ConfigurationError):
+            raise
         say_failure("the probe", error)
         return FAILED
-    forecast = engine.forecast(assumed=probe.assumed())
+    forecast = engine.forecast(probe.assumed(), replicates=replicates, resample=resample)
     if as_data:
         told = {"config": str(config), **run_as_data(engine, forecast), "probe": probe.as_data(), "error": None}
         print_text(f"{json.dumps(told)}\n")

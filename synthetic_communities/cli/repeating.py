@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,16 +21,17 @@ from ..runs.plan import refuse_unprepared
 from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
-from .program import STOPPED, print_text, say, say_failure
+from .program import STOPPED, WRONG_USAGE, print_text, say, say_errors, say_failure
 from .running import DONE, FAILED, measure_columns, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
-    from ..report import replicate_lines, replicates
+    from ..report import replicate_lines, replicates, side_by_side
     from ..report.replicates import Replicates
 else:  # not every command shows several runs
     replicate_lines = Late("synthetic_communities.report.replicate_lines")
     replicates = Late("synthetic_communities.report.replicates")
+    side_by_side = Late("synthetic_communities.report.side_by_side")
 
 
 def run_replicates(
@@ -62,10 +63,12 @@ def run_replicates(
         click.BadParameter: no folder can be made in `output`.
     """
     engines = GameEngine._build_replicates(engine.config, number, resample, None, model, cache)
+    foretold = engine.foretold(replicates=number, resample=resample)
+    asked = None if foretold is None else foretold.asked
     folder = make_folder(output)
 
     def run(observer: Progress) -> Replicates:
-        return run_sync(GameEngine._run_replicates(engines, None, cache, output, folder, observer))
+        return run_sync(GameEngine._run_replicates(engines, None, cache, output, folder, observer, asked))
 
     return run_in_folder(run, folder, verbosity=verbosity, command=command, as_data=as_data)
 
@@ -136,14 +139,25 @@ def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:
         command: what was typed to start this program, for advice on what to type next.
         as_data: whether to print JSON instead.
     """
+    foretold, status = read_foretold(runs)
     if as_data:
-        told = {"path": str(runs.path), "runs": runs.rows, "spreads": runs.spreads}
+        told = {"path": str(runs.path), "runs": runs.rows, "spreads": runs.spreads, "foretold": foretold}
         print_text(f"{json.dumps(told, indent=2, allow_nan=False)}\n")
     else:
         one = shlex.quote(str(runs[0].path))
         advice = f"The runs: {runs.path}\n  one of them: {command} show {one}\n"
-        print_text(runs.summary(measure_columns()) + advice)
+        beside = [*side_by_side.build_lines(foretold), ""] if foretold else []
+        print_text(runs.summary(measure_columns()) + "".join(f"{line}\n" for line in beside) + advice)
     if replicate_lines.has_no_count(runs.rows):
         say("Nothing could be counted in any run: nobody answered when asked to vote.")
         return FAILED
-    return DONE
+    return status
+
+
+def read_foretold(runs: Replicates) -> tuple[list[dict[str, Any]], int]:
+    """Return what was foretold of the runs beside what they took, and the exit status; damage is said."""
+    try:
+        return runs.foretold, DONE
+    except RecordError as error:
+        say_errors([str(error)])
+        return [], WRONG_USAGE

@@ -19,7 +19,6 @@ from ..llm.journal.journal import CallNotRecordedError, RequestDiffersError
 from ..report.result import SimulationResult, load_run
 from ..report.text import clean_text
 from ..runs.directory import METADATA
-from ..simulation.files import write_forecast
 from ..simulation.progress import Progress
 from .live import told_live
 from .loading import OPTIONS
@@ -58,7 +57,6 @@ def run_community(
     verbosity: int,
     command: str,
     as_data: bool = False,
-    is_foretold: bool = False,
 ) -> int:
     """Run a community, telling how far it is, show the tables, and return the exit status.
 
@@ -68,16 +66,11 @@ def run_community(
         verbosity: 0, 1 or 2, for no log, a line for every act, or more of each.
         command: what was typed to start this program, for advice on what to type next.
         as_data: whether to print what came of it as JSON, and nothing else on stdout.
-        is_foretold: whether to keep beside the run what its calls of models are foretold to take.
 
     Raises:
         click.BadParameter: no run directory can be made in `output`.
     """
-    foretold = engine.foretold() if is_foretold else None
-    directory = make_directory(engine, output)
-    if foretold is not None and foretold.asked is not None:
-        write_forecast(directory, foretold.asked)
-    return run_prepared(engine, directory, verbosity=verbosity, command=command, as_data=as_data)
+    return run_prepared(engine, make_directory(engine, output), verbosity=verbosity, command=command, as_data=as_data)
 
 
 def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command: str, as_data: bool) -> int:
@@ -153,8 +146,13 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
 def _set_tables(result: SimulationResult, command: str) -> str:
     columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
     page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
-    costs = cost_table.build_cost_table(result.usage) if result.record.model_calls else []
-    return page + "".join(f"{line}\n" for line in (*costs, *side_by_side.build_lines(result.foretold)))
+    return page + "".join(f"{line}\n" for line in (*_set_costs(result), *side_by_side.build_lines(result.foretold)))
+
+
+def _set_costs(result: SimulationResult) -> list[str]:
+    calls = result.record.model_calls
+    caption = "Tokens, cost, as known" if calls is None else "Tokens and cost"
+    return [] if calls == 0 else cost_table.build_cost_table(result.usage, caption, answered=result.usage_answered)
 
 
 def measure_columns() -> int:

@@ -10,12 +10,15 @@ import click
 from ..game_engine import GameEngine
 from ..llm.meter import spell_usd
 from ..report.text import count_of
-from ..simulation.assumed import Span
+from ..simulation.assumed import ZERO, Span
+from ..simulation.forecast import Forecast
 from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
 
 REMEDY = "--max-tokens and --max-calls limit what is asked, and prices: in the configuration states prices"
+
+ASSUMED = "Replies are taken to be short; check --probe measures them."
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,26 +43,43 @@ class Expense:
     """What is about to be spent.
 
     Attributes:
-        calls: how many calls of models there will be at most; None: not known.
-        cost_usd: what they will cost, in US dollars; None: not known.
+        calls: how many calls of models there will be at most, in all runs; None: not known.
+        cost_usd: what they will cost, in US dollars; None: the price of a model is not known.
+        known_usd: what those of them will cost whose price is known, where not all are; else nothing.
+        uncached_usd: what these cost at most if nothing is read from a cache that promises nothing; None: no more.
         runs: how many runs that is.
         unpriced: models whose price is not known.
         limit_usd: what all runs may cost, as they are stopped then; None: no limit.
         is_rest: whether some of it was paid for before.
+        is_assumed: whether the length of replies is only assumed.
+        is_exact: whether there will be just so many calls, if each succeeds at once.
     """
 
     calls: int | None
     cost_usd: Span | None
+    known_usd: Span = field(default=ZERO, kw_only=True)
+    uncached_usd: float | None = field(default=None, kw_only=True)
     runs: int = field(default=1, kw_only=True)
     unpriced: tuple[str, ...] = field(default=(), kw_only=True)
     limit_usd: float | None = field(default=None, kw_only=True)
     is_rest: bool = field(default=False, kw_only=True)
+    is_assumed: bool = field(default=False, kw_only=True)
+    is_exact: bool = field(default=False, kw_only=True)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it is known how much it may be: all prices are, or there is a limit."""
+        return self.cost_usd is not None or self.limit_usd is not None
 
     @property
     def most_usd(self) -> float | None:
-        """The most that may be spent; None: not known."""
-        foretold = None if self.cost_usd is None else self.cost_usd.high
-        return min((usd for usd in (foretold, self.limit_usd) if usd is not None), default=None)
+        """The most that may be spent, as far as prices are known; None: nothing is known of it."""
+        priced = self.cost_usd or self.known_usd
+        foretold = max(priced.high, self.uncached_usd or 0.0)
+        is_foretold = self.cost_usd is not None or foretold > 0
+        return min(
+            (usd for usd in (foretold if is_foretold else None, self.limit_usd) if usd is not None), default=None
+        )
 
 
 def consent_options(command: Command) -> Command:
@@ -83,26 +103,44 @@ def _refuse_no_amount(context: click.Context, parameter: click.Parameter, value:
     return value
 
 
-def expect(engine: GameEngine, *, runs: int = 1, paid_usd: float = 0.0) -> Expense:
+def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_usd: float = 0.0) -> Expense:
     """Return what runs of this engine's configuration will cost.
 
     Args:
         engine: ready to run.
         runs: how many there will be.
+        resample: whether each of them draws its own people.
         paid_usd: what was paid for calls of these runs before, and need not be again.
     """
-    forecast, limit = engine.foretold(), engine.config.max_cost_usd
+    forecast, limit = engine.foretold(replicates=runs, resample=resample), engine.config.max_cost_usd
     if forecast is None:
         return Expense(0, None, runs=runs)
-    each = forecast.cost_usd
+    cost, asked, (calls, is_exact) = forecast.cost_usd, forecast.asked, _count_calls(forecast)
+    uncached = None if asked is None else asked.uncached_usd
     return Expense(
-        forecast.calls,
-        None if each is None else Span(max(0.0, each.low * runs - paid_usd), max(0.0, each.high * runs - paid_usd)),
+        calls,
+        None if cost is None else _take_off(cost, paid_usd),
+        known_usd=ZERO if asked is None or cost is not None else _take_off(asked.known_usd, paid_usd),
+        uncached_usd=None if uncached is None else _take_off(uncached, paid_usd).high,
         runs=runs,
-        unpriced=() if forecast.asked is None else forecast.asked.unpriced,
+        unpriced=() if asked is None else asked.unpriced,
         limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
         is_rest=paid_usd > 0,
+        is_assumed=asked is not None and not asked.assumed.knows_replies,
+        is_exact=is_exact and runs == 1,  # each run draws for itself
     )
+
+
+def _count_calls(forecast: Forecast) -> tuple[int | None, bool]:
+    """Return how many calls a run makes at most, and whether it makes just so many."""
+    if forecast.asked is None:
+        return forecast.calls, False
+    foretold = forecast.asked.calls
+    return round(foretold.high), foretold.low == foretold.high
+
+
+def _take_off(cost: Span, paid_usd: float) -> Span:
+    return Span(max(0.0, cost.low - paid_usd), max(0.0, cost.high - paid_usd))
 
 
 def decide(expense: Expense, consent: Consent, *, is_at_terminal: bool) -> Step:
@@ -112,7 +150,7 @@ def decide(expense: Expense, consent: Consent, *, is_at_terminal: bool) -> Step:
     if expense.most_usd is None:
         return "say"
     if consent.is_given or expense.most_usd <= consent.above_usd:
-        return "go on"
+        return "go on" if expense.is_bounded else "say"
     return "ask" if is_at_terminal else "refuse"
 
 
@@ -122,33 +160,65 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     Raises:
         click.UsageError: it is much, and there is nobody to be asked.
     """
-    step = decide(expense, consent, is_at_terminal=_is_terminal(sys.stdin) and _is_terminal(sys.stderr))
+    step, told = decide(expense, consent, is_at_terminal=_is_terminal(sys.stdin) and _is_terminal(sys.stderr)), ""
     if step == "say":
-        models = " and ".join(expense.unpriced) or "a model"
-        say(f"What {_name(expense)} will cost is not known, as the price of {models} is not; {REMEDY}.")
+        say(spell_unknown(expense))
+    if step in ("ask", "refuse"):
+        told = spell_expense(expense)
     if step == "refuse":
-        why = f"{spell_expense(expense)}, more than {spell_usd(consent.above_usd)} (--confirm-above)"
-        raise click.UsageError(f"{why}; add --yes to go on all the same, or limit it by --max-cost-usd")
+        why = f"{told}; that may be more than {spell_usd(consent.above_usd)} (--confirm-above)"
+        other = "limit it by --max-cost-usd" if expense.limit_usd is None else "set a lower --max-cost-usd"
+        raise click.UsageError(f"{why}; add --yes to go on all the same, or {other}")
     if step != "ask":
         return True
-    agreed = ask(f"{spell_expense(expense)[:1].upper()}{spell_expense(expense)[1:]}. Go on? [y/N] ")
+    assumed = f" {ASSUMED}" if expense.is_assumed else ""
+    agreed = ask(f"{told[:1].upper()}{told[1:]}.{assumed} Go on? [y/N] ")
     if not agreed:
         say("Nothing was run, and nothing was spent.")
     return agreed
 
 
+def spell_unknown(expense: Expense) -> str:
+    """Return a sentence that says that the cost is not known, and why, and what of it is."""
+    known = f"; what has a price will cost {_spell_span(expense.known_usd)}" if expense.known_usd.high else ""
+    return (
+        f"What {_name(expense)} will cost is not known, as the price of {_unpriced(expense)} is not{known}; {REMEDY}."
+    )
+
+
 def spell_expense(expense: Expense) -> str:
     """Return in words what is about to be spent."""
-    cost, calls = expense.cost_usd, expense.calls
-    if cost is None:
-        told = f"may cost up to {spell_usd(expense.limit_usd or 0.0)}"
-    else:
-        low, high = spell_usd(cost.low), spell_usd(cost.high)
-        told = f"will cost about {high}" if low == high else f"will cost {low.removesuffix(' USD')} to {high}"
-    limited = "" if expense.limit_usd is None or cost is None else f", limited to {spell_usd(expense.limit_usd)}"
+    number = _spell_calls(expense)
+    if expense.cost_usd is not None:
+        told = f"will cost {_spell_span(expense.cost_usd)}{number}{_spell_uncached(expense)}"
+        limited = "" if expense.limit_usd is None else f", limited to {spell_usd(expense.limit_usd)}"
+        return f"{_name(expense)} {told}{limited}"
+    if expense.limit_usd is not None:
+        return f"{_name(expense)} may cost up to {spell_usd(expense.limit_usd)}{number}"
+    priced = f"{_spell_span(expense.known_usd)} for what has a price{_spell_uncached(expense)}"
+    return f"{_name(expense)} will cost at least {priced}; the price of {_unpriced(expense)} is not known"
+
+
+def _spell_calls(expense: Expense) -> str:
     # Of a rest only the money is known: calls of the whole would be too many.
-    number = "" if not calls or expense.is_rest else f" for up to {count_of(calls * expense.runs, 'calls')}"
-    return f"{_name(expense)} {told}{number}{limited}"
+    if not expense.calls or expense.is_rest:
+        return ""
+    return f" for {'' if expense.is_exact else 'up to '}{count_of(expense.calls, 'calls')}"
+
+
+def _spell_span(cost: Span) -> str:
+    low, high = spell_usd(cost.low), spell_usd(cost.high)
+    return f"about {high}" if low == high else f"{low.removesuffix(' USD')} to {high}"
+
+
+def _spell_uncached(expense: Expense) -> str:
+    if expense.uncached_usd is None:
+        return ""
+    return f", up to {spell_usd(expense.uncached_usd)} if nothing is read from a cache"
+
+
+def _unpriced(expense: Expense) -> str:
+    return " and ".join(expense.unpriced) or "a model"
 
 
 def ask(question: str) -> bool:

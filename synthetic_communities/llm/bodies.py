@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from .exchange import Exchange
+from .prices import Prices
 
 
 class Bodies(Protocol):
@@ -15,8 +16,9 @@ class Bodies(Protocol):
         ...
 
 
-def encode_bodies(exchange: Exchange) -> str:
-    """Return what was measured of a try and its whole texts as a line of JSON, its end included."""
-    request = exchange.request
+def encode_bodies(exchange: Exchange, prices: Prices) -> str:
+    """Return what was measured of a try, what it cost and its whole texts as a line of JSON, its end included."""
+    request, entry = exchange.request, exchange.entry
+    measured = {**asdict(entry), "cost_usd": prices.cost(entry.asked, entry.usage)}
     texts = {"system": request.system, "user": request.user, "reply": exchange.reply, "error": exchange.error}
-    return json.dumps({**asdict(exchange.entry), **texts}) + "\n"
+    return json.dumps({**measured, **texts}) + "\n"

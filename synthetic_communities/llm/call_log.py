@@ -26,6 +26,7 @@ class CallEntry:
         waited_seconds: how long was waited before it.
         in_flight: how many calls were under way when it began, itself among them.
         is_recorded: whether the answer was taken from a record, and nothing was asked or paid for now.
+        is_paid_elsewhere: whether that record says that another run has paid for it.
     """
 
     key: str
@@ -40,6 +41,7 @@ class CallEntry:
     waited_seconds: float = field(default=0.0, kw_only=True)
     in_flight: int = field(default=1, kw_only=True)
     is_recorded: bool = field(default=False, kw_only=True)
+    is_paid_elsewhere: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

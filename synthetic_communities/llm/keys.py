@@ -7,6 +7,20 @@ from .key_command import SOURCE
 from .naming import Provider
 
 
+class MissingKeyError(ConfigurationError):
+    """A key that is needed and not there.
+
+    Attributes:
+        provider: who would be asked with it.
+        variable: the variable that should hold it, in words that may be shown.
+    """
+
+    def __init__(self, provider: str, variable: str) -> None:
+        self.provider, self.variable = provider, variable
+        what = f"{variable} is not set, and {provider} is asked with the key it holds"
+        super().__init__([Problem("model", what, "set it in the environment, or in a .env file")])
+
+
 def read_environment(variables: Mapping[str, str]) -> Mapping[str, str]:
     """Return `variables` and, for those not among them, what a `.env` in the working directory or above says.
 
@@ -43,7 +57,8 @@ def find_key(
         look_up: returns the key that a command prints; None: the key is in a variable.
 
     Raises:
-        ConfigurationError: the key is missing, or is none; the message names the variable, and never shows the key.
+        MissingKeyError: the key is missing.
+        ConfigurationError: it is no key; the message names the variable, and never shows the key.
     """
     if look_up is not None:
         printed = look_up()
@@ -56,8 +71,7 @@ def find_key(
     if not key:
         if api_key_env is None and not provider.key_required:
             return None
-        what = f"{_shown(variable)} is not set, and {provider.name} is asked with the key it holds"
-        raise ConfigurationError([Problem("model", what, "set it in the environment, or in a .env file")])
+        raise MissingKeyError(provider.name, _shown(variable))
     check_key(key, variable)
     return key
 

@@ -6,10 +6,10 @@ from typing import Self
 
 from ..waiting import urgency
 from .failures import CallError, ModelUnavailableError
-from .limiter_changes import LimitObserver
 from .limiter_refused import LONGEST_REFUSED_SECONDS
 from .limiter_shared import SharedLimiter
 from .limiter_ticket import Ending, Ticket
+from .listening import current_listener
 from .model import Call, Model, ModelReply, ModelRequest
 from .wrapper import Wrapper
 
@@ -27,23 +27,24 @@ class Limited(Wrapper):
     way, however many acts there are.
     """
 
-    def __init__(self, inner: Model, limiter: SharedLimiter, *, observe: LimitObserver | None = None) -> None:
-        """Take the model, what decides, and who is told of changes while the model is open."""
+    def __init__(self, inner: Model, limiter: SharedLimiter) -> None:
+        """Take the model, and what decides."""
         super().__init__(inner)
         self.limiter = limiter
-        self._observe = observe
 
     async def __aenter__(self) -> Self:
-        """Open the other one on the running loop."""
+        """Open the other one on the running loop; a run that does is told of changes from here on."""
         await super().__aenter__()
-        if self._observe is not None:
-            self.limiter.watch(self._observe)
+        listener = current_listener.get()
+        if listener is not None:
+            self.limiter.watch(listener.hear_limit)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close it."""
-        if self._observe is not None:
-            self.limiter.unwatch(self._observe)
+        listener = current_listener.get()
+        if listener is not None:
+            self.limiter.unwatch(listener.hear_limit)
         await super().__aexit__(*exc_info)
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:

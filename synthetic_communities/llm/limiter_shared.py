@@ -64,10 +64,11 @@ class SharedLimiter:
             self._observers = (*self._observers, observer)
 
     def unwatch(self, observer: LimitObserver) -> None:
-        """Tell no more."""
+        """Tell no more, as often as it watches once less; who does not watch is left alone."""
         with self._lock:
             left = list(self._observers)
-            left.remove(observer)
+            if observer in left:
+                left.remove(observer)
             self._observers = tuple(left)
 
     def give(self, *, requests_per_minute: float | None = None, tokens_per_minute: float | None = None) -> None:

@@ -9,6 +9,8 @@ from .exchange import Exchange, Observer
 from .failures import CallError, ModelUnavailableError
 from .journal.entry import FailedTry
 from .journal.journal import current_journal
+from .listening import current_listener
+from .meter import spell_usd
 from .model import Call, Model, ModelReply, ModelRequest, Usage
 from .wrapper import Wrapper
 
@@ -21,12 +23,12 @@ SHOWN_CHARACTERS = 200
 class Logged(Wrapper):
     """Measures every try of a call, with the clock of the event loop.
 
-    Each is told to the observer, and written as a line of the log `synthetic_communities.calls` at level DEBUG. A key
-    is in neither.
+    Each is told to the run that is under way and to the observer, and written as a line of the log
+    `synthetic_communities.calls` at level DEBUG. A key is in none of them.
     """
 
     def __init__(self, inner: Model, observe: Observer | None = None) -> None:
-        """Take the model, and who is told."""
+        """Take the model, and who is told besides the run."""
         super().__init__(inner)
         self._observe = observe
         self._under_way: set[object] = set()  # and no number: two threads may not lose a count to each other
@@ -60,8 +62,10 @@ class Logged(Wrapper):
         exchange = Exchange(request, entry, result=result)
         if not isinstance(result, ModelReply):
             _record_failure(call, entry, result)
-        if self._observe is not None:
-            self._observe(exchange)
+        listener = current_listener.get()
+        for tell in (listener.hear if listener is not None else None, self._observe):
+            if tell is not None:
+                tell(exchange)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(*_line(exchange))
 
@@ -110,11 +114,13 @@ def _usage_of(result: ModelReply | BaseException) -> Usage | None:
 
 def _line(exchange: Exchange) -> tuple[object, ...]:
     """Return the format and the arguments of a log line; texts are quoted, so that none of them begins a line."""
+    listener = current_listener.get()
+    cost = listener.prices.cost(exchange.entry.asked, exchange.entry.usage) if listener is not None else None
     entry = exchange.entry
     said = exchange.reply if exchange.reply is not None else exchange.error or ""
     prompt = "\n\n".join(exchange.request.user)[:SHOWN_CHARACTERS]
     return (
-        "%s (%s) attempt %d try %d: %s after %.2f s, waited %.2f s, %d in flight; prompt %r; reply %r",
+        "%s (%s) attempt %d try %d: %s after %.2f s, waited %.2f s, %d in flight, cost %s; prompt %r; reply %r",
         entry.key,
         entry.act,
         entry.attempt,
@@ -123,6 +129,7 @@ def _line(exchange: Exchange) -> tuple[object, ...]:
         entry.seconds,
         entry.waited_seconds,
         entry.in_flight,
+        "not known" if cost is None else spell_usd(cost),
         prompt,
         said[:SHOWN_CHARACTERS],
     )

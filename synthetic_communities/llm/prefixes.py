@@ -6,7 +6,6 @@ calls which go together miss what one of them is about to write is left out: one
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from .cache_policy import (
     CHARACTERS_A_TOKEN,
@@ -16,10 +15,8 @@ from .cache_policy import (
     expect_seconds_between,
     find_anthropic_terms,
 )
+from .caching import Manner, find_manner
 from .model import ModelRequest
-from .warmed import CACHING
-
-Manner = Literal["none", "automatic", "marked"]
 
 SECONDS = {"5m": SHORT_LIFE_SECONDS, "1h": 3600.0}
 """How long an entry lives unread."""
@@ -118,10 +115,10 @@ def build_prefix_cache(model: str, *, is_told: bool, at_once: int) -> PrefixCach
         is_told: whether the cache is told what to keep, where it has to be.
         at_once: how many calls go on at once.
     """
-    provider, _, name = model.partition(":")
-    if provider == "anthropic":
-        return PrefixCache("marked" if is_told else "none", find_anthropic_terms(name), at_once=at_once)
-    return PrefixCache("automatic" if provider in CACHING else "none", at_once=at_once)
+    manner = find_manner(model)
+    if manner == "marked":
+        return PrefixCache("marked" if is_told else "none", find_anthropic_terms(model), at_once=at_once)
+    return PrefixCache(manner, at_once=at_once)
 
 
 def _list_beginnings(texts: Sequence[str], form: str) -> list[tuple[int, int]]:

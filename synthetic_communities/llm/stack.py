@@ -26,13 +26,13 @@ from urllib.parse import urlsplit
 from ..errors import ConfigurationError, Problem
 from .aiohttp_connections import AiohttpConnections
 from .budgeted import Budgeted, Counted
+from .caching import find_least_tokens, waits_in_runs_only
 from .connections import MAX_REPLY_BYTES, Connections
 from .exchange import Observer
 from .first_replies import FirstReplies
 from .journal.journaled import Journaled
 from .keys import check_key
 from .limited import Limited
-from .limiter_changes import LimitObserver
 from .limiter_registry import build_limiter, find_limiter
 from .limiter_shared import SharedLimiter
 from .logged import Logged
@@ -50,7 +50,7 @@ from .retrying import Retrying, RetryPolicy
 from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
 from .transport import HttpConnections
-from .warmed import Warmed, find_least_tokens, waits_in_runs_only
+from .warmed import Warmed
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,6 @@ def build_model(
     observe: Observer | None = None,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
-    observe_limits: LimitObserver | None = None,
     caches: bool = True,
 ) -> Model:
     """Return a model that retries, measures, and holds to limits. Nothing is opened yet.
@@ -87,10 +86,9 @@ def build_model(
         transport: carries requests instead of one over aiohttp, say a fake: an `httpx.AsyncBaseTransport`, or an
             `httpx2.AsyncBaseTransport` for Anthropic. It is closed whenever the model is.
         retry: when to try again; None: as by default.
-        observe: is told of every try.
+        observe: is told of every try, besides the run that is under way.
         requests_per_minute: how many calls the account may make of this model; None: what the server turns out to take.
         tokens_per_minute: the same for tokens of prompts and replies together.
-        observe_limits: is told of every change of what the account may ask, while the model is open.
         caches: whether the provider is to keep the beginnings of prompts where that pays; False: no marks are set, and
             nobody waits for another's call.
 
@@ -103,7 +101,7 @@ def build_model(
     model = Logged(Timed(model, call_timeout_seconds or name.provider.call_timeout_seconds), observe)
     limiter = _limiter_of(server, transport, max_connections)
     limiter.give(requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
-    model = Budgeted(Limited(Counted(model), limiter, observe=observe_limits))
+    model = Budgeted(Limited(Counted(model), limiter))
     return Journaled(FirstReplies(Retrying(_warmed(model, name) if caches else model, retry)))
 
 

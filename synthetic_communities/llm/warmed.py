@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from ..waiting import without_place
-from .cache_policy import CHARACTERS_A_TOKEN, SHORT_LIFE_SECONDS, Terms, find_anthropic_terms
+from .cache_policy import CHARACTERS_A_TOKEN, SHORT_LIFE_SECONDS
 from .journal.journal import current_journal
 from .model import Call, Model, ModelReply, ModelRequest
-from .naming import ModelName
 from .per_loop import PerLoop
 from .wrapper import Wrapper
 
@@ -37,28 +36,6 @@ MOST_APART = 1_000
 
 MOST_REMEMBERED = 64
 """Of how many beginnings it is remembered that they are cached; forgotten ones are only led once more."""
-
-_ANTHROPIC = "anthropic"
-"""Who asks for marks, and for more than the price of input where something is written to the cache."""
-
-CACHING = ("openai", "gemini", "openrouter", "vllm", "openai-compatible")
-"""Who keeps beginnings of prompts without being told to. Servers that work on one call at a time gain nothing."""
-
-
-def find_least_tokens(name: ModelName) -> int | None:
-    """Return the length of the shortest beginning that a model's provider keeps; None: it keeps none."""
-    if name.provider.name == _ANTHROPIC:
-        return find_anthropic_terms(name.model).minimum_tokens
-    return Terms().minimum_tokens if name.provider.name in CACHING else None
-
-
-def waits_in_runs_only(name: ModelName) -> bool:
-    """Say whether a call waits for another only where both are of a run.
-
-    A run takes hardly longer for it. A verb that a script calls for all people takes twice as long, which pays only
-    where missing the cache costs more than there being none: all would write what one of them has to.
-    """
-    return name.provider.name != _ANTHROPIC
 
 
 class Beginning(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .plain_rows import PlainRow
 from .steps import name_acts
-from .text import ABSENT, align_row, clean_text, fit_text, spell_count, spell_share
+from .text import ABSENT, align_row, clean_text, count_of, fit_text, spell_count, spell_share
 
 MOST_ROWS = 6
 """Rows of single acts at most; the others are one row."""
@@ -16,7 +16,9 @@ HEAD = ("calls", "prompt", "cached", "replies", "USD", "share")
 SUMMED = ("calls", "prompt", "cached", "replies", "cost_usd")
 
 
-def build_cost_table(rows: Sequence[PlainRow], caption: str = "Tokens and cost") -> list[str]:
+def build_cost_table(
+    rows: Sequence[PlainRow], caption: str = "Tokens and cost", *, answered: PlainRow | None = None
+) -> list[str]:
     """Return a table of what calls took by act, most first; nothing where there were no calls.
 
     `prompt` counts all tokens sent, `cached` tells which share of them was read from a cache, `share` is of the money
@@ -25,6 +27,7 @@ def build_cost_table(rows: Sequence[PlainRow], caption: str = "Tokens and cost")
     Args:
         rows: of `result.usage`.
         caption: what stands above.
+        answered: of `result.usage_answered`, for a line below.
     """
     asked = [_measure(row) for row in rows if row["calls"]]
     if not asked:
@@ -35,7 +38,15 @@ def build_cost_table(rows: Sequence[PlainRow], caption: str = "Tokens and cost")
     shown = asked if len(asked) <= MOST_ROWS else asked[: MOST_ROWS - 1]
     rest = [_add(asked[len(shown) :], f"{len(asked) - len(shown)} other kinds")] if len(shown) < len(asked) else []
     lines = [_line(row, total[weight], weight) for row in (*shown, *rest, total)]
-    return [align_row((caption, *HEAD), WIDTHS), *lines]
+    return [align_row((caption, *HEAD), WIDTHS), *lines, *_tell_answered(answered)]
+
+
+def _tell_answered(answered: PlainRow | None) -> list[str]:
+    if answered is None:
+        return []
+    cost = answered["cost_usd"]
+    paid = "paid for before" if cost is None else f"{_spell_usd(cost)} USD paid before"
+    return [f"  of these answered from other records: {count_of(answered['calls'], 'calls')}, {paid}"]
 
 
 def _measure(row: PlainRow) -> PlainRow:

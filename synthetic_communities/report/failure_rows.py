@@ -61,6 +61,7 @@ def _failed_call(row: Row) -> PlainRow:
         "tries": row.whole_number("tries"),
         "outcome": take_text(row, "outcome"),
         "model": take_any_text(row, "model"),
+        "cost_usd": row.number_or_none("cost_usd") if "cost_usd" in row.values else None,  # as of earlier runs
         "system": PARAGRAPHS.join(take_texts(row, "system")),
         "user": PARAGRAPHS.join(take_texts(row, "user")),
         "reply": take_any_text(row, "reply"),

@@ -12,6 +12,12 @@ def spell_range(low: float, high: float) -> str:
     return f"{_join(_digits(low / size), _digits(high / size))}{unit}"
 
 
+def spell_rounded(number: float) -> str:
+    """Return a number in three digits or fewer, in thousands or millions where it is large: `200 k`, `1.05 M`."""
+    size, unit = next(((size, unit) for size, unit in UNITS if number >= size), (1.0, ""))
+    return f"{_three_digits(number / size)}{unit}"
+
+
 def spell_counts(low: float, high: float) -> str:
     """Return a range of whole numbers, written out."""
     return _join(f"{low:,.0f}", f"{high:,.0f}")

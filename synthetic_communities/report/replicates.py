@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import RecordError
-from ..runs.directory import REPLICATES, encode, write_text
+from ..runs.directory import FORECAST, REPLICATES, encode, write_text
 from ..runs.inside import refuse_link, refuse_links
 from ..runs.plan import read_plan
-from ..runs.reading import iterate_lines
+from ..runs.reading import iterate_lines, read_json
+from ..runs.row import Row
+from ..runs.run_files import RunFiles
 from .replicate_lines import build_line, check_line, measure_spreads
 from .replicate_table import build_replicate_table
 from .result import SimulationResult, load_run
+from .side_by_side import read_foretold_together
+from .spent import describe_spent
 
 
 class Replicates(Sequence[SimulationResult]):
@@ -61,11 +65,28 @@ class Replicates(Sequence[SimulationResult]):
         return f"<pre>{html.escape(self.summary())}</pre>"
 
     @cached_property
-    def _results(self) -> list[SimulationResult]:
+    def _paths(self) -> list[Path]:
         paths = [self.path / row["run"] for row in self.rows]
         for path in paths:
             refuse_link(path, self.path)
-        return [load_run(path) for path in paths]
+        return paths
+
+    @cached_property
+    def _results(self) -> list[SimulationResult]:
+        return [load_run(path) for path in self._paths]
+
+    @cached_property
+    def foretold(self) -> list[dict[str, Any]]:
+        """A row for each figure foretold of all runs together, and what they `took`, as of a single run.
+
+        What a run took from the records of others is not counted. Empty unless all have come to their ends.
+
+        Raises:
+            RecordError: the forecast, or what was measured of a run, is damaged.
+        """
+        file = self.path / FORECAST
+        forecast = Row(str(file), read_json(file)) if file.is_file() else None
+        return read_foretold_together(forecast, [RunFiles(path).usage() for path in self._paths])
 
     @cached_property
     def spreads(self) -> list[dict[str, Any]]:
@@ -73,8 +94,10 @@ class Replicates(Sequence[SimulationResult]):
         return measure_spreads(self.rows)
 
     def summary(self, width: int = 80) -> str:
-        """Return the table of means, intervals and ranges as plain text, in at most `width` columns."""
-        return build_replicate_table(self._results[0].record, self.rows, self.spreads, width)
+        """Return the table of means, intervals and ranges, in at most `width` columns, and a line of what was paid."""
+        table = build_replicate_table(self._results[0].record, self.rows, self.spreads, width)
+        usages = [RunFiles(path, skip_damaged=True).usage() for path in self._paths]
+        return table + "".join(f"{line}\n" for line in describe_spent(usages))
 
 
 def _build_rows(folder: Path) -> list[dict[str, Any]]:

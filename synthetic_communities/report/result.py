@@ -202,6 +202,11 @@ class SimulationResult:
         return usage_rows.read_usage(self._files)
 
     @cached_property
+    def usage_answered(self) -> dict[str, Any] | None:
+        """What those calls took that other records answered, and other runs have paid for; None: there were none."""
+        return usage_rows.read_answered(self._files)
+
+    @cached_property
     def usage_by_epoch(self) -> list[dict[str, Any]]:
         """A row for the opening, every epoch and the ballot: what calls of models took; empty where there were none."""
         return usage_rows.read_usage_by_epoch(self._files)

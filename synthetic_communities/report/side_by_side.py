@@ -1,4 +1,4 @@
-"""What was foretold of a run's calls of models, and what they took, side by side."""
+"""What was foretold of the calls of models of a run, or of several, and what they took, side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,6 +7,7 @@ from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .plain_rows import PlainRow
 from .ranges import spell_counts, spell_minutes, spell_money, spell_range
+from .taken import PROMPT, Taken, add_taken, take_calls, take_minutes, take_minutes_together, take_paid, tells_paid
 from .text import ABSENT, align_row
 
 Spell = Callable[[float, float], str]
@@ -21,23 +22,44 @@ FIGURES: Mapping[str, tuple[str, Spell]] = {
 }
 """Figure to what it is called and how it is spelt."""
 
-PROMPT = ("input_tokens", "cache_write_tokens", "cache_read_tokens")
-
 HEAD = ("Foretold and measured", "foretold", "measured")
 WIDTHS = (23, 20, 20)
 
 
 def read_foretold(files: RunFiles) -> list[PlainRow]:
-    """Return a row for each figure that was foretold; none where nothing was, or the run has not come to its end."""
+    """Return a row for each figure that was foretold.
+
+    None where nothing was, where the run has not come to its end, and where not all of its calls are known.
+    """
     forecast, usage = files.forecast(), files.usage()
-    if forecast is None or usage is None or usage.values.get("status") != "complete" or "calls" not in usage.values:
+    if forecast is None or usage is None or usage.values.get("status") != "complete":
+        return []
+    if usage.values.get("model_calls") is None:
         return []
     try:
-        took = _take_measured(usage)
-        return [_row(figure, _take_ends(forecast, figure), took[figure]) for figure in FIGURES]
+        return _build_rows(forecast, {**take_calls(usage.row("calls")), "minutes": take_minutes(usage)})
     except RecordError as error:
         files.note_damage(forecast.place, error)
         return []
+
+
+def read_foretold_together(forecast: Row | None, usages: Sequence[Row | None]) -> list[PlainRow]:
+    """Return the same rows of several runs; none where nothing was foretold, or not all have come to their ends.
+
+    What one of them took from the records of others is not counted: it was paid for once.
+
+    Args:
+        forecast: what was foretold of all of them.
+        usages: what was measured of each; None: nothing.
+
+    Raises:
+        RecordError: one of these is damaged.
+    """
+    ended = [usage for usage in usages if usage is not None and usage.values.get("status") == "complete"]
+    if forecast is None or len(ended) < len(usages) or not all(map(tells_paid, ended)):
+        return []
+    took = {**add_taken([take_paid(usage) for usage in ended]), "minutes": take_minutes_together(ended)}
+    return _build_rows(forecast, took)
 
 
 def build_lines(rows: Sequence[PlainRow]) -> list[str]:
@@ -53,8 +75,9 @@ def _line(row: PlainRow) -> str:
     return align_row((f"  {name}", foretold, took), WIDTHS)
 
 
-def _row(figure: str, ends: tuple[float | None, float | None], took: float | None) -> PlainRow:
-    return {"figure": figure, "low": ends[0], "high": ends[1], "took": took}
+def _build_rows(forecast: Row, took: Taken) -> list[PlainRow]:
+    ends = {figure: _take_ends(forecast, figure) for figure in FIGURES}
+    return [{"figure": figure, "low": low, "high": high, "took": took[figure]} for figure, (low, high) in ends.items()]
 
 
 def _take_ends(forecast: Row, figure: str) -> tuple[float | None, float | None]:
@@ -68,17 +91,3 @@ def _take_ends(forecast: Row, figure: str) -> tuple[float | None, float | None]:
 
 def _ends(span: Row) -> tuple[float | None, float | None]:
     return span.number_or_none("low"), span.number_or_none("high")
-
-
-def _take_measured(usage: Row) -> Mapping[str, float | None]:
-    calls, tokens = usage.row("calls"), usage.row("calls").row("tokens")
-    sent = [tokens.number_or_none(kind) for kind in PROMPT]
-    seconds = usage.number_or_none("seconds")
-    return {
-        "calls": calls.number_or_none("calls"),
-        "prompt_tokens": None if sent[0] is None else sum(each or 0 for each in sent),
-        "cache_read_tokens": sent[2],
-        "output_tokens": tokens.number_or_none("output_tokens"),
-        "cost_usd": calls.number_or_none("cost_usd"),
-        "minutes": None if seconds is None else seconds / 60,
-    }

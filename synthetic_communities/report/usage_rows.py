@@ -27,7 +27,8 @@ def read_usage(files: RunFiles) -> list[PlainRow]:
     try:
         acts = dict(usage.row("acts").items())
         calls = _calls_by_step(usage)
-        return [_usage_of(step, acts[step], calls) for step in sorted(acts, key=_place)]
+        is_known = usage.whole_number_or_none("model_calls") is not None
+        return [_usage_of(step, acts[step], calls.get(step), is_known=is_known) for step in sorted(acts, key=_place)]
     except RecordError as error:
         files.note_damage(usage.place, error)
         return []
@@ -45,6 +46,19 @@ def read_usage_by_epoch(files: RunFiles) -> list[PlainRow]:
     except RecordError as error:
         files.note_damage(usage.place, error)
         return []
+
+
+def read_answered(files: RunFiles) -> PlainRow | None:
+    """Return what those calls took that other records answered; None where there were none, or nothing says so."""
+    usage = files.usage()
+    if usage is None or "calls_answered" not in usage.values:
+        return None
+    try:
+        answered = _take_calls(usage.row("calls_answered"))
+    except RecordError as error:
+        files.note_damage(usage.place, error)
+        return None
+    return answered if answered["calls"] else None
 
 
 def read_usage_by_agent(files: RunFiles) -> list[PlainRow]:
@@ -69,18 +83,18 @@ def _place(step: str) -> int:
     return known.index(step) if step in known else len(known)
 
 
-def _calls_by_step(usage: Row) -> Mapping[str, Row] | None:
-    """Return step to what its calls took; None if it is not known who made calls."""
-    if usage.whole_number_or_none("model_calls") is None:
-        return None
+def _calls_by_step(usage: Row) -> Mapping[str, Row]:
+    """Return step to what its calls took, as far as they are known; earlier runs tell of all or of none."""
+    if usage.whole_number_or_none("model_calls") is None and "calls_by_act" not in usage.values:
+        return {}
     return {STEP_OF_ACT.get(act, act): calls for act, calls in usage.row("calls_by_act").items()}
 
 
-def _usage_of(step: str, acts: Row, calls: Mapping[str, Row] | None) -> PlainRow:
+def _usage_of(step: str, acts: Row, calls: Row | None, *, is_known: bool) -> PlainRow:
     statuses = acts.row("statuses")
     counts = {status: statuses.whole_number(status) if status in statuses.values else 0 for status in STATUSES}
     row = {"step": mend_text(step), "acts": sum(counts.values()), **counts, "seconds": acts.number_or_none("seconds")}
-    return {**row, **_calls_of(None if calls is None else calls.get(step), is_known=calls is not None)}
+    return {**row, **_calls_of(calls, is_known=is_known)}
 
 
 def _calls_of(calls: Row | None, *, is_known: bool) -> PlainRow:

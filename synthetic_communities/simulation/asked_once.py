@@ -84,6 +84,7 @@ class AskedOnce:
         wanted = request.reply_format
         schema = "" if wanted is None else json.dumps(wanted.schema)
         return {
+            "answered_by": reply.model,
             "usage": reply.usage,
             "cost_usd": self._prices.cost(self.name, reply.usage),
             "prompt_characters": request.length + len(schema),

@@ -50,10 +50,10 @@ CHARACTERS_PER_TOKEN = Span(3.0, 4.5)
 """Of languages written in Latin letters; other scripts have fewer."""
 
 WORDS_CHARACTERS = Span(194, 205)
-"""Of a reply in plain text."""
+"""Of a reply in plain text: two sentences of about 100 characters. Assumed; no model was measured for it."""
 
 SENTENCE_CHARACTERS = Span(58, 66)
-"""Of a sentence within a reply that is no plain text: what a belief, a position or a reason says."""
+"""Of a sentence within a reply that is no plain text: what a belief, a position or a reason says. Assumed likewise."""
 
 SECONDS_PER_REPLY = Span(1.0, 4.0)
 """From the question to the last word of the reply."""
@@ -81,6 +81,11 @@ class Assumed:
     reply_characters: Mapping[str, Span] = field(default_factory=dict)
     seconds_per_reply: Mapping[str, Span] = field(default_factory=dict)
     thinking_tokens: Mapping[str, Span] = field(default_factory=dict)
+
+    @property
+    def knows_replies(self) -> bool:
+        """Whether something is known of replies, as a probe tells it, or whoever states it."""
+        return bool(self.reply_characters)
 
     def seconds(self, act: str) -> Span:
         """Return how long a reply takes."""

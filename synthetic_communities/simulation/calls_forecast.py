@@ -1,5 +1,6 @@
-"""What the calls of models of a run will take, as ranges."""
+"""What the calls of models of a run will take, or of several together, as ranges."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -49,17 +50,21 @@ class StepCalls:
         calls: how many, if each succeeds at once.
         tokens: what they read and write.
         cost_usd: what they cost in US dollars; None: the price of a model is not known.
+        known_usd: what those of them cost whose price is known.
+        uncached_usd: the same, if servers that keep beginnings of prompts on their own keep none.
     """
 
     step: str
     calls: Span = field(kw_only=True)
     tokens: TokensForecast = field(kw_only=True)
     cost_usd: Span | None = field(kw_only=True)
+    known_usd: Span = field(kw_only=True)
+    uncached_usd: Span = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class CallsForecast:
-    """What the calls of models of a run will take.
+    """What the calls of models of a run will take, or of its replicates together.
 
     Attributes:
         steps: in each step, in the order in which the acts take place.
@@ -67,6 +72,8 @@ class CallsForecast:
         unpriced: models whose price is not known.
         assumed: what is not known of the models, and was assumed.
         sampled: how many people took part in the rehearsal, where not all did; None: all did.
+        replicates: how many runs that is.
+        rehearsed: how many of them were rehearsed; of the others acts were counted.
     """
 
     steps: tuple[StepCalls, ...]
@@ -74,6 +81,8 @@ class CallsForecast:
     unpriced: tuple[str, ...] = field(default=(), kw_only=True)
     assumed: Assumed = field(kw_only=True)
     sampled: int | None = field(default=None, kw_only=True)
+    replicates: int = field(default=1, kw_only=True)
+    rehearsed: int = field(default=1, kw_only=True)
 
     @property
     def calls(self) -> Span:
@@ -91,6 +100,20 @@ class CallsForecast:
         known = [step.cost_usd for step in self.steps if step.cost_usd is not None]
         return add_spans(known) if len(known) == len(self.steps) else None
 
+    @property
+    def known_usd(self) -> Span:
+        """What those of them cost whose price is known."""
+        return add_spans(step.known_usd for step in self.steps)
+
+    @property
+    def uncached_usd(self) -> Span | None:
+        """What these cost if servers that keep beginnings of prompts on their own, and promise nothing, keep none.
+
+        None: it is no more, as nothing is read from a cache that is not told what to keep, or reading costs the same.
+        """
+        uncached = add_spans(step.uncached_usd for step in self.steps)
+        return None if math.isclose(uncached.high, self.known_usd.high) else uncached
+
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each step: `step`, and of every figure its ends, as `calls_low` and `calls_high`."""
         return [_row(step) for step in self.steps]
@@ -99,9 +122,13 @@ class CallsForecast:
         """Return everything as plain data, a range as `low` and `high`."""
         return {
             **_figures(self.calls, self.tokens, self.cost_usd),
+            "known_usd": _ends(self.known_usd),
+            "uncached_usd": None if self.uncached_usd is None else _ends(self.uncached_usd),
             "minutes": _ends(self.minutes),
             "unpriced": list(self.unpriced),
             "sampled": self.sampled,
+            "replicates": self.replicates,
+            "rehearsed": self.rehearsed,
             "assumed": asdict(self.assumed),
             "steps": {step.step: _figures(step.calls, step.tokens, step.cost_usd) for step in self.steps},
         }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ..report.ranges import spell_counts, spell_minutes, spell_money, spell_range, spell_words
 from ..report.steps import name_acts
-from ..report.text import ABSENT, align_row, measure_width
+from ..report.text import ABSENT, align_row, count_of, measure_width
 from .assumed import SENTENCE_CHARACTERS, WORDS_CHARACTERS, Span
 from .calls_forecast import CallsForecast, TokensForecast
 
@@ -27,8 +27,7 @@ def calls_rows(asked: CallsForecast) -> list[list[str]]:
 
 def describe_calls(asked: CallsForecast) -> Iterator[str]:
     """Yield what calls will take in all, and what that rests on."""
-    cost = "not known" if asked.cost_usd is None else f"{_spell(spell_money, asked.cost_usd)} US dollars"
-    yield f"Cost: {cost}. Time: {_spell(spell_minutes, asked.minutes)}."
+    yield f"Cost: {_spell_cost(asked)}. Time: {_spell(spell_minutes, asked.minutes)}."
     if asked.unpriced:
         yield f"The price of {', '.join(asked.unpriced)} is not known; it can be stated under prices:."
     tokens = asked.tokens
@@ -36,6 +35,11 @@ def describe_calls(asked: CallsForecast) -> Iterator[str]:
     if read:
         shares = [f"{each / tokens.prompt_tokens.high:.0%}" for each in (read, written)]
         yield f"Of the prompt tokens {shares[0]} are read from a cache, and {shares[1]} written to one."
+    if asked.uncached_usd is not None:
+        yield f"Nobody promises that: if the server keeps nothing, {_spell_dollars(asked.uncached_usd)}."
+    if asked.rehearsed < asked.replicates:
+        whole = count_of(asked.replicates, "runs")
+        yield f"Rehearsed were {asked.rehearsed:,} of the {whole}, from which all is reckoned."
     if asked.sampled is not None:
         yield f"Rehearsed with {asked.sampled:,} of the people, from which all is reckoned."
     yield " ".join(_assumptions(asked))
@@ -49,6 +53,16 @@ def _cells(name: str, calls: Span, tokens: TokensForecast, cost_usd: Span | None
         _spell(spell_range, tokens.output_tokens),
         ABSENT if cost_usd is None else _spell(spell_money, cost_usd),
     ]
+
+
+def _spell_cost(asked: CallsForecast) -> str:
+    if asked.cost_usd is not None:
+        return _spell_dollars(asked.cost_usd)
+    return f"not known; what has a price, {_spell_dollars(asked.known_usd)}" if asked.known_usd.high else "not known"
+
+
+def _spell_dollars(span: Span) -> str:
+    return f"{_spell(spell_money, span)} US dollars"
 
 
 def _spell(spell: Callable[[float, float], str], span: Span) -> str:
@@ -65,5 +79,9 @@ def _assumptions(asked: CallsForecast) -> Iterator[str]:
     else:
         sentence = _spell(spell_words, SENTENCE_CHARACTERS)
         yield f"replies of {_spell(spell_words, WORDS_CHARACTERS)} characters, in judgements {sentence} a sentence;"
+    if not asked.tokens.thinking_tokens.high:
+        yield "no thinking;"
     each = [assumed.seconds(step.step) for step in asked.steps]
     yield f"{spell_words(min(span.low for span in each), max(span.high for span in each))} seconds a reply."
+    if not assumed.knows_replies:
+        yield "check --probe measures them."

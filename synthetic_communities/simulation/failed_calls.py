@@ -3,9 +3,8 @@
 They are measured and no part of the record: what a server says of an error may hold times and addresses.
 """
 
-from collections.abc import Container, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Container
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..engine.ledger import Task
 from ..errors import RecordError
 from ..llm.call_log import CallEntry
 from ..llm.exchange import Exchange
+from ..llm.prices import Prices
 from ..runs.directory import FAILED_CALLS, append_lines, encode_line
 from ..runs.reading import iterate_lines
 
@@ -27,26 +27,18 @@ class FailedCalls:
     All others are dropped when their act ends, so no more is held than what belongs to acts under way.
     """
 
-    def __init__(self, directory: Path, *, written: Container[Try] = ()) -> None:
+    def __init__(self, directory: Path, prices: Prices, *, written: Container[Try] = ()) -> None:
         """Take the run directory.
 
         Args:
             directory: the run directory.
+            prices: what calls cost.
             written: which tries of recorded calls have their line there already.
         """
         self._path = directory / FAILED_CALLS
+        self._prices = prices
         self._written = written
         self._held: dict[str, list[tuple[Exchange, bool]]] = {}
-
-    @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Hold, in here, what is given to `hold`; whatever is held at the end is dropped."""
-        token = _keeper.set(self)
-        try:
-            yield
-        finally:
-            _keeper.reset(token)
-            self._held.clear()
 
     def begin(self, task: Task) -> None:
         """Take note that an act began."""
@@ -63,6 +55,10 @@ class FailedCalls:
         if calls is not None:
             calls.append((exchange, is_recorded))
 
+    def note_recorded(self, exchange: Exchange) -> None:
+        """As `note`, with a call that was answered from the journal of the run itself."""
+        self.note(exchange, is_recorded=True)
+
     def end(self, task: Task, outcome: Outcome[Any]) -> None:
         """Drop the calls of an act that ended, or write them if they came to nothing; they are on the disk then.
 
@@ -73,7 +69,11 @@ class FailedCalls:
         if calls and isinstance(outcome, (Refused, Unreadable, Failed)):
             new = [exchange for exchange, is_recorded in calls if not (is_recorded and self._has(exchange.entry))]
             if new:
-                append_lines(self._path, (encode_line(call_row(exchange)) for exchange in new))
+                append_lines(self._path, (encode_line(call_row(exchange, self._prices)) for exchange in new))
+
+    def drop(self) -> None:
+        """Drop whatever is held: the run is over, and the acts under way were cut short."""
+        self._held.clear()
 
     def _has(self, entry: CallEntry) -> bool:
         return (entry.key, entry.attempt, entry.tries) in self._written
@@ -93,24 +93,7 @@ def read_written(directory: Path) -> frozenset[Try]:
     return frozenset(found)
 
 
-def hold_recorded(exchange: Exchange) -> None:
-    """As `hold`, with a call that was answered from the journal of the run itself."""
-    keeper = _keeper.get()
-    if keeper is not None:
-        keeper.note(exchange, is_recorded=True)
-
-
-def hold(exchange: Exchange) -> None:
-    """Hold a call for the run that this is a part of; outside of runs it is not held.
-
-    By the run, and not by the mind alone: two runs that go on at once may ask the same mind under the same keys.
-    """
-    keeper = _keeper.get()
-    if keeper is not None:
-        keeper.note(exchange)
-
-
-def call_row(exchange: Exchange) -> dict[str, Any]:
+def call_row(exchange: Exchange, prices: Prices) -> dict[str, Any]:
     """Return the line of one try of one call."""
     entry, request = exchange.entry, exchange.request
     return {
@@ -120,11 +103,9 @@ def call_row(exchange: Exchange) -> dict[str, Any]:
         "tries": entry.tries,
         "outcome": entry.outcome,
         "model": entry.model,
+        "cost_usd": prices.cost(entry.asked, entry.usage),
         "system": list(request.system),
         "user": list(request.user),
         "reply": exchange.reply,
         "error": exchange.error,
     }
-
-
-_keeper: ContextVar[FailedCalls | None] = ContextVar("synthetic_communities_failed_calls", default=None)

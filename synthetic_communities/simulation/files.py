@@ -97,7 +97,8 @@ def write_usage(
     watcher: Watcher,
     *,
     limit: int,
-    calls: CallLog | None,
+    calls: CallLog,
+    is_known: bool,
     journal: Journal,
     began_at: float,
     stopped: str | None = None,
@@ -111,7 +112,8 @@ def write_usage(
         stage: what it was made of.
         watcher: who counted and timed.
         limit: how many acts could be under way at once, in this run and in others beside it.
-        calls: of models; None where it is not known how many a mind made.
+        calls: of models, as far as they are known.
+        is_known: whether these are all; False: a mind took part that may have made others.
         journal: what was answered from records, and what was recorded.
         began_at: when it began, on the clock of `time.monotonic`.
         stopped: what stopped it; None: nothing did.
@@ -127,6 +129,7 @@ def write_usage(
         "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": limit},
         "peak_in_flight": watcher.peak_in_flight,
         **mind_labels(stage),
+        "model_calls": len(calls.entries) if is_known else None,
         **_calls(calls, Prices(stage.config.prices or {}), began_at),
         "journal": measure_journal(journal),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
@@ -139,7 +142,7 @@ def write_usage(
 
 
 def write_forecast(path: Path, asked: CallsForecast) -> None:
-    """Write what the calls of models of a run are foretold to take, before it begins.
+    """Write what the calls of models of a run, or of all in a folder, are foretold to take, before any begins.
 
     Raises:
         OSError: it cannot be written.
@@ -147,13 +150,11 @@ def write_forecast(path: Path, asked: CallsForecast) -> None:
     write_json(path / FORECAST, {"format_version": FORMAT_VERSION, **asked.as_data()})
 
 
-def _calls(calls: CallLog | None, prices: Prices, began_at: float) -> dict[str, Any]:
-    """Return what calls of models took and how their limits changed, if that is known."""
-    if calls is None:
-        return {"model_calls": None}
+def _calls(calls: CallLog, prices: Prices, began_at: float) -> dict[str, Any]:
+    """Return what calls of models took and how their limits changed."""
     return {
-        "model_calls": len(calls.entries),
         "calls": _totals(calls.entries, prices),
+        "calls_answered": _totals([entry for entry in calls.entries if entry.is_paid_elsewhere], prices),
         "calls_by_act": {act: _totals(entries, prices) for act, entries in calls.entries_by_act().items()},
         "calls_by_epoch": {part: _totals(entries, prices) for part, entries in split_by_part(calls.entries).items()},
         "limit_changes": [_limit_change(model, change, began_at) for model, change in calls.limit_changes],

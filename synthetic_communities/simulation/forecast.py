@@ -1,4 +1,4 @@
-"""What a run will do, told before anything is done or spent."""
+"""What a run will do, or several together, told before anything is done or spent."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -35,7 +35,7 @@ class StepForecast:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run will do.
+    """What a run will do, or the replicates of one together.
 
     Attributes:
         steps: what it will do in each step, in the order in which the acts take place.
@@ -43,12 +43,16 @@ class Forecast:
             acts one after the other, however many go on at once.
         max_concurrent: how many acts may be under way at once.
         asked: what its calls of language models will take; None: it makes none, or how many is not known.
+        replicates: how many runs that is.
+        shares_opening: whether they share their opening: it is asked once, and counted once.
     """
 
     steps: tuple[StepForecast, ...]
     levels: int = field(kw_only=True)
     max_concurrent: int = field(kw_only=True)
     asked: CallsForecast | None = field(default=None, kw_only=True)
+    replicates: int = field(default=1, kw_only=True)
+    shares_opening: bool = field(default=False, kw_only=True)
 
     @property
     def acts(self) -> int:
@@ -109,7 +113,10 @@ def forecast_lines(forecast: Forecast) -> list[str]:
 def describe_forecast(forecast: Forecast) -> Iterator[str]:
     """Yield how much of a run has to wait for other parts of it, and how many calls of models it makes."""
     yield f"The longest chain of acts that wait for one another: {forecast.levels:,}."
-    yield f"At most {forecast.max_concurrent:,} acts are under way at once."
+    together = ", all runs taken together" if forecast.replicates > 1 else ""
+    yield f"At most {forecast.max_concurrent:,} acts are under way at once{together}."
+    if forecast.shares_opening:
+        yield "They share their opening, which is counted once."
     if forecast.calls == 0:
         yield "Model calls: 0. No language model is asked, and nothing is spent."
     elif forecast.calls is None:

@@ -67,27 +67,34 @@ class ToldJournal(Journal):
         """As `Journal.find`."""
         entry = await super().find(request, call, asked, question)
         if entry is not None and entry.source == "call":
-            for exchange in list_exchanges(request, entry, self._told_of.list_failed_tries(entry)):
+            for exchange in list_exchanges(asked.model, request, entry, self._told_of.list_failed_tries(entry)):
                 self._tell(exchange)
         return entry
 
 
-def list_exchanges(request: ModelRequest, entry: JournalEntry, failed: list[FailedTry]) -> Iterator[Exchange]:
+def list_exchanges(
+    model: str, request: ModelRequest, entry: JournalEntry, failed: list[FailedTry]
+) -> Iterator[Exchange]:
     """Yield the tries of a call as they were when it was made.
 
     Args:
+        model: the name of the model that was asked.
         request: what was asked.
         entry: what came of it in the end.
         failed: its tries without a reply.
     """
     for each in failed:
         measured = CallEntry(
-            each.call.key, each.call.act, outcome=each.kind, attempt=each.call.attempt, tries=each.call.tries
+            *(each.call.key, each.call.act),
+            asked=model,
+            outcome=each.kind,
+            attempt=each.call.attempt,
+            tries=each.call.tries,
         )
         yield Exchange(request, measured, result=Exception(each.detail))
     if isinstance(entry.result, ModelReply):
         tries = failed[-1].call.tries + 1 if failed else 1
-        yield Exchange(request, replace(entry.as_measured(""), tries=tries), result=entry.result)
+        yield Exchange(request, replace(entry.as_measured(model), tries=tries), result=entry.result)
 
 
 def open_journal(

@@ -14,14 +14,19 @@ from ..errors import RunStoppedError
 from ..llm.journal.journal import Journal
 from ..llm.meter import Meter
 from ..llm.prices import Prices
+from ..minds.base import Mind
+from ..minds.llm.mind import LLMMind
+from ..minds.offline.mind import OfflineMind
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
-from .failed_calls import FailedCalls, hold_recorded, read_written
-from .files import write_metadata, write_usage
+from .calls_forecast import CallsForecast
+from .failed_calls import FailedCalls, read_written
+from .files import write_forecast, write_metadata, write_usage
 from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
 from .minds import Minds
 from .recorder import Recorder
+from .run_calls import RunCalls
 from .sameness import check_beforehand, check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
@@ -37,11 +42,12 @@ class KeptRun:
         directory: of the run.
         stage: what it is made of.
         simulation_id: its name.
-        minds: who measure calls of models.
+        minds: who write the whole texts of calls, where that is asked for.
         places: how many acts may be under way at once, in this run and in others that share them.
         answers: where answers come from before a model is asked.
         goes_on: whether the run in this directory is gone on with; False: it is a new one.
         is_laid_out: whether what stands at the start of a new run was written by `lay_out`.
+        foretold: what its calls of models will take; None: nobody asked.
         published: where transcripts are added as they are published.
         follow: called with every step forward.
     """
@@ -54,6 +60,7 @@ class KeptRun:
     answers: Answers = field(kw_only=True)
     goes_on: bool = field(kw_only=True)
     is_laid_out: bool = field(default=False, kw_only=True)
+    foretold: CallsForecast | None = field(default=None, kw_only=True)
     published: list[DebateTranscript] = field(kw_only=True)
     follow: Callable[[Moment], None] = field(kw_only=True)
 
@@ -70,42 +77,53 @@ class KeptRun:
             asyncio.CancelledError: cancelled; the epochs that had ended stand in the record.
         """
         with RunLock(self.directory), self.answers.shared or nullcontext():
-            journal = self._begin()
+            calls = self._listen()
+            journal = self._begin(calls)
             with end_set_aside(self.directory) if self.goes_on else nullcontext():  # now that nothing else refuses
-                await self._carry_out(journal, at_end)
+                await self._carry_out(calls, journal, at_end)
 
-    async def _carry_out(self, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
-        meter = Meter(self.minds.calls, Prices(self.stage.config.prices or {}))
-        watcher = Watcher(self.stage.config.num_epochs, self.follow, meter)
+    def _listen(self) -> RunCalls:
+        prices = Prices(self.stage.config.prices or {})
+        written = read_written(self.directory) if self.goes_on else ()
+        return RunCalls(FailedCalls(self.directory, prices, written=written), prices, self.minds.tell_bodies)
+
+    async def _carry_out(self, calls: RunCalls, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
+        watcher = Watcher(self.stage.config.num_epochs, self.follow, Meter(calls.log, calls.prices))
         simulation = Simulation(
             self.stage,
             Recorder(self.directory),
             watcher,
             places=self.places,
-            failed_calls=FailedCalls(self.directory, written=read_written(self.directory) if self.goes_on else ()),
+            calls=calls,
             at_opening_end=self._note_stage,
             published=self.published,
             journal=journal,
         )
-        await self._measure(simulation, watcher, journal, at_end)
+        await self._measure(simulation, watcher, calls, journal, at_end)
 
-    def _begin(self) -> Journal:
+    def _begin(self, calls: RunCalls) -> Journal:
         """Write what stands at the start of a run, or check that it is what stands there, and open the journal."""
         if self.goes_on:
             check_stage(self.directory, self.stage)
             check_beforehand(self.directory, self.stage)
         elif not self.is_laid_out:
             lay_out(self.directory, self.simulation_id, self.stage, is_replay=bool(self.answers.others))
+            if self.foretold is not None:
+                write_forecast(self.directory, self.foretold)
         replicate = self.stage.config.replicate
-        is_measured = self.minds.measured(self.stage.minds()) is not None  # else nobody was told of calls then
-        tell = hold_recorded if is_measured else None
-        return open_journal(self.directory, self.answers, replicate, self.minds.calls.note, tell=tell)
+        tell = calls.failed.note_recorded
+        return open_journal(self.directory, self.answers, replicate, calls.log.note, tell=tell)
 
     def _note_stage(self) -> None:
         write_metadata(self.directory, self.simulation_id, self.stage)
 
     async def _measure(
-        self, simulation: Simulation, watcher: Watcher, journal: Journal, at_end: Callable[[Simulation], None]
+        self,
+        simulation: Simulation,
+        watcher: Watcher,
+        calls: RunCalls,
+        journal: Journal,
+        at_end: Callable[[Simulation], None],
     ) -> None:
         began, began_at = datetime.now(UTC), time.monotonic()
         status, stopped = "failed", None
@@ -128,24 +146,28 @@ class KeptRun:
             journal.close()
             tell_mode(journal)
             with noted_on(ended_by):
-                self._write_usage_by_agent(simulation)
+                write_usage_by_agent(self.directory, calls.log.entries, simulation.tasks, calls.prices)
             with noted_on(ended_by):
                 write_usage(
                     *(self.directory, status),
-                    {"started": began.isoformat(timespec="seconds"), "seconds": time.monotonic() - began_at},
+                    {
+                        "started": began.isoformat(timespec="seconds"),
+                        "seconds": time.monotonic() - began_at,
+                        "resumed": self.goes_on,
+                    },
                     *(self.stage, watcher),
                     limit=self.places.limit,
-                    calls=self.minds.measured(self.stage.minds()),
+                    calls=calls.log,
+                    is_known=all(map(tells_of_calls, self.stage.minds())),
                     journal=journal,
                     began_at=began_at,
                     stopped=stopped,
                 )
 
-    def _write_usage_by_agent(self, simulation: Simulation) -> None:
-        calls = self.minds.measured(self.stage.minds())
-        if calls is not None:
-            prices = Prices(self.stage.config.prices or {})
-            write_usage_by_agent(self.directory, calls.entries, simulation.tasks, prices)
+
+def tells_of_calls(mind: Mind) -> bool:
+    """Say whether every call of a mind is heard of; one that is not of this package calls what it likes."""
+    return isinstance(mind, (OfflineMind, LLMMind))
 
 
 def lay_out(directory: Path, simulation_id: str, stage: Stage, *, is_replay: bool = False) -> None:

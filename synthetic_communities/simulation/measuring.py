@@ -126,7 +126,9 @@ class Measured:
         return self._caches[model]
 
 
-async def rehearse(company: Company, course: Course, limit: int, end: End, *, people: int) -> Measured:
+async def rehearse(
+    company: Company, course: Course, limit: int, end: End, *, people: int, side_by_side: int = 1
+) -> Measured:
     """Return what was measured when this company did all that there is to do, and nothing of it was kept.
 
     Args:
@@ -135,10 +137,11 @@ async def rehearse(company: Company, course: Course, limit: int, end: End, *, pe
         limit: how many acts may be under way at once.
         end: the end of all that is assumed.
         people: how many there will be in the run; those who take part may be a sample.
+        side_by_side: how many runs like this one will share the limit.
     """
     measured = Measured(end)
     stage = set_understudies(company, measured.stand_in)
     measured.rehearsal = Rehearsal(stage, course, limit=limit, seconds=end.seconds, people=people)
-    measured.follow_caches(people / max(1, len(company.people)) * end.pace)
+    measured.follow_caches(side_by_side * people / max(1, len(company.people)) * end.pace)
     await measured.rehearsal.carry_out()
     return measured

@@ -1,8 +1,8 @@
-"""The minds of an engine's runs: chosen when first needed, once, and measured together."""
+"""The minds of an engine's runs: chosen when first needed, and once."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property, partial
 
 import synthetic_communities.llm_client as llm_client
 
@@ -10,19 +10,18 @@ from ..cast.thinking import MindSettings, build_mind, build_silent_mind
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.scene import Scene
 from ..llm.bodies import Bodies, encode_bodies
-from ..llm.call_log import CallLog
 from ..llm.choice import OFFLINE, ModelChoice, choose_model
 from ..llm.exchange import Exchange
 from ..llm.key_command import run_key_command
 from ..llm.keys import read_environment
+from ..llm.listening import current_listener
 from ..llm.over_aiohttp import MAX_CONNECTIONS
+from ..llm.prices import Prices
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.foresight import Extent, foresee_window
-from ..minds.offline.mind import OfflineMind
 from ..population import Population
 from .expectation import Expectation, expect_mind, expect_model
-from .failed_calls import hold
 
 
 class Minds:
@@ -30,7 +29,6 @@ class Minds:
 
     Attributes:
         given: a mind somebody put in place, for everybody; None: one is chosen.
-        calls: every call of a model, as measured.
         bodies: where the whole texts of calls go; None: nowhere.
         foresee: for Ollama, foresees the room for prompt and reply together, in tokens; None: the server's default.
         recorded: name of a model as the configuration has it, or None, to the choice that a run made then; where a
@@ -49,7 +47,6 @@ class Minds:
             looks_for_keys: whether this is one of the doors whose callers rely on a key being found.
         """
         self.given: Mind | None = None
-        self.calls = CallLog()
         self.bodies: Bodies | None = None
         self.foresee: Callable[[], int] | None = None
         self.recorded: Mapping[str | None, ModelChoice] = {}
@@ -80,17 +77,20 @@ class Minds:
         return self._choose(named) if named else self.of_people()
 
     def alike(self) -> "Minds":
-        """Return minds that are chosen as these are, and that measure calls of their own."""
+        """Return minds that are chosen as these are, and opened anew."""
         minds = Minds(self._config, argument=self._argument, looks_for_keys=self._looks_for_keys)
         minds.given, minds.recorded, minds.may_call = self.given, self.recorded, self.may_call
         minds.bodies, minds.foresee, minds.run_key_command = self.bodies, self.foresee, self.run_key_command
         return minds
 
-    def measured(self, minds: Iterable[Mind]) -> CallLog | None:
-        """Return the calls of these minds; None if one of them was not opened here, and calls what it likes."""
-        own = {id(mind) for mind, _ in self._chosen.values()}
-        is_known = all(isinstance(mind, OfflineMind) or id(mind) in own for mind in minds)
-        return self.calls if is_known else None
+    def tell_bodies(self, exchange: Exchange, prices: Prices) -> None:
+        """Write the whole texts of a try, if that is asked for.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        if self.bodies is not None:
+            self.bodies.write(encode_bodies(exchange, prices))
 
     def expected_name(self) -> str:
         """Return the name of what people will think with, without making it.
@@ -174,16 +174,17 @@ class Minds:
             requests_per_minute=config.requests_per_minute,
             tokens_per_minute=config.tokens_per_minute,
             max_reply_bytes=config.max_reply_bytes,
-            observe=self._observe,
-            observe_limits=self.calls.note_limit,
+            observe=self._tell_by_hand,
             caches=config.prompt_cache != "none",
         )
 
-    def _observe(self, exchange: Exchange) -> None:
-        self.calls.note(exchange.entry)
-        hold(exchange)
-        if self.bodies is not None:
-            self.bodies.write(encode_bodies(exchange))
+    @cached_property
+    def _prices(self) -> Prices:
+        return Prices(self._config.prices or {})
+
+    def _tell_by_hand(self, exchange: Exchange) -> None:
+        if current_listener.get() is None:  # else the run under way, this engine's or another's, writes it
+            self.tell_bodies(exchange, self._prices)
 
 
 def foresee_run(config: Config, population: Population, mediator: Mediator | None) -> int:

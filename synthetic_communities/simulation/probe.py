@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ..llm.meter import spell_usd
 from ..llm.model import Usage
 from ..report.html import build_table, paragraph, stand_alone
+from ..report.ranges import spell_rounded
 from ..report.steps import name_acts
 from ..report.text import ABSENT, align_row, count_of, fit_text, spell_count
 from .assumed import Assumed, Span
@@ -14,20 +15,23 @@ from .assumed import Assumed, Span
 Ending = Literal["done", "cut", "refused", "unreadable", "failed"]
 
 REMEDIES: Mapping[Ending, str] = {
-    "cut": "The room for a reply is fixed: a lower effort: leaves more of it for the answer, or take another model:",
-    "refused": "Another model: may answer, or other words in the world, the topics, and what people are like",
-    "unreadable": "Another model:, or a higher effort:, may answer in the form asked for",
-    "failed": "If it passes, probe again; else check model:, base_url: and what the account may ask",
+    "cut": "A lower effort leaves more of the room for the answer; or take another model",
+    "refused": "Another model may answer; or choose other words for the world, the topics, and what people are like",
+    "unreadable": "Another model may answer in the form asked for, or the same with a higher effort",
+    "failed": "If it passes, probe again; else check the model, its base_url, and what the account may ask",
 }
 """How a reply ended to what may be done about it."""
 
-LIKE_ONE = 1.25
-"""By what factor other replies are taken to be longer or shorter, slower or faster, than the one that was seen."""
+LIKE_ONE = 1.2
+"""By what factor replies are taken to be longer or shorter, and to think more or less, than the one that was seen."""
+
+AS_FAST = 1.15
+"""By what factor they are taken to be slower or faster: a run may take longer than its replies, so less is left."""
 
 LIKE_PROMPTS = 1.02
 """By what factor the characters of a token in other prompts may lie beyond those of the prompts that were seen."""
 
-_WIDTHS = (22, 8, 9, 8, 7, 8, 7, 11)
+_WIDTHS = (22, 8, 8, 7, 7, 17, 8, 12)
 _HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "")
 _WORDS_WIDTH = 76
 
@@ -40,6 +44,8 @@ class ProbedAct:
         step: the act, as in the plan.
         who: id of who acted; empty: the mediator.
         model: who was asked.
+        answered_by: the model that replied, as its provider names it: of a hosted one this may change from day to day;
+            None: there was no reply, or nobody said.
         ending: `done`; `cut`, `refused` or `unreadable`; `failed`: there was no reply.
         reason: what failed; empty: nothing did.
         seconds: from the question to the last word of the reply, waits and further tries included.
@@ -55,6 +61,7 @@ class ProbedAct:
     step: str
     who: str
     model: str = field(kw_only=True)
+    answered_by: str | None = field(default=None, kw_only=True)
     ending: Ending = field(kw_only=True)
     reason: str = field(default="", kw_only=True)
     seconds: float = field(kw_only=True)
@@ -103,14 +110,15 @@ class Probe:
     def assumed(self) -> Assumed:
         """Return what a forecast may assume now, for `engine.forecast(assumed=...)`; of other acts, what it did before.
 
-        One reply of each kind was seen. Others are taken to lie within a factor of 1.25 of it.
+        One reply of each kind was seen. Others are taken to be like it: within a factor of `LIKE_ONE` as long, and
+        within one of `AS_FAST` as fast.
         """
         whole = [act for act in self.acts if act.ending == "done"]
         thinking = {act.step: act.usage.thinking_tokens for act in whole}
         ratios = [each for each in map(_characters_per_token, self.acts) if each is not None]
         found = Assumed(
             reply_characters={act.step: _around(act.reply_characters) for act in whole if act.reply_characters},
-            seconds_per_reply={act.step: _around(act.seconds) for act in whole},
+            seconds_per_reply={act.step: _around(act.seconds, AS_FAST) for act in whole},
             thinking_tokens={step: _around(tokens) for step, tokens in thinking.items() if tokens is not None},
         )
         like = Span(min(ratios) / LIKE_PROMPTS, max(ratios) * LIKE_PROMPTS) if ratios else None
@@ -152,7 +160,9 @@ def describe_probe(probe: Probe) -> Iterator[str]:
         yield "No language model is asked: there is nothing to probe."
         return
     cost = "what they cost is not known" if probe.cost_usd is None else f"they cost {spell_usd(probe.cost_usd)}"
-    yield f"{count_of(len(probe.acts), 'calls')}; {cost}."
+    names = dict.fromkeys(fit_text(act.answered_by, _WORDS_WIDTH) for act in probe.acts if act.answered_by)
+    answered = f" Answered by {' and '.join(names)}." if names else ""
+    yield f"{count_of(len(probe.acts), 'calls')}; {cost}.{answered}"
     for ending, remedy in REMEDIES.items():
         useless = [act for act in probe.acts if act.ending == ending]
         if useless:
@@ -163,15 +173,17 @@ def describe_probe(probe: Probe) -> Iterator[str]:
 
 def _cells(act: ProbedAct) -> list[str]:
     used = act.used_tokens
-    window = ABSENT if used is None or not act.window_tokens else f"{used / act.window_tokens:.1%}"
+    window = ABSENT
+    if used is not None and act.window_tokens:
+        window = f"{used / act.window_tokens:.1%} of {spell_rounded(act.window_tokens)}"
     form = ABSENT if act.keeps_schema is None else "kept" if act.keeps_schema else "broken"
     usage = act.usage
     tokens = (usage.prompt_tokens, usage.output_tokens, usage.thinking_tokens)
     return [name_acts(act.step), f"{act.seconds:.2f}", *map(spell_count, tokens), window, form, act.ending]
 
 
-def _around(seen: float) -> Span:
-    return Span(seen / LIKE_ONE, seen * LIKE_ONE)
+def _around(seen: float, factor: float = LIKE_ONE) -> Span:
+    return Span(seen / factor, seen * factor)
 
 
 def _characters_per_token(act: ProbedAct) -> float | None:

@@ -14,14 +14,13 @@ from ..engine.runner import Places, run_tasks
 from ..errors import RunStoppedError
 from ..llm.budget import Budget
 from ..llm.journal.journal import Journal, journaling
-from ..llm.prices import Prices
 from ..social_media import as_feed_post
 from ..waiting import shared_by
 from .acts import Acts
 from .bookkeeping import Bookkeeping
 from .events import Events
-from .failed_calls import FailedCalls
 from .recorder import Recorder
+from .run_calls import RunCalls
 from .stage import Stage, build_plan
 from .stopping import carry_out, read_limits
 from .watching import Watcher
@@ -42,7 +41,7 @@ class Simulation:
         watcher: Watcher,
         *,
         places: Places,
-        failed_calls: FailedCalls,
+        calls: RunCalls,
         published: list[DebateTranscript],
         at_opening_end: Callable[[], None],
         journal: Journal,
@@ -54,7 +53,7 @@ class Simulation:
             recorder: where the record goes.
             watcher: who counts and times.
             places: how many acts may be under way at once, in this run and in others that share them.
-            failed_calls: who keeps the calls of acts that come to nothing.
+            calls: who hears of the calls of models.
             published: where transcripts are added as they are published, for those who follow from outside.
             at_opening_end: called when everybody has stated where they stand, before the first epoch ends.
             journal: answers calls of models that are recorded, and records the others.
@@ -74,10 +73,10 @@ class Simulation:
         self._bookkeeping = Bookkeeping(stage, self.events, recorder, self._ledger, at_opening_end)
         self._watcher = watcher
         self._recorder = recorder
-        self._failed_calls = failed_calls
+        self._calls = calls
         self._journal = journal
         self._failures = Failures(stage.config.max_failures)
-        self._budget = Budget(read_limits(stage.config), Prices(stage.config.prices or {}), tell=watcher.stop)
+        self._budget = Budget(read_limits(stage.config), calls.prices, tell=watcher.stop)
         self._budget.count_earlier(journal.list_paid())
 
     @property
@@ -92,7 +91,7 @@ class Simulation:
             RunStoppedError: a limit ended it; the epochs that had ended stand in the record.
             asyncio.CancelledError: cancelled, likewise.
         """
-        with inside(), journaling(self._journal), self._recorder, self._failed_calls.holding(), self._budget.in_force():
+        with inside(), journaling(self._journal), self._recorder, self._calls.heard(), self._budget.in_force():
             self._watcher.begin(self._ledger)
             async with held_open(self._stage.minds()):
                 await self._do_tasks()
@@ -114,12 +113,12 @@ class Simulation:
         if self._budget.stopped is not None:
             raise await self._budget.wait_until_over()
         self._watcher.start(task)
-        self._failed_calls.begin(task)
+        self._calls.failed.begin(task)
         self._failures.begin(task)
         return await self._acts.perform(task)
 
     def _settle(self, task: Task, outcome: Outcome[Any]) -> None:
-        self._failed_calls.end(task, outcome)
+        self._calls.failed.end(task, outcome)
         self._bookkeeping.settle(task, outcome)
         self._watcher.end(task, outcome)
         worthless = self._failures.end(task, outcome)

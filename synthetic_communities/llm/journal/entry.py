@@ -58,6 +58,7 @@ class JournalEntry:
             usage=self.result.usage,
             seconds=self.seconds,
             is_recorded=True,
+            is_paid_elsewhere=self.source != "call",
         )
 
 

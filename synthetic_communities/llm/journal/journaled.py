@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from ..failures import CallError
+from ..logged import Logged
 from ..model import Call, Model, ModelReply, ModelRequest
 from ..wrapper import Wrapper
 from .digests import Fingerprint, fingerprint
@@ -90,5 +91,5 @@ class NoCalls:
 
 
 def as_journaled(model: Model) -> Model:
-    """Return the model with the journal of the run in front of it, once."""
-    return model if getattr(model, "keeps_journal", False) else Journaled(model)
+    """Return the model measured and with the journal of the run in front of it, both once."""
+    return model if getattr(model, "keeps_journal", False) else Journaled(Logged(model))

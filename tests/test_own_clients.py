@@ -1,0 +1,231 @@
+"""Calls through clients that a script made itself: all in the usage of their run, each once, with what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from synthetic_communities.cli.main import program
+from synthetic_communities.domain.outcome import Answer
+from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm_client import LLMClient, create_client, generate_response_async
+from synthetic_communities.minds.offline.mind import OfflineMind
+from synthetic_communities.minds.views import BallotView, View
+from synthetic_communities.report.result import SimulationResult, load_run
+from synthetic_communities.report.side_by_side import read_foretold_together
+from synthetic_communities.report.spent import describe_spent
+from synthetic_communities.runs.directory import FORECAST
+from synthetic_communities.runs.row import Row
+from synthetic_communities.simulation.files import write_forecast
+from synthetic_communities.simulation.watching import Moment
+from synthetic_communities.testing.loopback import LoopbackServer
+from tests.model_communities import KEYS, make_engine, run_engine, set_keys
+from tests.small_communities import read_json
+
+MODEL = "openai:gpt-5-mini"
+PRICES = {MODEL: {"input": 2.0, "output": 8.0}}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch)
+
+
+def connect(server: LoopbackServer) -> LLMClient:
+    return create_client(KEYS["OPENAI_API_KEY"], model=MODEL, base_url=f"{server.url}/v1")
+
+
+def make_small(server: LoopbackServer, people: int = 2, **changes: Any) -> GameEngine:
+    settings = {"num_epochs": 1, "turns_per_question": 1, "prices": PRICES, **changes}
+    return make_engine(server, MODEL, people=people, **settings)
+
+
+def add_up(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what these rows come to."""
+    return {
+        "calls": sum(row["calls"] or 0 for row in rows),
+        "output_tokens": sum(row["output_tokens"] or 0 for row in rows),
+        "cost_usd": round(math.fsum(row["cost_usd"] or 0 for row in rows), 4),
+    }
+
+
+def check_sums(result: SimulationResult, server: LoopbackServer) -> None:
+    """Check that all calls the server got are in the usage, and in each of its parts once."""
+    totals = result.measured["calls"]
+    assert result.measured["model_calls"] == totals["calls"] == server.stats()["calls"] > 20
+    whole = {"calls": totals["calls"], "output_tokens": totals["tokens"]["output_tokens"]}
+    whole["cost_usd"] = round(totals["cost_usd"], 4)
+    for rows in (result.usage, result.usage_by_epoch, result.usage_by_agent):
+        assert add_up(rows) == pytest.approx(whole, abs=2e-4)
+
+
+def test_members_with_a_client_of_their_own_are_counted_with_all_others(server: LoopbackServer, tmp_path: Path) -> None:
+    server.reset()
+    engine, bodies, moments = make_small(server, people=6), io.StringIO(), []
+    for persona in engine.population.personas[1:3]:
+        persona.llm_client = connect(server)
+    engine.log_bodies(bodies)
+    engine.observer = moments.append
+    result = run_engine(engine, tmp_path)
+
+    check_sums(result, server)
+    calls = {row["id"]: row["calls"] for row in result.usage_by_agent if row["kind"] == "person"}
+    assert set(calls) == {f"p{number}" for number in range(6)}
+    assert calls["p1"] == calls["p0"]
+    told = [json.loads(line) for line in bodies.getvalue().splitlines()]
+    assert len(told) == result.measured["model_calls"]
+    assert math.fsum(line["cost_usd"] for line in told) == pytest.approx(result.measured["calls"]["cost_usd"], abs=1e-6)
+    last: Moment = moments[-1]
+    assert last.spend is not None
+    assert last.spend.cost_usd == pytest.approx(result.measured["calls"]["cost_usd"], abs=1e-6)
+
+
+def test_a_client_for_everybody_is_counted(server: LoopbackServer, tmp_path: Path) -> None:
+    server.reset()
+    engine = make_small(server)
+    engine.llm_client = connect(server)
+    check_sums(run_engine(engine, tmp_path), server)
+
+
+def test_runs_at_once_that_share_a_client_count_each_their_own(server: LoopbackServer, tmp_path: Path) -> None:
+    server.reset()
+    client, engines, logs = connect(server), [make_small(server, people) for people in (2, 4)], []
+    for engine in engines:
+        engine.llm_client = client
+        logs.append(io.StringIO())
+        engine.log_bodies(logs[-1])
+
+    async def run_both() -> list[SimulationResult]:
+        for number, engine in enumerate(engines):
+            engine.initialize_simulation_output(tmp_path / str(number))
+        return await asyncio.gather(*(engine.run_async() for engine in engines))
+
+    small, large = asyncio.run(run_both())
+    counts = [result.measured["model_calls"] for result in (small, large)]
+    assert sum(counts) == server.stats()["calls"]
+    assert 20 < counts[0] < counts[1]
+    assert counts == [len(log.getvalue().splitlines()) for log in logs]
+    for result, people in ((small, 2), (large, 4)):
+        assert sum(row["kind"] == "person" for row in result.usage_by_agent) == people
+        assert add_up(result.usage)["calls"] == add_up(result.usage_by_agent)["calls"] == result.measured["model_calls"]
+
+
+class Adviser:
+    """A mind of a script's own: it asks a client before it votes, and somebody else's model for all one knows."""
+
+    name, source = "adviser", "script"
+
+    def __init__(self, client: LLMClient) -> None:
+        self._client, self._inner = client, OfflineMind()
+
+    async def answer(self, view: View) -> Answer[Any]:
+        if isinstance(view, BallotView):
+            await generate_response_async(self._client, "Whom?", None)
+        return await self._inner.answer(view)
+
+
+@pytest.fixture(scope="module")
+def advised(server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory) -> SimulationResult:
+    """A run with somebody of whose calls only those are known that go through this package."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_keys(patch)
+        server.reset()
+        engine = make_small(server)
+        engine.population.personas[0].llm_client = Adviser(connect(server))
+        asked = make_small(server).forecast().asked  # of the same without that mind, of which none is made
+        assert asked is not None
+        engine.initialize_simulation_output(tmp_path_factory.mktemp("advised"))
+        assert engine.simulation_dir is not None
+        write_forecast(engine.simulation_dir, asked)
+        return engine.run()
+
+
+def test_where_a_mind_of_a_scripts_own_takes_part_what_is_known_is_told(
+    advised: SimulationResult, server: LoopbackServer
+) -> None:
+    assert advised.measured["model_calls"] is None
+    assert advised.measured["calls"]["calls"] == server.stats()["calls"] > 15
+    assert advised.measured["calls_by_epoch"]["other"]["calls"] == 1, "what it asked by hand"
+    assert {(row["kind"], row["id"]) for row in advised.usage_by_agent} >= {("person", "p1"), ("other", "")}
+    rows = {row["step"]: row["calls"] for row in advised.usage}
+    assert rows["ballot"] == 1, "of the other one"
+
+
+def test_what_is_known_in_part_is_neither_held_against_a_forecast_nor_taken_for_all(
+    advised: SimulationResult,
+) -> None:
+    assert advised.foretold == []
+    usage = Row("usage.json", advised.measured)
+    assert list(describe_spent([usage])) == []
+    assert read_foretold_together(Row("forecast.json", read_json(advised.path / FORECAST)), [usage]) == []
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(program, ["show", str(advised.path)], catch_exceptions=False)
+    assert "model calls not known" in shown.output
+    assert "Tokens, cost, as known" in shown.output
+    whole = Row("usage.json", {**advised.measured, "model_calls": 1})
+    assert len(list(describe_spent([whole]))) == 1, "else it would be told"
+
+
+def test_steps_of_which_no_call_is_known_are_not_taken_to_have_made_none(
+    advised: SimulationResult, tmp_path: Path
+) -> None:
+    usage = json.loads((advised.path / "usage.json").read_text("utf-8"))
+    del usage["calls_by_act"]["ballot"]
+    for file in advised.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "usage.json").write_text(json.dumps(usage), "utf-8")
+    rows = {row["step"]: row for row in load_run(tmp_path).usage}
+    assert (rows["ballot"]["calls"], rows["ballot"]["cost_usd"]) == (None, None)
+    assert rows["question"]["calls"] > 0
+
+
+def test_what_is_asked_by_hand_is_no_runs(server: LoopbackServer, tmp_path: Path) -> None:
+    server.reset()
+    engine, bodies = make_small(server), io.StringIO()
+    engine.log_bodies(bodies)
+    engine.population.conduct_vote(engine.candidates)
+    by_hand = [json.loads(line) for line in bodies.getvalue().splitlines()]
+    assert len(by_hand) == server.stats()["calls"] >= 2
+    assert all(line["cost_usd"] > 0 for line in by_hand)
+    server.reset()
+    result = run_engine(engine, tmp_path)
+    check_sums(result, server)
+    assert len(bodies.getvalue().splitlines()) == len(by_hand) + result.measured["model_calls"]
+
+
+def test_limits_of_a_client_of_ones_own_are_told_too(tmp_path: Path) -> None:
+    with LoopbackServer(requests_per_second=200, bucket=50, rate_headers=True) as limiting:
+        client = connect(limiting)
+        engine = make_small(limiting)
+        engine.llm_client = client
+        changes = run_engine(engine, tmp_path).measured["limit_changes"]
+    assert changes[0]["reason"] == "the server tells of a limit of 50 requests"
+    assert changes[0]["model"] == MODEL
+
+
+def test_the_line_of_a_call_says_what_it_cost(
+    server: LoopbackServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine, bodies = make_small(server), io.StringIO()
+    engine.llm_client = connect(server)
+    engine.log_bodies(bodies)
+    with caplog.at_level(logging.DEBUG, logger="synthetic_communities.calls"):
+        run_engine(engine, tmp_path)
+    said = re.findall(r"in flight, cost ([0-9.]+) USD; ", "\n".join(caplog.messages))
+    costs = [json.loads(line)["cost_usd"] for line in bodies.getvalue().splitlines()]
+    assert [float(each) for each in said] == pytest.approx(costs, rel=0.1)
