@@ -460,7 +460,7 @@ def test_check_says_what_is_assumed_and_what_a_run_will_do(place: Path) -> None:
 
     assert result.exit_code == 0
     assert lines[0] == f"{place}/town/config.yaml: nothing is wrong with it."
-    assert "  reaction_probability is not stated: 0.4 (share)" in lines
+    assert "  reaction_probability  0.4 (share)" in lines
     assert "  chat turns                            918" in lines
     assert "  reactions to the feed   at most       300" in lines
     assert "  in all                  at most     2,482" in lines

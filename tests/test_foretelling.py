@@ -457,7 +457,7 @@ class TestCommand:
     def test_check_tells_what_calls_will_take(self, town: Path) -> None:
         told = call("check", str(town), "--model", MODEL)
         lines = told.splitlines()
-        head = lines.index("Its calls of models will take:") + 1
+        head = lines.index("A run will ask models:") + 1
         assert lines[head].split() == ["calls", "prompt", "tokens", "output", "tokens", "US", "dollars"]
         total = next(line for line in lines[head:] if line.startswith("  in all"))
         asked = foretell(GameEngine.from_config(Config.from_yaml(town).changed(model=MODEL)))
@@ -465,8 +465,20 @@ class TestCommand:
         assert all(len(line) <= 80 for line in lines[1:])
         assert any(line.startswith("Cost: 0.0") for line in lines)
 
+    def test_acts_are_listed_once(self, town: Path) -> None:
+        """Where every act asks a model, the table of calls is enough; candidates that think offline are not in it."""
+        heads = ("A run will make these acts:", "A run will ask models:")
+        everybody = call("check", str(town), "--model", MODEL)
+        assert [head in everybody for head in heads] == [False, True]
+        town.write_text(f"{town.read_text('utf-8')}\ncandidate_model: offline\n", encoding="utf-8")
+        people = call("check", str(town), "--model", MODEL)
+        assert [head in people for head in heads] == [True, True]
+        forecast = GameEngine.from_config(Config.from_yaml(town).changed(model=MODEL)).forecast()
+        assert "statements" in str(forecast).partition("prompt tokens")[0]
+        assert "Forecast</caption>" in forecast._repr_html_()
+
     def test_check_without_a_model_says_nothing_of_money(self, town: Path) -> None:
-        assert "Its calls" not in call("check", str(town))
+        assert "ask models" not in call("check", str(town))
 
     def test_check_as_json(self, town: Path) -> None:
         offline, told = (json.loads(call("check", str(town), "--json", *more)) for more in ((), ("--model", MODEL)))

@@ -383,7 +383,7 @@ class TestCommand:
         assert result.exit_code == 0
         assert "nothing is wrong with it" in result.stdout
         assert "12 calls; what they cost is not known." in result.stdout
-        assert "Its calls of models will take:" in result.stdout
+        assert "A run will ask models:" in result.stdout
         words = " ".join(result.stdout.split())
         assert re.search(r"Assumed: [\d.]{1,4} to [\d.]{1,4} characters a token; replies, where stated", words)
         assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"

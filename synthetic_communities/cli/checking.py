@@ -4,10 +4,11 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..configuration.assumptions import NOT_STATED
 from ..game_engine import GameEngine
 from ..report.text import clean_text, count_of
 from ..simulation.calls_table import calls_lines
-from ..simulation.forecast import Forecast, describe_forecast, forecast_lines
+from ..simulation.forecast import Forecast, describe_forecast, forecast_lines, is_told_by_calls
 from ..simulation.forecasting import count_drawn_priors
 
 WIDTH = 80
@@ -15,20 +16,19 @@ WIDTH = 80
 
 def describe_run(engine: GameEngine, forecast: Forecast) -> str:
     """Return what is not stated and will be assumed, what is drawn, and what a run will do."""
-    asked = forecast.asked
+    asked, runs, told_by_calls = forecast.asked, _name_runs(forecast), is_told_by_calls(forecast)
     blocks = [
-        headed("Not stated, and therefore assumed:", wrap(engine.config.assumptions())),
+        headed("Not stated, and therefore assumed:", align_assumptions(engine.config.assumptions())),
         headed("Not known, and therefore drawn:", wrap(find_gaps(engine))),
-        headed(_count_runs(forecast), (f"  {line}" for line in forecast_lines(forecast))),
-        headed("Its calls of models will take:", (f"  {line}" for line in calls_lines(asked)) if asked else ()),
+        headed(f"{runs} will make these acts:", indent(forecast_lines(forecast)) if not told_by_calls else ()),
+        headed(f"{runs} will ask models:", indent(calls_lines(asked)) if asked else ()),
         _wrap_plain(describe_forecast(forecast)),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _count_runs(forecast: Forecast) -> str:
-    runs = "A run" if forecast.replicates == 1 else f"{count_of(forecast.replicates, 'runs')} together"
-    return f"{runs} will make these acts:"
+def _name_runs(forecast: Forecast) -> str:
+    return "A run" if forecast.replicates == 1 else f"{count_of(forecast.replicates, 'runs')} together"
 
 
 def run_as_data(engine: GameEngine, forecast: Forecast) -> dict[str, Any]:
@@ -54,6 +54,18 @@ def find_gaps(engine: GameEngine) -> Iterator[str]:
             yield (
                 f"{drawn:,} of {len(people):,} people have no prior belief on {topic.title}: one is drawn from the seed"
             )
+
+
+def align_assumptions(sentences: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of what is assumed: settings in a column with their values beside them, all else in sentences."""
+    for sentence in sentences:
+        setting, is_setting, value = sentence.partition(NOT_STATED)
+        yield from indent([f"{setting:22}{value}"]) if is_setting else wrap([sentence])
+
+
+def indent(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines two columns in."""
+    return (f"  {line}" for line in lines)
 
 
 def headed(head: str, lines: Iterable[str]) -> list[str]:

@@ -9,6 +9,9 @@ from .checks import are_offline
 from .entries import find_entries
 from .settings import SETTINGS, Setting
 
+NOT_STATED = " is not stated: "
+"""What stands between a setting and what is assumed of it."""
+
 _TOPIC_DEFAULTS = {
     "against": "-1 on its axis means the proposal rejected",
     "for": "+1 on its axis means the proposal supported",
@@ -26,7 +29,7 @@ def _assumed_settings(values: Mapping[str, Any], stated: Collection[str]) -> Ite
     for setting in SETTINGS:
         idle = setting.models_only and are_offline(values)
         if setting.name not in stated and not idle and not _is_told_otherwise(setting, values):
-            yield f"{setting.name} is not stated: {_spell_default(setting, values[setting.name])}"
+            yield f"{setting.name}{NOT_STATED}{_spell_default(setting, values[setting.name])}"
 
 
 def _is_told_otherwise(setting: Setting, values: Mapping[str, Any]) -> bool:

@@ -88,19 +88,25 @@ class Forecast:
 
     def __str__(self) -> str:
         """Return it as a table, with a few words below it."""
+        acts = [] if is_told_by_calls(self) else [*forecast_lines(self), ""]
         asked = [] if self.asked is None else [*calls_lines(self.asked), ""]
-        return "\n".join([*forecast_lines(self), "", *asked, *describe_forecast(self)])
+        return "\n".join([*acts, *asked, *describe_forecast(self)])
 
     def _repr_html_(self) -> str:
         head = ["", *_head(self)]
         table = build_table(head, _rows(self), caption="Forecast", numbers=range(1, len(head)))
-        tables = [table]
+        tables = [] if is_told_by_calls(self) else [table]
         if self.asked is not None:
             rows = calls_rows(self.asked)
             tables.append(
                 build_table(["", *HEAD], rows, caption="What its calls take", numbers=range(1, 1 + len(HEAD)))
             )
         return stand_alone(*tables, *map(paragraph, describe_forecast(self)))
+
+
+def is_told_by_calls(forecast: Forecast) -> bool:
+    """Say whether the table of calls tells of all acts, as every step asks a model."""
+    return forecast.asked is not None and all(step.calls for step in forecast.steps)
 
 
 def forecast_lines(forecast: Forecast) -> list[str]:
