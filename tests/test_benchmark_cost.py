@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthetic_communities.benchmark.cost import (
+    DEFAULT_LIMIT,
     RULE,
+    SLOW,
+    SLOW_AND_FEW,
+    SLOW_SECONDS,
     CostPlan,
+    account_for_slower,
     describe_acts,
     describe_small,
     find_count_faults,
@@ -23,7 +28,6 @@ from synthetic_communities.benchmark.cost import (
 from synthetic_communities.benchmark.cost_arrangements import (
     Arrangement,
     PromptTokens,
-    a_format_per_act,
     account_for,
     add_up,
     as_it_is,
@@ -31,6 +35,7 @@ from synthetic_communities.benchmark.cost_arrangements import (
     without_cache,
 )
 from synthetic_communities.benchmark.cost_calls import NotedCall
+from synthetic_communities.benchmark.cost_marks import a_format_per_act, marked_anew
 from synthetic_communities.benchmark.cost_one_form import count_more_characters, find_schema, one_form
 from synthetic_communities.benchmark.cost_town import (
     REPLY_CHARACTERS,
@@ -41,10 +46,15 @@ from synthetic_communities.benchmark.cost_town import (
     write_long_people,
 )
 from synthetic_communities.benchmark.timing import Timed
+from synthetic_communities.config import Config
 from synthetic_communities.domain.person import parse_person
+from synthetic_communities.llm.cache_policy import SHORT_LIFE_SECONDS, expect_seconds_between
+from synthetic_communities.minds.llm.parts import count_between
 from synthetic_communities.minds.llm.wording import describe_person
+from synthetic_communities.minds.views import DebateUpdateView
 from synthetic_communities.testing.server.caching import Block, CacheTerms
 from synthetic_communities.testing.server.prompt import Prompt
+from tests.small_views import make_view
 
 SNAPSHOTS = Path(__file__).resolve().parent / "snapshots" / "prompts"
 WORLD, PERSON = Block("W" * 3999, "5m"), Block("THE PERSON\n" + "P" * 788, "5m")
@@ -100,6 +110,18 @@ class TestAccounts:
         calls = [note("post", WORLD, Block("one"), began=0), note("post", WORLD, Block("two"), began=2)]
         assert [count(calls, slower=times).read for times in (1, 290, 310)] == [1000, 1000, 0]
 
+    def test_a_lower_limit_makes_everything_take_longer(self) -> None:
+        calls = [note("post", WORLD, Block(words), began=began) for words, began in (("one", 0), ("two", 51))]
+        found = account_for_slower(calls, 2 * DEFAULT_LIMIT)
+        assert {name: tokens.read for name, tokens in found.items()} == {SLOW: 1000, SLOW_AND_FEW: 0}, "150 s, 300 s"
+        assert (SLOW_SECONDS, SLOW_AND_FEW) == (3.0, "replies of 3 s, limit 20")
+
+    def test_the_policy_sets_the_same_marks_for_500_people_at_the_limit_where_nobody_says_so(self) -> None:
+        assert Config.bundled().max_concurrent == DEFAULT_LIMIT
+        view = make_view(DebateUpdateView)
+        assert expect_seconds_between(count_between(view, 500), DEFAULT_LIMIT) <= SHORT_LIFE_SECONDS
+        assert expect_seconds_between(count_between(view, 501), DEFAULT_LIMIT) > SHORT_LIFE_SECONDS
+
     def test_they_are_told_by_act(self) -> None:
         calls = [note("post", WORLD, began=0), note("chat turn", WORLD, began=2)]
         found = account_for(calls, as_it_is, RULE)
@@ -125,7 +147,18 @@ class TestSmall:
 class TestArrangements:
     def test_a_format_per_act_shares_only_within_an_act(self) -> None:
         calls = [note(act, WORLD, began=2 * place) for place, act in enumerate(("post", "chat turn", "post"))]
-        assert (count(calls).read, count(calls, a_format_per_act).read) == (2000, 1000)
+        assert (count(calls).read, count(calls, a_format_per_act(calls)).read) == (2000, 1000)
+
+    def test_what_nobody_else_of_an_act_begins_with_is_not_written(self) -> None:
+        acts = ("post", "chat turn", "post")
+        calls = [note(act, WORLD, Block("x" * 799, "5m"), began=2 * place) for place, act in enumerate(acts)]
+        asked_once = count(calls[1:], a_format_per_act(calls[1:]))
+        assert asked_once == PromptTokens(2 * 1200, calls=2)
+        assert count(calls, a_format_per_act(calls)) == PromptTokens(1200, 1200, 0, 1200, calls=3)
+
+    def test_a_beginning_of_another_form_is_another_one(self) -> None:
+        calls = [note("post", WORLD, began=2 * place, beginning=f"form {place}") for place in range(2)]
+        assert count(calls, marked_anew(calls, lambda call: call.prompt)) == PromptTokens(2000, calls=2)
 
     def test_without_a_cache_all_of_it_is_plain(self) -> None:
         calls = [note("post", WORLD, PERSON, began=2 * place) for place in range(3)]
@@ -154,7 +187,8 @@ class TestArrangements:
     @given(st.lists(st.sampled_from([WORLD, PERSON, FEED, Block("x")]), min_size=1, max_size=5))
     def test_no_arrangement_loses_a_token(self, blocks: list[Block]) -> None:
         calls = [note("post", *blocks, began=2 * place) for place in range(2)]
-        totals = {count(calls, arrange).total for arrange in (as_it_is, without_cache, a_format_per_act, person_first)}
+        arrangements = (as_it_is, without_cache, a_format_per_act(calls), person_first)
+        totals = {count(calls, arrange).total for arrange in arrangements}
         assert len(totals) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from itertools import pairwise
 
 import pytest
 
+from synthetic_communities.domain.memory import EpochMemory
+from synthetic_communities.domain.remark import Remark
 from synthetic_communities.errors import UsageError
 from synthetic_communities.llm.journal.digests import fingerprint
 from synthetic_communities.llm.model import Call, ModelRequest
@@ -78,28 +81,49 @@ def lives(asked: list[Asked]) -> Iterator[list[Asked]]:
     yield from found.values()
 
 
+def speakers(asked: list[Asked]) -> Iterator[list[Asked]]:
+    """Yield what one candidate was asked, and the mediator's questions and introductions, each in order."""
+    found = defaultdict(list)
+    for each in asked:
+        if isinstance(each.view, views.CandidateView):
+            found[each.view.candidate.id].append(each)
+        elif isinstance(each.view, views.MediatorView):
+            topic = each.view.topic.id if isinstance(each.view, views.QuestionView) else ""
+            found[type(each.view), topic].append(each)
+    yield from found.values()
+
+
 def neighbours(asked: list[Asked]) -> Iterator[tuple[Asked, Asked]]:
-    """Yield each request of a person with the one it should extend: its own last, else the first of its kind."""
+    """Yield each request with the one it should extend: of the same agent's its last, else the first of its kind."""
     firsts: dict[object, Asked] = {}
     for life in lives(asked):
         first = firsts.setdefault((type(life[0].view), life[0].view.chance.epoch), life[0])
         if first is not life[0]:
             yield first, life[0]
         yield from pairwise(life)
-    for kind in (views.OpeningView, views.BallotView):
+    for spoken in speakers(asked):
+        yield from pairwise(spoken)
+    for kind in (views.OpeningView, views.PositionView, views.BallotView):
         alike = [each for each in asked if isinstance(each.view, kind)]
         yield from ((alike[0], each) for each in alike[1:])
 
 
+ONE_MORE = {"By": "one more remark", "|": "one more note", "Asked": "one more question"}
+"""How a text begins that has no title, as it goes on with the one before."""
+
+
+def find_agent(view: View) -> object:
+    """Return who is asked."""
+    return view.person if isinstance(view, PersonView) else getattr(view, "candidate", "the mediator")
+
+
 def describe(earlier: Asked, later: Asked) -> str:
     """Return a line that says where a request first differs from the one it should extend."""
-    assert isinstance(earlier.view, PersonView)
-    assert isinstance(later.view, PersonView)
-    whose = "its own" if earlier.view.person == later.view.person else "another's"
+    whose = "its own" if find_agent(earlier.view) == find_agent(later.view) else "another's"
     pairs = zip(earlier.texts, later.texts, strict=False)
     place = next(place for place, (a, b) in enumerate(pairs) if a != b)
-    title = later.texts[place].splitlines()[0].rstrip("0123456789").split(" with ")[0].split(":")[0]
-    told = "its question" if place == len(later.texts) - 1 else "one more remark" if title.startswith("By ") else title
+    title = re.split(r" with |:| on (?!THIS)|\d+$", later.texts[place].splitlines()[0])[0]
+    told = ONE_MORE.get(title.split()[0], "its question" if place == len(later.texts) - 1 else title)
     return f"{later.view.act:24} after {f'{whose} {earlier.view.act}':28} differs from: {told}"
 
 
@@ -108,9 +132,20 @@ ballot                   after another's ballot             differs from: THE PE
 chat turn                after another's chat turn          differs from: THE PERSON
 chat turn                after its own chat turn            differs from: THE CONVERSATION
 chat turn                after its own chat turn            differs from: one more remark
+introduction             after its own introduction         differs from: THE QUESTION
 opening opinion          after another's opening opinion    differs from: THE PERSON
+opening position         after another's opening position   differs from: THE PERSON
 post                     after its own chat turn            differs from: THE CONVERSATION
+question                 after its own question             differs from: ASKED BEFORE ON THIS TOPIC
+question                 after its own question             differs from: one more question
 reaction                 after its own update from chat     differs from: THE FEED
+reading of the feed      after its own reflection           differs from: one more note
+reflection               after its own statement            differs from: SAID SO FAR
+statement                after its own opening position     differs from: THE PERSON
+statement                after its own reading of the feed  differs from: one more note
+statement                after its own reflection           differs from: OWN NOTES
+statement                after its own reflection           differs from: one more note
+statement                after its own statement            differs from: SAID SO FAR
 update from chat         after its own update from debate   differs from: THE CONVERSATION
 update from debate       after another's update from debate differs from: THE PERSON
 update from social media after its own reaction             differs from: its question
@@ -128,6 +163,14 @@ def test_a_life_has_the_debates_of_its_epoch_and_a_ballot_those_remembered(asked
         epochs = {views.BallotView: [EPOCHS - 1], views.OpeningView: []}
         lived = [each.view.chance.epoch] if isinstance(each.view, views.LifeView) else []
         assert titles == [f"THE DEBATES, round {epoch + 1}" for epoch in epochs.get(type(each.view), lived)]
+
+
+def test_what_is_remembered_of_many_debates_is_one_text() -> None:
+    """Else an earlier entry would lie farther back than a provider looks for it."""
+    memory = tuple(EpochMemory(epoch, (), heard=(Remark(f"In {epoch}.", speaker_name="Ann"),)) for epoch in range(25))
+    texts = NotingMind().build_request(make_view(views.BallotView, memory=memory)).user
+    told = "\n\n".join(f"THE DEBATES, round {epoch + 1}\nBy Ann:\n| In {epoch}." for epoch in range(25))
+    assert [text for text in texts if text.startswith("THE DEBATES")] == [told]
 
 
 def test_words_of_past_epochs_are_told_only_to_who_votes(asked: list[Asked]) -> None:
@@ -158,7 +201,9 @@ def test_what_everybody_is_asked_with_is_said_to_come_again_for_everybody(asked:
     for each in asked:
         counted = measure_reuse(each, asked)
         assert len(each.request.reuse) == len(counted)
-        shared = [said for said, there in zip(each.request.reuse, counted, strict=True) if there > 2 * PEOPLE]
+        common = len(each.texts if isinstance(each.view, PersonView) else each.request.system)
+        pairs = list(zip(each.request.reuse, counted, strict=True))[:common]
+        shared = [said for said, there in pairs if there > 2 * PEOPLE]
         assert shared, each.view.key
         assert all(said >= PEOPLE for said in shared), (each.view.key, each.request.reuse, counted)
 
@@ -175,6 +220,19 @@ def test_what_a_persons_acts_share_is_said_exactly(asked: list[Asked]) -> None:
             assert [said for said, _ in own] == [there for _, there in own], (each.view.key, pairs)
             told += len(own)
     assert told > 100
+
+
+def test_notes_and_earlier_questions_are_said_to_come_again_and_do(asked: list[Asked]) -> None:
+    for earlier, later in (pair for spoken in speakers(asked) for pair in pairwise(spoken)):
+        own = sum(said > 0 for said in earlier.request.reuse) - len(earlier.request.system)
+        if isinstance(earlier.view, views.PositionView | views.IntroductionView):
+            assert own == 0
+        elif isinstance(earlier.view, views.CandidateView):
+            assert own == 1 + len(earlier.view.notes)
+        elif isinstance(earlier.view, views.QuestionView):
+            assert own == len(earlier.view.earlier)
+        told = len(earlier.request.system) + own
+        assert later.texts[:told] == earlier.texts[:told]
 
 
 def test_numbers_of_what_comes_again_never_rise(asked: list[Asked]) -> None:

@@ -27,6 +27,7 @@ from synthetic_communities.llm.warmed import (
     FEWEST_FOLLOWERS,
     LONGEST_WAIT_SECONDS,
     MOST_FAILED,
+    MOST_LATE,
     MOST_REMEMBERED,
     Warmed,
     find_beginnings,
@@ -259,6 +260,31 @@ def test_where_the_first_fail_one_after_the_other_nobody_waits_any_more() -> Non
 def test_a_first_call_that_takes_long_is_waited_for_no_longer() -> None:
     began = ask_all(SlowModel(lambda key: 90.0 if key == "k0" else 2.0), *people(3))
     assert began == {"k0": 0.0, "k1": LONGEST_WAIT_SECONDS, "k2": LONGEST_WAIT_SECONDS}
+
+
+def test_where_replies_take_longer_than_anybody_waits_nobody_waits_any_more_until_one_is_quicker() -> None:
+    slow = LONGEST_WAIT_SECONDS + 10
+    model = SlowModel(lambda key: 2.0 if key.startswith("quick") else slow)
+
+    async def ask_three(warmed: Warmed, name: str, **changes: Any) -> list[float]:
+        """Return after how long each of three calls with a new beginning went out."""
+        began = virtual_seconds()
+        async with asyncio.TaskGroup() as group:
+            for place in range(3):
+                request = make_request(f"p{place}", system=(name * 2_000,), **changes)
+                group.create_task(warmed.reply(request, Call(f"{name}{place}")))
+        return [model.began[f"{name}{place}"] - began for place in range(3)]
+
+    async def run() -> list[list[float]]:
+        async with Warmed(model, LEAST) as warmed:
+            many = {"reuse": (400, 400, 3)}  # three go first, and are one wait
+            late = [
+                await ask_three(warmed, f"a{number}", **(many if not number else {})) for number in range(MOST_LATE)
+            ]
+            return [*late, *[await ask_three(warmed, name) for name in ("at once", "quick at once", "quick")]]
+
+    waits, at_once = [0.0, LONGEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS], [0.0, 0.0, 0.0]
+    assert run_in_virtual_time(run()) == [at_once, *[waits] * (MOST_LATE - 1), at_once, at_once, [0.0, 2.0, 2.0]]
 
 
 def test_when_the_first_is_cancelled_another_goes_first() -> None:

@@ -5,7 +5,7 @@ every post, no cache, a form of reply for every act, one form for all of them.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
@@ -21,7 +21,6 @@ from .bare import KEY
 from .cost_arrangements import (
     Arrangement,
     PromptTokens,
-    a_format_per_act,
     account_for,
     add_up,
     as_it_is,
@@ -29,6 +28,7 @@ from .cost_arrangements import (
     without_cache,
 )
 from .cost_calls import CallNoting, NamingActs, NotedCall
+from .cost_marks import a_format_per_act
 from .cost_one_form import OUTPUT, count_more_characters, one_form
 from .cost_town import MODEL, TOKEN_CHARACTERS, CostTown, build_behaviour, build_cost_config
 from .measures import Figure, Sample, Tell, Unit
@@ -37,18 +37,24 @@ from .whole_runs import build_engine, find_run_faults
 
 RULE = TokenRule(TOKEN_CHARACTERS)
 
-BESIDE: Mapping[str, Arrangement] = {
-    "person first, a call a post": person_first,
-    "no cache": without_cache,
-    "a format per act": a_format_per_act,
-}
-"""What a run is held against."""
-
 ONE_FORM = "one form for everything"
-"""The same, where an arrangement depends on all calls of the run."""
+
+BESIDE: Mapping[str, Callable[[Sequence[NotedCall]], Arrangement]] = {
+    "person first, a call a post": lambda calls: person_first,
+    "no cache": lambda calls: without_cache,
+    "a format per act": a_format_per_act,
+    ONE_FORM: one_form,
+}
+"""What a run is held against: made from all of its calls."""
 
 SLOW_SECONDS = 3.0
-"""How long a reply takes in the community that is slow enough for entries of caches to expire."""
+"""How long a reply takes where that is slow enough for entries of caches to expire."""
+
+DEFAULT_LIMIT = 20
+"""How many acts are under way at once where nobody says so. Everything takes longer by as much as it is less."""
+
+SLOW = f"replies of {SLOW_SECONDS:g} s"
+SLOW_AND_FEW = f"{SLOW}, limit {DEFAULT_LIMIT}"
 
 MILLION = 1e6
 APART = 0.05
@@ -91,11 +97,10 @@ def list_cost_figures(plan: CostPlan) -> tuple[Figure, ...]:
         _tokens("calls", large, plan.most_calls, unit="calls"),
         _tokens("calls: person first, a call a post", "the same run", unit="calls"),
         _tokens("prompt tokens", large, plan.most_tokens),
-        *(_tokens(f"prompt tokens: {name}", "the same run") for name in (*BESIDE, ONE_FORM)),
+        *(_tokens(f"prompt tokens: {name}", "the same run") for name in (*BESIDE, SLOW, SLOW_AND_FEW)),
         _tokens(f"longer replies: {ONE_FORM}", "the same run"),
         _share("read from cache", large, plan.share_read),
-        *(_share(f"read from cache: {name}", "the same run") for name in (*BESIDE, ONE_FORM)),
-        _share(f"read from cache: replies of {SLOW_SECONDS:g} s", "the same run"),
+        *(_share(f"read from cache: {name}", "the same run") for name in (*BESIDE, SLOW, SLOW_AND_FEW)),
         _share(f"read from cache, {small}", small, plan.share_read),
         _tokens(f"prompt tokens, {small}", small),
         Figure(
@@ -124,7 +129,7 @@ def take_cost(plan: CostPlan, tell: Tell) -> Iterator[Sample]:
         folder = Path(name)
         with LoopbackServer(build_behaviour(latency=plan.latency_seconds)) as server:
             large = count_run(plan.large, server, folder, tell)
-        counted = describe_large(large)
+        counted = describe_large(large, plan.large.limit)
         for seed in plan.seeds:
             behaviour = build_behaviour(latency=plan.warming_seconds, sigma=plan.sigma, seed=seed)
             small, faults = _take_small(plan.small, behaviour, folder, tell)
@@ -183,14 +188,17 @@ def describe_acts(by_act: Mapping[str, PromptTokens]) -> Iterator[str]:
         yield f"{act:24}{tokens.calls:8,}{columns}{tokens.share_read:7.3f}"
 
 
-def describe_large(run: CountedRun) -> dict[str, float]:
-    """Return the values of the figures of the large community."""
+def describe_large(run: CountedRun, limit: int) -> dict[str, float]:
+    """Return the values of the figures of the large community.
+
+    Args:
+        run: its run.
+        limit: how many acts were under way at once.
+    """
     served, calls = run.served, run.calls
-    arrangements = {**BESIDE, ONE_FORM: one_form(calls)}
-    beside = {name: add_up(account_for(calls, arrange, RULE).values()) for name, arrange in arrangements.items()}
+    beside = {name: add_up(account_for(calls, build(calls), RULE).values()) for name, build in BESIDE.items()}
+    beside |= account_for_slower(calls, limit)
     longer = RULE.count_characters(count_more_characters(calls))
-    pace = SLOW_SECONDS / mean(call.ended - call.began for call in calls)
-    slow = add_up(account_for(calls, as_it_is, RULE, slower=pace).values())
     return {
         "calls": len(calls),
         "calls: person first, a call a post": beside["person first, a call a post"].calls,
@@ -199,8 +207,21 @@ def describe_large(run: CountedRun) -> dict[str, float]:
         f"longer replies: {ONE_FORM}": OUTPUT * longer / MILLION,
         "read from cache": served.share_read,
         **{f"read from cache: {name}": tokens.share_read for name, tokens in beside.items()},
-        f"read from cache: replies of {SLOW_SECONDS:g} s": slow.share_read,
     }
+
+
+def account_for_slower(calls: Sequence[NotedCall], limit: int) -> dict[str, PromptTokens]:
+    """Return the tokens of a run whose replies are slow, and of one at the usual limit besides.
+
+    Marks are those that were set. At the usual limit the policy sets the same, up to 500 people.
+
+    Args:
+        calls: of the run.
+        limit: how many acts were under way at once in it.
+    """
+    pace = SLOW_SECONDS / mean(call.ended - call.began for call in calls)
+    paces = {SLOW: pace, SLOW_AND_FEW: pace * limit / DEFAULT_LIMIT}
+    return {name: add_up(account_for(calls, as_it_is, RULE, slower=slower).values()) for name, slower in paces.items()}
 
 
 def _take_small(

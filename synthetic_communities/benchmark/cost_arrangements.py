@@ -76,11 +76,6 @@ def as_it_is(call: NotedCall) -> Iterator[Prompt]:
     yield call.prompt
 
 
-def a_format_per_act(call: NotedCall) -> Iterator[Prompt]:
-    """Yield the prompt as it would be if every act had a form of reply of its own."""
-    yield replace(call.prompt, beginning=f"{call.act}\n{call.prompt.beginning}")
-
-
 def without_cache(call: NotedCall) -> Iterator[Prompt]:
     """Yield the prompt as it would be without marks."""
     yield replace(call.prompt, blocks=tuple(Block(block.text) for block in call.prompt.blocks))

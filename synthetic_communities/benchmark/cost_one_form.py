@@ -1,16 +1,13 @@
 """One form of reply for everything: what its prompts would have come to, and how much longer its replies would be."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate
 
-from ..llm.cache_policy import choose_marks, find_anthropic_terms
 from ..testing.server.caching import Block
-from ..testing.server.prompt import Prompt
 from .cost_arrangements import Arrangement
 from .cost_calls import NotedCall
+from .cost_marks import marked_anew
 
 OUTPUT = 5
 """What a token of a reply costs beside a plain one of a prompt, with the models of `docs/cost.md`."""
@@ -22,22 +19,15 @@ WORDS = "words"
 def one_form(calls: Sequence[NotedCall]) -> Arrangement:
     """Return the arrangement in which all calls of a run share one form of reply.
 
-    The schema stands before every prompt, and beginnings are shared by whoever has the same texts. Marks are set by
-    the policy, for five minutes, and it is told how often each beginning did come again, where in a run it is told
-    what is expected.
+    The schema stands before every prompt, and beginnings are shared by whoever has the same texts.
 
     Args:
         calls: of the whole run.
     """
     schema = find_schema(calls)
-    seen = Counter(key for call in calls for key in _list_beginnings(_put_first(schema, call.prompt.blocks)))
-
-    def arrange(call: NotedCall) -> Iterator[Prompt]:
-        blocks = _put_first(schema, call.prompt.blocks)
-        reuse = [seen[key] - 1 for key in _list_beginnings(blocks)]
-        yield replace(call.prompt, beginning="one form", blocks=_mark(call.prompt.model, blocks, reuse))
-
-    return arrange
+    return marked_anew(
+        calls, lambda call: replace(call.prompt, beginning="one form", blocks=_put_first(schema, call.prompt.blocks))
+    )
 
 
 def find_schema(calls: Iterable[NotedCall]) -> str:
@@ -66,14 +56,3 @@ def _has_schema(blocks: Sequence[Block]) -> bool:
 
 def _put_first(schema: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     return blocks if _has_schema(blocks) or not schema else (Block(schema), *blocks)
-
-
-def _list_beginnings(blocks: Sequence[Block]) -> Iterator[int]:
-    """Yield a key for every beginning, the shortest first."""
-    yield from accumulate((hash(block.text) for block in blocks), lambda before, text: hash((before, text)))
-
-
-def _mark(model: str, blocks: Sequence[Block], reuse: Sequence[int]) -> tuple[Block, ...]:
-    marks = choose_marks([len(block.text) for block in blocks], reuse, 0.0, find_anthropic_terms(model))
-    lives = {mark.text: mark.life for mark in marks}
-    return tuple(Block(block.text, lives.get(place)) for place, block in enumerate(blocks))

@@ -155,6 +155,7 @@ FULL: tuple[Measure, ...] = (
         CostPlan(
             CostTown(500, 50),
             CostTown(100, 100),
+            seeds=SEEDS,
             most_calls=12_000,
             most_tokens=9.5,
             share_read=0.87,

@@ -27,6 +27,10 @@ LONGEST_WAIT_SECONDS = 20.0
 MOST_FAILED = 3
 """How many calls that went first may fail in a row; then nobody waits for another."""
 
+MOST_LATE = 3
+"""After how many waits in a row, for whatever beginnings, that ran out before a reply was there nobody waits any more.
+A call that goes first and is in time lets others wait again."""
+
 MOST_APART = 1_000
 """How many calls wait without their place; more of them would fill the memory, and gain nothing."""
 
@@ -165,6 +169,7 @@ class _Known:
         self._clock = asyncio.get_running_loop().time
         self._states: dict[Hashable, _State] = {}
         self._apart = 0
+        self._late = 0
 
     def read(self, beginnings: tuple[Beginning, ...]) -> bool:
         """Note that a call reads all of these; False if one of them is not cached."""
@@ -186,12 +191,21 @@ class _Known:
 
     def leave(self, led: list[_State], *, is_cached: bool) -> None:
         """Note how a call ended that was one of the first of these."""
+        now = self._clock()
+        # Of several that went first, the quickest tells whether it was worth waiting.
+        since = [state.led_since for state in led if state.cached_until <= now]
+        if since and now - min(since) >= LONGEST_WAIT_SECONDS:
+            self._late += 1
+        elif since and is_cached:
+            self._late = 0
         for state in led:
-            state.end(self._clock(), is_cached=is_cached)
+            state.end(now, is_cached=is_cached)
 
     def _find_led(self, beginnings: tuple[Beginning, ...]) -> _State | None:
         """Return the first of these that a call has to wait for; None: it may go."""
         now = self._clock()
+        if self._late >= MOST_LATE:
+            return None
         for key, leaders in beginnings:
             state = self._states.get(key)
             if state is None:

@@ -12,13 +12,18 @@ from ..views import (
     DebateUpdateView,
     PersonView,
     PostView,
+    QuestionView,
     ReactionView,
+    ReadingView,
+    ReflectionView,
     SocialUpdateView,
+    StatementView,
     View,
 )
 
-Sharing = Literal["everybody", "people", "person", "talk", "feed", "nobody"]
-"""Who reads a part: everybody, all people of an epoch, one person in its acts of an epoch, or in some of them."""
+Sharing = Literal["everybody", "people", "person", "talk", "feed", "speaker", "nobody"]
+"""Who reads a part: everybody, all people of an epoch, one person in its acts of an epoch, or in some of them; one
+candidate, or the mediator, in its acts."""
 
 JUDGEMENTS = 4
 """Judgements of a person in an epoch: after debates, after its conversation, of posts, after the feed."""
@@ -29,14 +34,21 @@ TURNS = 3
 DEBATING = 12
 """Acts of candidates and mediator in an epoch, about: too few to wait for one another, and all in one chain."""
 
+SPEAKING = 5
+"""Other acts of a candidate in an epoch, about."""
+
 _OTHERS: dict[type[View], dict[Sharing, int]] = {
     DebateUpdateView: {"person": 3},
     ChatUpdateView: {"person": 3, "talk": 2},
     ReactionView: {"person": 3, "talk": 2, "feed": 1},
     SocialUpdateView: {"person": 3, "talk": 2, "feed": 1},
     PostView: {"person": TURNS},
+    StatementView: {"speaker": SPEAKING},
+    ReflectionView: {"speaker": SPEAKING},
+    ReadingView: {"speaker": SPEAKING},
+    QuestionView: {"speaker": 1},
 }
-"""How many other acts of the same person, epoch and reply format begin with everything up to a part."""
+"""How many other acts of the same agent, epoch and reply format begin with everything up to a part."""
 
 _ROUNDS: dict[type[View], int] = {DebateUpdateView: TURNS + 1, ChatTurnView: 1, ChatUpdateView: 1, ReactionView: 1}
 """How often everybody else is asked before a person is asked again in the same format."""

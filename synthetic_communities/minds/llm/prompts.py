@@ -1,7 +1,10 @@
 """Prompts: for every view its sections in order, from the most shared to the least, its own question last.
 
     system   rules | world, topics, candidates
-    user     each round's debates | the person and its memory | what it lived through this epoch | the question
+    user     the round's debates | the person and its memory | what it lived through this epoch | the question
+
+    of a candidate      who it is, its positions | its notes | the question debated, what was said to it | the question
+    of the mediator     questions asked before, what was said to each | its notes | the question
 
 Whatever varies stands behind whatever is shared, so that providers can serve the beginning from their caches.
 Where somebody stands changes with every update. It stands before what is said in a conversation, which no update
@@ -15,6 +18,7 @@ from ...domain.debate import Topic
 from ...errors import UsageError
 from ..views import (
     BallotView,
+    CandidateView,
     ChatTurnView,
     ChatUpdateView,
     DebateUpdateView,
@@ -102,7 +106,7 @@ def _chat_turn(view: ChatTurnView) -> Parts:
     begin = "" if view.conversation else "The conversation begins. "
     ask = f"{begin}CHAT with {one_line(view.peer_name)}: what does the person say?"
     said = [Part(text, "talk") for text in sections.conversation_texts(view)]
-    return (*_debates(view), _person(view), _standing(view, "person"), *said, *_feed(view), Part(ask))
+    return (_debates(view), _person(view), _standing(view, "person"), *said, *_feed(view), Part(ask))
 
 
 def _post(view: PostView) -> Parts:
@@ -117,13 +121,13 @@ def _reaction(view: ReactionView) -> Parts:
 
 def _ballot(view: BallotView) -> Parts:
     ask = _judge(view, "BALLOT: whom does the person vote for, if anybody?")
-    return (*_debates(view), _person(view), *ask)
+    return (_debates(view), _person(view), *ask)
 
 
 def _position(view: PositionView) -> Parts:
     form = "\n".join(_position_line(topic) for topic in view.wanted)
     ask = f"POSITIONS: answer with these lines and nothing else, the brackets filled in.\n{form}"
-    return (Part(sections.character_section(view)), Part(ask))
+    return (_character(view), Part(ask))
 
 
 def _position_line(topic: Topic) -> str:
@@ -133,7 +137,7 @@ def _position_line(topic: Topic) -> str:
 def _reading(view: ReadingView) -> Parts:
     text = f"THE FEED\n{quote(view.feed_text)}" if view.feed_text.strip() else ""
     feed = sections.feed_section(view.feed) or text
-    return map(Part, (sections.character_section(view), feed, "READING: what do you take from the posts?"))
+    return (_character(view), *_notes(view), Part(feed), Part("READING: what do you take from the posts?"))
 
 
 def _statement(view: StatementView) -> Parts:
@@ -147,13 +151,21 @@ def _reflection(view: ReflectionView) -> Parts:
 def _debate_so_far(view: StatementView | ReflectionView) -> Parts:
     question = f"THE QUESTION on {one_line(view.question.topic.title)}\n{quote(view.question.text)}"
     said = sections.said_section("SAID SO FAR", view.said)
-    return map(Part, (question, said, sections.character_section(view)))
+    return (_character(view), *_notes(view), Part(question), Part(said))
+
+
+def _character(view: CandidateView) -> Part:
+    return Part(sections.character_section(view), "speaker")
+
+
+def _notes(view: CandidateView) -> Parts:
+    return [Part(text, "speaker") for text in sections.notes_texts("OWN NOTES", view.notes)]
 
 
 def _question(view: QuestionView) -> Parts:
-    notes = "YOUR NOTES\n" + "\n".join(map(quote, view.notes)) if view.notes else ""
-    ask = f"QUESTION on {one_line(view.topic.title)}: what do you ask the candidates?"
-    return map(Part, (sections.questions_section(view.earlier), notes, ask))
+    earlier = [Part(text, "speaker") for text in sections.questions_texts(view.earlier)]
+    notes = map(Part, sections.notes_texts("YOUR NOTES", view.notes))
+    return (*earlier, *notes, Part(f"QUESTION on {one_line(view.topic.title)}: what do you ask the candidates?"))
 
 
 def _introduction(view: IntroductionView) -> Parts:
@@ -166,11 +178,11 @@ def _life(view: LifeView) -> Parts:
 
 
 def _life_without_feed(view: LifeView) -> Parts:
-    return (*_debates(view), _person(view), Part(sections.conversation_section(view), "talk"))
+    return (_debates(view), _person(view), Part(sections.conversation_section(view), "talk"))
 
 
-def _debates(view: PersonView) -> list[Part]:
-    return [Part(text, "people") for text in sections.debates_sections(view)]
+def _debates(view: PersonView) -> Part:
+    return Part(sections.debates_section(view), "people")
 
 
 def _person(view: PersonView) -> Part:

@@ -1,6 +1,6 @@
 """What every prompt begins with: who is asked for what, once for all acts."""
 
-PROMPT_VERSION = 3
+PROMPT_VERSION = 4
 """Raised whenever a prompt would read differently."""
 
 RULES = """\

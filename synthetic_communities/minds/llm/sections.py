@@ -50,15 +50,15 @@ def _topic_line(topic: Topic) -> str:
     return f"- {one_line(topic.id)}: {one_line(topic.title)}. {one_line(topic.description)} ({axis})"
 
 
-def debates_sections(view: PersonView) -> list[str]:
-    """Return what was said in debates, a text an epoch, shared by all who heard it.
+def debates_section(view: PersonView) -> str:
+    """Return what was said in debates, epoch by epoch, shared by all who heard it; nothing if nobody heard any.
 
     While an epoch is lived through it is that of the epoch; who looks back is told those that it remembers.
     """
     rounds = [(past.epoch, past.heard) for past in view.memory]
     if isinstance(view, LifeView):
         rounds = [(view.chance.epoch, view.heard)]
-    return [_debates(epoch, _named(heard)) for epoch, heard in rounds if heard]
+    return _debates(tuple([(epoch, _named(heard)) for epoch, heard in rounds if heard]))
 
 
 def _named(heard: Iterable[Remark]) -> tuple[tuple[str, str], ...]:
@@ -66,7 +66,11 @@ def _named(heard: Iterable[Remark]) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=64)
-def _debates(epoch: int, said: tuple[tuple[str, str], ...]) -> str:
+def _debates(rounds: tuple[tuple[int, tuple[tuple[str, str], ...]], ...]) -> str:
+    return "\n\n".join(_debate(epoch, said) for epoch, said in rounds)
+
+
+def _debate(epoch: int, said: Iterable[tuple[str, str]]) -> str:
     return f"THE DEBATES, round {epoch + 1}\n" + "\n".join(_remark(name, text) for name, text in said)
 
 
@@ -87,8 +91,8 @@ def conversation_section(view: LifeView) -> str:
 
 def conversation_texts(view: LifeView) -> list[str]:
     """Return the epoch's conversation so far, a text for each remark: what was said before begins as it did then."""
-    texts = [_said([remark]) for remark in view.conversation]
-    return [f"THE CONVERSATION with {one_line(view.peer_name)}\n{texts[0]}", *texts[1:]] if texts else []
+    title = f"THE CONVERSATION with {one_line(view.peer_name)}"
+    return _titled(title, (_said([remark]) for remark in view.conversation))
 
 
 def number_posts(considered: Iterable[str]) -> dict[str, int]:
@@ -121,16 +125,19 @@ def feed_lines(feed: Iterable[FeedPost], numbers: Mapping[str, int] = MappingPro
 
 
 def character_section(view: CandidateView) -> str:
-    """Return who the candidate is, where it stands, and what it noted down."""
+    """Return who the candidate is, and where it stands."""
     parts = [f"THE PERSON\nName: {one_line(view.candidate.name)}\nStands as a candidate."]
     if view.character.strip():
         parts[0] += f"\n{quote(view.character)}"
     if view.positions:
         stands = [_position(topic_id, text) for topic_id, text in view.positions.items()]
         parts.append("OWN POSITIONS\n" + "\n".join(stands))
-    if view.notes:
-        parts.append("OWN NOTES\n" + "\n".join(quote(note) for note in view.notes))
     return "\n\n".join(parts)
+
+
+def notes_texts(title: str, notes: Iterable[str]) -> list[str]:
+    """Return notes under a title, a text for each: with one more, what stands before it begins as it did."""
+    return _titled(title, map(quote, notes))
 
 
 def reactions_section(view: SocialUpdateView, numbers: Mapping[str, int]) -> str:
@@ -149,10 +156,13 @@ def said_section(title: str, said: Sequence[Remark]) -> str:
     return f"{title}\n{_said(said)}" if said else ""
 
 
-def questions_section(earlier: Iterable[DebateTranscript]) -> str:
-    """Return questions asked before, each with what was said to it."""
-    lines = [line for transcript in earlier for line in _asked(transcript)]
-    return "\n".join(["ASKED BEFORE ON THIS TOPIC", *lines]) if lines else ""
+def questions_texts(earlier: Iterable[DebateTranscript]) -> list[str]:
+    """Return questions asked before, each with what was said to it, a text for each."""
+    return _titled("ASKED BEFORE ON THIS TOPIC", ("\n".join(_asked(transcript)) for transcript in earlier))
+
+
+def _titled(title: str, texts: Iterable[str]) -> list[str]:
+    return [text if place else f"{title}\n{text}" for place, text in enumerate(texts)]
 
 
 def _asked(transcript: DebateTranscript) -> Iterator[str]:
