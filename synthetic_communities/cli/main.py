@@ -268,7 +268,7 @@ def check(
     Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for
     --probe, nothing is spent. With it the exit status is 1 if a reply cannot be used.
     """
-    engine = load_engine(config, {} if model is None else {"model": model}, needs_keys=probe)
+    engine = load_engine(config, {} if model is None else {"model": model}, needs_keys=probe and not as_data)
     _refuse_lone_resample(replicates, resample)
     several: dict[str, Any] = {"replicates": replicates or 1, "resample": resample}
     if probe:

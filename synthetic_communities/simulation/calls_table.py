@@ -34,7 +34,8 @@ def describe_calls(asked: CallsForecast) -> Iterator[str]:
     read, written = tokens.cache_read_tokens.high, tokens.cache_write_tokens.high
     if read:
         shares = [f"{each / tokens.prompt_tokens.high:.0%}" for each in (read, written)]
-        yield f"Of the prompt tokens {shares[0]} are read from a cache, and {shares[1]} written to one."
+        also = f", and {shares[1]} written to one" if written else ""
+        yield f"Of the prompt tokens {shares[0]} are read from a cache{also}."
     if asked.uncached_usd is not None:
         yield f"Nobody promises that: if the server keeps nothing, {_spell_dollars(asked.uncached_usd)}."
     if asked.rehearsed < asked.replicates:
