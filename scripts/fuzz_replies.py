@@ -22,8 +22,8 @@ from typing import TypeAlias
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from synthetic_communities.llm.answers import HttpAnswer
 from synthetic_communities.llm.model import Model
+from synthetic_communities.llm.wire.answers import HttpAnswer
 from synthetic_communities.minds.views import BallotView, View
 from tests.fuzz_targets import SOUND, VIEWS, Came, Canned, make_provider, sound_for, try_answer, try_opening, try_text
 from tests.fuzzed_answers import BODIES, fuzz_answer

@@ -12,9 +12,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from synthetic_communities.forecast.calls import CallsForecast
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.runs.directory import USAGE
-from synthetic_communities.simulation.calls_forecast import CallsForecast
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.foretold_runs import Taken, build_towns, compare, is_right
 from tests.model_communities import KEYS, address_of

@@ -2,26 +2,26 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from .candidate import Candidate
-from .config import Config, build_topics
+from .config import Config
 from .domain.ballot import VoteCounts
 from .domain.debate import DebateTranscript
 from .engine.bridge import run_sync
 from .engine.collecting import not_collecting
 from .engine.runner import Places
 from .errors import UsageError
-from .late import Late
+from .foreseeing import Foreseeing
+from .llm.access.keys import MissingKeyError
 from .llm.bodies import Bodies
 from .llm.choice import ModelChoice
 from .llm.journal.shared import SharedOpening
-from .llm.keys import MissingKeyError
 from .mediator import Mediator
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
@@ -31,15 +31,11 @@ from .replicated import Replicated
 from .report.result import SimulationResult
 from .runs.directory import EPOCHS, FINAL_VOTE, make_run_directory, write_json
 from .runs.reading import read_metadata
-from .simulation.ahead import RunAhead, add_runs
-from .simulation.assumed import Assumed
-from .simulation.calls_forecast import CallsForecast
-from .simulation.expectation import CastExpectation, Expectation, expect_mind, expect_own
+from .simulation.expectation import Expectation, expect_mind
 from .simulation.files import write_config
-from .simulation.forecast import Forecast
-from .simulation.forecasting import forecast_run
 from .simulation.gathering import gather_people, load_config
-from .simulation.inputs import (
+from .simulation.journals import Answers, find_cache
+from .simulation.kept.inputs import (
     Inputs,
     load_inputs,
     put_back,
@@ -48,39 +44,16 @@ from .simulation.inputs import (
     refuse_other_changes,
     refuse_other_config,
 )
-from .simulation.journals import Answers, find_cache
 from .simulation.kept_run import KeptRun, lay_out
-from .simulation.many import plan_replicates
 from .simulation.minds import Minds, foresee_run
 from .simulation.progress import describe_interruption
 from .simulation.simulation import Simulation
-from .simulation.stage import Stage, build_community, build_course, refuse_problems, set_stage
+from .simulation.stage import Stage, build_community, refuse_problems, set_stage
 from .simulation.watching import Moment
 from .social_media import SocialMedia
 
-if TYPE_CHECKING:
-    from .simulation import foretelling, probing, understudies
-    from .simulation.probe import Probe
-    from .simulation.understudies import Company
-else:  # what asks no model foretells nothing, and few engines probe
-    foretelling = Late("synthetic_communities.simulation.foretelling")
-    probing = Late("synthetic_communities.simulation.probing")
-    understudies = Late("synthetic_communities.simulation.understudies")
 
-
-@dataclass(frozen=True, slots=True)
-class _Foretold:
-    """A forecast, and of how many runs it is, with or without people of their own."""
-
-    forecast: Forecast
-    replicates: int
-    resample: bool = field(kw_only=True)
-
-    def is_of(self, replicates: int, *, resample: bool) -> bool:
-        return (self.replicates, self.resample) == (replicates, resample)
-
-
-class GameEngine(Replicated):
+class GameEngine(Foreseeing, Replicated):
     """A community and its run.
 
     Attributes:
@@ -119,7 +92,6 @@ class GameEngine(Replicated):
         self._draws_people = False
         self._display: Callable[[Moment], None] | None = None
         self._kept_run: KeptRun | None = None
-        self._foretold: _Foretold | None = None
         self._vote_taken: tuple[bytes, VoteCounts] | None = None
 
     @classmethod
@@ -182,7 +154,7 @@ class GameEngine(Replicated):
         minds.may_call = may_call
         engine = cls._assemble(settings, None, minds, model, inputs if chosen is None else None)
         if settings.api_key_command is None:
-            engine._choose_minds()
+            engine._choose_minds(engine._minds)
         return engine
 
     @classmethod
@@ -290,129 +262,8 @@ class GameEngine(Replicated):
         """Write the whole texts of every call of a model to `file`, a line of JSON each; None: nowhere."""
         self._minds.bodies = file
 
-    def forecast(self, assumed: Assumed | None = None, *, replicates: int = 1, resample: bool = False) -> Forecast:
-        """Return what a run will do: its acts, its calls of models, and how many acts wait for one another.
-
-        What the calls take is foreseen by a rehearsal with models that cost nothing. Nobody is asked, and no model is
-        opened. If the run takes place, the forecast is kept beside what it took.
-
-        Args:
-            assumed: what is not known of the models, as a probe has measured it; None: as by default.
-            replicates: how many runs, each with chance of its own, as `run_replicates` makes them under one limit.
-            resample: whether each of these draws its own people.
-
-        Raises:
-            ConfigurationError: everything wrong with settings and people.
-            UsageError: called from inside a running community, where models are asked; or `replicates` is no whole
-                number from 1 up.
-        """
-        ahead = self._look_ahead(replicates, resample=resample)
-        forecast = add_runs(ahead)
-        if forecast.calls:
-            asking = foretelling.foretell(self._company, ahead, forecast, assumed)
-            forecast = replace(forecast, asked=run_sync(asking, twin="GameEngine.forecast_async"))
-        self._foretold = _Foretold(forecast, replicates, resample=resample)
-        return forecast
-
-    def foretold(self, *, replicates: int = 1, resample: bool = False) -> Forecast | None:
-        """Return the forecast that was made last, or one that is made now; None where no model is asked.
-
-        Where none is asked nothing is foretold, as the plan of a large community takes a while to draw up.
-
-        Args:
-            replicates: how many runs; one that was made of others is made again.
-            resample: whether each of these draws its own people.
-
-        Raises:
-            ConfigurationError: as `forecast`.
-        """
-        if self._foretold is not None and self._foretold.is_of(replicates, resample=resample):
-            return self._foretold.forecast
-        return None if self._asks_nobody() else self.forecast(replicates=replicates, resample=resample)
-
-    def _asks_nobody(self) -> bool:
-        mediator = self.mediator or Mediator("mediator")
-        own = expect_own(self.population.personas, self.candidates, mediator).values()
-        shared = [self._expected_of_people()]
-        shared += [self._minds.expected_of_candidates()] if self.config.candidate_model else []
-        return all(each.calls_per_act == 0 for each in (*shared, *own))
-
-    async def forecast_async(
-        self, assumed: Assumed | None = None, *, replicates: int = 1, resample: bool = False
-    ) -> Forecast:
-        """As `forecast`; nobody else gets a turn meanwhile, which is a few seconds at most."""
-        ahead = self._look_ahead(replicates, resample=resample)
-        forecast = add_runs(ahead)
-        if forecast.calls:
-            forecast = replace(forecast, asked=await foretelling.foretell(self._company, ahead, forecast, assumed))
-        self._foretold = _Foretold(forecast, replicates, resample=resample)
-        return forecast
-
-    def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
-        mediator = self.mediator or Mediator("mediator")
-        refuse_problems(self.config, self.population, self.candidates, mediator, self._minds.expected_name())
-        people = self._expected_of_people()
-        candidates = self._minds.expected_of_candidates() if self.config.candidate_model else people
-        expected = CastExpectation(
-            people, candidates, own=expect_own(self.population.personas, self.candidates, mediator)
-        )
-        topic_ids = [topic.id for topic in mediator.topics or build_topics(self.config)]
-        return [
-            self._look_at(config, topic_ids, expected)
-            for config in plan_replicates(self.config, replicates, resample=resample)
-        ]
-
-    def _look_at(self, config: Config, topic_ids: Sequence[str], expected: CastExpectation) -> RunAhead:
-        people, cast = self._people_of(config), [candidate.id for candidate in self.candidates]
-        course = build_course(config, [persona.id for persona in people], cast, topic_ids)
-        return RunAhead(config, people, course=course, forecast=forecast_run(course, expected, config))
-
-    def _people_of(self, config: Config) -> Sequence[Persona]:
-        """Return who takes part in a replicate: others only where each draws its own, and they come from a file."""
-        if config == self.config or not (self._draws_people and config.resample_people):
-            return self.population.personas
-        story = self.population.world_story
-        return [Persona(who, data, story) for who, data in gather_people(config, self.expected_model())]
-
-    def _company(self, run: RunAhead) -> "Company":
-        own = self._own_mind()
-        mind = own if own is not None else self._minds.imagined_of_people()
-        return understudies.Company(
-            run.config,
-            run.people,
-            candidates=self.candidates,
-            mediator=self.mediator or Mediator("mediator", None, None, self.config.world_story),
-            social_media=self.social_media,
-            world_story=self.population.world_story,
-            mind=mind,
-            candidate_mind=self._minds.imagined_of_candidates() if self.config.candidate_model else mind,
-        )
-
-    def probe(self) -> "Probe":
-        """Ask what a run would ask, each act once, for one person, and return what came of each.
-
-        It costs a dozen calls, and is held to the limits of the settings. Nothing is written, and nobody changes: those
-        who are asked are copies.
-
-        Raises:
-            ConfigurationError: everything wrong with settings and people; or the model cannot be asked.
-            ModelUnavailableError: no call can succeed.
-            RunStoppedError: what the settings let a run spend is spent.
-            UsageError: called from inside a running community.
-        """
-        return run_sync(self.probe_async())
-
-    async def probe_async(self) -> "Probe":
-        """As `probe`."""
-        (ahead,) = self._look_ahead()
-        steps = {step.step for step in ahead.forecast.steps}
-        return await probing.probe_stage(self._gather_stage(self._minds.alike()), steps)
-
     def _gather_stage(self, minds: Minds) -> Stage:
-        minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
-        own = self._own_mind()
-        people = minds.of_people() if own is None else (own, ModelChoice(own.name, "the population came with it"))
-        candidates = minds.of_candidates() if self.config.candidate_model else people
+        people, candidates = self._choose_minds(minds)
         return Stage(
             self.config,
             self.population,
@@ -490,11 +341,6 @@ class GameEngine(Replicated):
             await self._kept_run.carry_out(self._take_ballots)
         return SimulationResult(directory)
 
-    def _foretold_of_this_run(self) -> CallsForecast | None:
-        if self._foretold is None or not self._foretold.is_of(1, resample=False):
-            return None
-        return self._foretold.forecast.asked
-
     def ask_for_key(self, run_key_command: Callable[[str], str] | None = None) -> None:
         """Have the command that prints the key, if the configuration names one, run now, before anything is made.
 
@@ -509,7 +355,7 @@ class GameEngine(Replicated):
         if run_key_command is not None:
             self._minds.run_key_command = run_key_command
         if self.config.api_key_command is not None or self._missing_keys:
-            self._choose_minds()
+            self._choose_minds(self._minds)
 
     def _lay_out(self, stage: Stage, base_dir: Path) -> Path:
         self.initialize_simulation_output(base_dir)
@@ -572,18 +418,7 @@ class GameEngine(Replicated):
             warnings.warn(f"{missing}; GameEngine.from_config(...) takes them from there", stacklevel=2)
         unnamed = self._minds.expected_name()
         refuse_problems(self.config, self.population, self.candidates, self.mediator, unnamed)
-        (mind, choice), (candidate_mind, candidate_choice) = self._choose_minds()
-        stage = Stage(
-            self.config,
-            self.population,
-            candidates=tuple(self.candidates),
-            mediator=self.mediator,
-            social_media=self.social_media,
-            mind=mind,
-            choice=choice,
-            candidate_mind=candidate_mind,
-            candidate_choice=candidate_choice,
-        )
+        stage = self._gather_stage(self._minds)
         set_stage(stage)
         return stage
 
@@ -591,27 +426,27 @@ class GameEngine(Replicated):
         """Choose minds as far as their keys are there, and return which are not."""
         self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
         missing: list[MissingKeyError] = []
-        for choose in (self._mind_of_people, *([self._minds.of_candidates] if self.config.candidate_model else [])):
+        choosing: list[Callable[[], object]] = [partial(self._mind_of_people, self._minds)]
+        choosing += [self._minds.of_candidates] if self.config.candidate_model else []
+        for choose in choosing:
             try:
                 choose()
             except MissingKeyError as error:
                 missing.append(error)
         return tuple(missing)
 
-    def _choose_minds(self) -> tuple[tuple[Mind, ModelChoice], tuple[Mind, ModelChoice]]:
-        self._minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
-        people = self._mind_of_people()
-        return people, self._minds.of_candidates() if self.config.candidate_model else people
+    def _choose_minds(self, minds: Minds) -> tuple[tuple[Mind, ModelChoice], tuple[Mind, ModelChoice]]:
+        minds.foresee = partial(foresee_run, self.config, self.population, self.mediator)
+        people = self._mind_of_people(minds)
+        return people, minds.of_candidates() if self.config.candidate_model else people
 
     def _expected_of_people(self) -> Expectation:
         own = self._own_mind()
         return expect_mind(own) if own is not None else self._minds.expected_of_people()
 
-    def _mind_of_people(self) -> tuple[Mind, ModelChoice]:
+    def _mind_of_people(self, minds: Minds) -> tuple[Mind, ModelChoice]:
         own = self._own_mind()
-        if own is not None:
-            return own, ModelChoice(own.name, "the population came with it")
-        return self._minds.of_people()
+        return minds.of_people() if own is None else (own, ModelChoice(own.name, "the population came with it"))
 
     def _own_mind(self) -> Mind | None:
         """Return the mind the population came with, None where another goes before it."""

@@ -15,10 +15,10 @@ from .cast.thinking import MindSettings, build_llm_mind, build_mind
 from .domain.outcome import Failed, Refused, Unreadable
 from .engine.bridge import run_sync
 from .errors import ConfigurationError, NoAnswerError, Problem
+from .llm.access.keys import read_environment
 from .llm.choice import OFFLINE, ModelChoice, choose_model
 from .llm.failures import CallError
 from .llm.journal.journaled import Journaled
-from .llm.keys import read_environment
 from .llm.logged import Logged
 from .llm.model import Call, Model, ModelReply, ModelRequest
 from .llm.naming import PROVIDERS, parse_model_name

@@ -30,7 +30,7 @@ from .engine.ledger import Ledger, Task
 from .engine.plan import TurnPlace, plan_conversation, post_key
 from .engine.runner import Places, run_tasks
 from .errors import UsageError
-from .llm.keys import read_environment
+from .llm.access.keys import read_environment
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
 from .persona import Persona, meet

@@ -1,9 +1,9 @@
 """Replicates: one configuration run several times side by side, in a folder that tells of all of them."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .config import Config
 from .engine.bridge import run_sync
@@ -14,7 +14,6 @@ from .minds.base import Mind
 from .runs.directory import PLAN, REPLICATES
 from .runs.plan import Plan, write_plan
 from .several_runs import SeveralRuns, ask_for_keys, check_limit, share_cache
-from .simulation.calls_forecast import CallsForecast
 from .simulation.files import write_forecast
 from .simulation.journals import find_cache
 from .simulation.many import make_replicates_folder, plan_replicates
@@ -131,7 +130,7 @@ class Replicated(SeveralRuns):
         base_dir: Path,
         folder: str | Path | None,
         observer: Callable[[Moment], None] | None,
-        foretold: CallsForecast | None = None,
+        foretold: Mapping[str, Any] | None = None,
     ) -> "Replicates":
         if folder is not None and (Path(folder) / PLAN).exists():
             raise UsageError(f"{folder} holds replicates already; name an empty folder")

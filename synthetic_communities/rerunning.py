@@ -24,11 +24,11 @@ from .runs.reading import check_run
 from .runs.run_files import RunFiles
 from .runs.writing import refuse_read_only
 from .several_runs import ask_for_keys
-from .simulation.inputs import load_inputs, read_choices, refuse_not_kept
 from .simulation.journals import Answers, find_cache
+from .simulation.kept.inputs import load_inputs, read_choices, refuse_not_kept
+from .simulation.kept.sameness import compare_metadata, compare_records, find_missing_call, has_same_package
 from .simulation.planned import share_opening
 from .simulation.progress import describe_interrupted_replicates
-from .simulation.sameness import compare_metadata, compare_records, find_missing_call, has_same_package
 from .simulation.watching import Moment
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from .engine.bridge import run_sync
 from .engine.runner import Places
 from .engine.together import run_together
 from .errors import RunStoppedError, UsageError
-from .llm.key_command import run_key_command
+from .llm.access.key_command import run_key_command
 from .minds.base import Mind
 from .notebook.showing import at_home_in_notebook
 from .report.result import SimulationResult

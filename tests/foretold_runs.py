@@ -9,11 +9,11 @@ from pathlib import Path
 
 from synthetic_communities.benchmark.towns import Town, build_config, without_model
 from synthetic_communities.config import Config
+from synthetic_communities.forecast.assumed import Assumed, Span
+from synthetic_communities.forecast.calls import CallsForecast
+from synthetic_communities.forecast.probe import Probe
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.minds.llm.mind import LLMMind
-from synthetic_communities.simulation.assumed import Assumed, Span
-from synthetic_communities.simulation.calls_forecast import CallsForecast
-from synthetic_communities.simulation.probe import Probe
 from synthetic_communities.testing.server.settings import LoopbackSettings
 from synthetic_communities.testing.virtual_time import run_in_virtual_time
 from tests.served_here import Count, ServedHere, connect

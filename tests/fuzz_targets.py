@@ -10,7 +10,6 @@ from synthetic_communities.cast.asking import find_fault
 from synthetic_communities.domain.belief import Opinion
 from synthetic_communities.domain.outcome import Done, Refused, Unreadable
 from synthetic_communities.domain.remark import Remark
-from synthetic_communities.llm.answers import HttpAnswer
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.json_shapes import MOST_TOKENS
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, ReplyFormat, Stop
@@ -18,7 +17,8 @@ from synthetic_communities.llm.providers.anthropic_messages import AnthropicMess
 from synthetic_communities.llm.providers.ollama_chat import OllamaChat
 from synthetic_communities.llm.providers.openai_chat import OpenAIChat
 from synthetic_communities.llm.providers.openai_dialects import DIALECTS
-from synthetic_communities.llm.server import Server
+from synthetic_communities.llm.wire.answers import HttpAnswer
+from synthetic_communities.llm.wire.server import Server
 from synthetic_communities.minds.llm.mind import read_reply
 from synthetic_communities.minds.llm.quoting import is_blank
 from synthetic_communities.minds.views import Positions, PositionView, View

@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-from synthetic_communities.llm.answers import HttpAnswer
+from synthetic_communities.llm.wire.answers import HttpAnswer
 from tests.fuzzed_texts import JUDGEMENTS, NASTY, change_text, change_value, fuzz_text
 
 USAGE = {

@@ -13,26 +13,26 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from synthetic_communities.llm.answers import HttpAnswer
-from synthetic_communities.llm.caching import find_least_tokens, waits_in_runs_only
-from synthetic_communities.llm.connections import Connections
+from synthetic_communities.llm.caching.manner import find_least_tokens, waits_in_runs_only
+from synthetic_communities.llm.caching.warmed import Warmed
 from synthetic_communities.llm.model import Model, Usage
+from synthetic_communities.llm.money.prices import Prices
 from synthetic_communities.llm.naming import parse_model_name
-from synthetic_communities.llm.prices import Prices
 from synthetic_communities.llm.providers.anthropic_messages import AnthropicMessages
 from synthetic_communities.llm.providers.openai_chat import OpenAIChat
 from synthetic_communities.llm.providers.openai_dialects import DIALECTS
-from synthetic_communities.llm.server import Server
-from synthetic_communities.llm.warmed import Warmed
+from synthetic_communities.llm.wire.answers import HttpAnswer
+from synthetic_communities.llm.wire.connections import Connections
+from synthetic_communities.llm.wire.server import Server
 from synthetic_communities.llm.wrapper import Wrapper
-from synthetic_communities.testing.server.anthropic_door import AnthropicDoor
-from synthetic_communities.testing.server.anthropic_models import build_model_info
 from synthetic_communities.testing.server.caching import PromptCache
-from synthetic_communities.testing.server.door import Door
 from synthetic_communities.testing.server.draws import Draws, draw_delay
 from synthetic_communities.testing.server.faults import Plan
-from synthetic_communities.testing.server.openai_door import OpenAIDoor
 from synthetic_communities.testing.server.prompt import Prompt, Reply
+from synthetic_communities.testing.server.protocols.anthropic_door import AnthropicDoor
+from synthetic_communities.testing.server.protocols.anthropic_models import build_model_info
+from synthetic_communities.testing.server.protocols.door import Door
+from synthetic_communities.testing.server.protocols.openai_door import OpenAIDoor
 from synthetic_communities.testing.server.replies import compose_reply
 from synthetic_communities.testing.server.settings import LoopbackSettings
 from synthetic_communities.testing.server.tokens import TokenRule

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from synthetic_communities.game_engine import GameEngine
-from synthetic_communities.llm import limiter
 from synthetic_communities.llm.failures import ModelUnavailableError
+from synthetic_communities.llm.limits import limiter
 from synthetic_communities.llm.model import ModelRequest
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import DebateUpdateView, View

@@ -27,7 +27,7 @@ from synthetic_communities.persona import ChatEntry, Persona
 from synthetic_communities.rerunning import replay_run, resume_run, verify_run
 from synthetic_communities.runs.directory import INPUTS, PEOPLE, USAGE
 from synthetic_communities.runs.row import LARGEST
-from synthetic_communities.simulation.plain_values import as_plain, from_plain
+from synthetic_communities.simulation.kept.plain_values import as_plain, from_plain
 from synthetic_communities.social_media import Post
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.benchmark.cost import (
+from synthetic_communities.benchmark.cost.arrangements import (
+    Arrangement,
+    PromptTokens,
+    account_for,
+    add_up,
+    as_it_is,
+    person_first,
+    without_cache,
+)
+from synthetic_communities.benchmark.cost.calls import NotedCall
+from synthetic_communities.benchmark.cost.cost import (
     DEFAULT_LIMIT,
     RULE,
     SLOW,
@@ -25,19 +35,9 @@ from synthetic_communities.benchmark.cost import (
     read_served,
     take_cost,
 )
-from synthetic_communities.benchmark.cost_arrangements import (
-    Arrangement,
-    PromptTokens,
-    account_for,
-    add_up,
-    as_it_is,
-    person_first,
-    without_cache,
-)
-from synthetic_communities.benchmark.cost_calls import NotedCall
-from synthetic_communities.benchmark.cost_marks import a_format_per_act, marked_anew
-from synthetic_communities.benchmark.cost_one_form import count_more_characters, find_schema, one_form
-from synthetic_communities.benchmark.cost_town import (
+from synthetic_communities.benchmark.cost.marks import a_format_per_act, marked_anew
+from synthetic_communities.benchmark.cost.one_form import count_more_characters, find_schema, one_form
+from synthetic_communities.benchmark.cost.town import (
     REPLY_CHARACTERS,
     CostTown,
     build_behaviour,
@@ -48,7 +48,7 @@ from synthetic_communities.benchmark.cost_town import (
 from synthetic_communities.benchmark.timing import Timed
 from synthetic_communities.config import Config
 from synthetic_communities.domain.person import parse_person
-from synthetic_communities.llm.cache_policy import SHORT_LIFE_SECONDS, expect_seconds_between
+from synthetic_communities.llm.caching.policy import SHORT_LIFE_SECONDS, expect_seconds_between
 from synthetic_communities.minds.llm.parts import count_between
 from synthetic_communities.minds.llm.wording import describe_person
 from synthetic_communities.minds.views import DebateUpdateView

@@ -16,12 +16,12 @@ import pytest
 from synthetic_communities.errors import ConfigurationError, RunStoppedError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import stack
-from synthetic_communities.llm.budget import Budget, Limits, Spent, current_budget, find_reached
-from synthetic_communities.llm.budgeted import complete_usage
 from synthetic_communities.llm.failures import BudgetReachedError, CallError
-from synthetic_communities.llm.limiter import Limiter
-from synthetic_communities.llm.limiter_shared import SharedLimiter
+from synthetic_communities.llm.limits.limiter import Limiter
+from synthetic_communities.llm.limits.shared import SharedLimiter
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
+from synthetic_communities.llm.money.budget import Budget, Limits, Spent, current_budget, find_reached
+from synthetic_communities.llm.money.budgeted import complete_usage
 from synthetic_communities.llm.naming import ModelName, parse_model_name
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.minds.llm.mind import LLMMind

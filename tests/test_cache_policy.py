@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.llm.cache_policy import (
+from synthetic_communities.llm.caching.policy import (
     MOST_OWN_READS,
     Mark,
     Terms,

@@ -31,11 +31,11 @@ from synthetic_communities.cli.running import run_community
 from synthetic_communities.domain.debate import Topic
 from synthetic_communities.domain.outcome import Failed
 from synthetic_communities.domain.person import parse_person
+from synthetic_communities.forecast.counting import count_drawn_priors
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.report.steps import ACTS
 from synthetic_communities.runs.directory import EPOCHS, METADATA, USAGE
-from synthetic_communities.simulation.forecasting import count_drawn_priors
 from synthetic_communities.simulation.progress import (
     DOINGS,
     OUTSIDE_EPOCHS,

@@ -8,8 +8,8 @@ import pytest
 
 from synthetic_communities.config import Config
 from synthetic_communities.configuration.settings import SETTINGS
+from synthetic_communities.forecast.forecast import Forecast, StepForecast
 from synthetic_communities.report.html import FOLD_BEYOND, STYLE
-from synthetic_communities.simulation.forecast import Forecast, StepForecast
 
 SMALL: dict[str, Any] = {
     "population_size": 3,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.report.curves import follow_person, measure_distributions, sum_by_step
-from synthetic_communities.report.flows import (
+from synthetic_communities.report.numbers.opinions import find_mover, measure_topics
+from synthetic_communities.report.pictures.curves import follow_person, measure_distributions, sum_by_step
+from synthetic_communities.report.pictures.flows import (
     GROUPS,
     ChoiceFlows,
     Group,
@@ -18,8 +19,7 @@ from synthetic_communities.report.flows import (
     stack_bands,
     stack_groups,
 )
-from synthetic_communities.report.moments import choose_evenly, find_epochs, follow_choices, follow_stances
-from synthetic_communities.report.opinions import find_mover, measure_topics
+from synthetic_communities.report.pictures.moments import choose_evenly, find_epochs, follow_choices, follow_stances
 from synthetic_communities.report.record import Record
 from tests.small_records import BALLOTS, MOVES, cast, make_record, move
 

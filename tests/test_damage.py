@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from synthetic_communities import load_run
 from synthetic_communities.errors import RecordError
-from synthetic_communities.report.figures import findings_as_json
+from synthetic_communities.report.numbers.figures import findings_as_json
 from synthetic_communities.report.record import Record
-from synthetic_communities.report.tables import MAX_LINES
+from synthetic_communities.report.terminal.tables import MAX_LINES
 from tests.written_runs import NOOR, make_ballot, make_belief, make_epoch, make_metadata, write_run, write_usage
 
 FAILURE = {"task": "e0/post/c", "step": "post", "status": "failed", "reason": "timeout", "raw_text": None}

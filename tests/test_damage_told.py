@@ -14,10 +14,10 @@ import pytest
 from synthetic_communities import SimulationResult, load_run
 from synthetic_communities.errors import RecordError, UsageError
 from synthetic_communities.report.extent import spell_damaged
-from synthetic_communities.report.figures import build_json
-from synthetic_communities.report.outline import Told
+from synthetic_communities.report.numbers.figures import build_json
 from synthetic_communities.report.record import Missing
-from synthetic_communities.report.tables import MAX_LINES, build_line, build_tables
+from synthetic_communities.report.stories.outline import Told
+from synthetic_communities.report.terminal.tables import MAX_LINES, build_line, build_tables
 from synthetic_communities.runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, EXPOSURES, FAILED_CALLS
 from tests.small_records import MOVES, cast, make_record, move
 from tests.spoken_communities import TROUBLE, run_spoken

@@ -59,7 +59,7 @@ API_MODULES = (
 OTHER_MODULES = (
     *("report.result", "minds.base"),
     *("testing.scripted", "testing.virtual_time", "testing.models", "testing.loopback"),
-    *("simulation.forecast", "simulation.probe", "report.pictures.plots"),
+    *("forecast.forecast", "forecast.probe", "report.pictures.plots"),
 )
 """Modules whose every public name stands on some page."""
 

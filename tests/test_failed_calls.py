@@ -22,7 +22,7 @@ from synthetic_communities.llm.call_log import CallEntry
 from synthetic_communities.llm.exchange import Exchange
 from synthetic_communities.llm.listening import current_listener
 from synthetic_communities.llm.model import ModelReply, ModelRequest, Usage
-from synthetic_communities.llm.prices import Prices
+from synthetic_communities.llm.money.prices import Prices
 from synthetic_communities.llm_client import create_client
 from synthetic_communities.report.result import SimulationResult, load_run
 from synthetic_communities.report.steps import ACTS

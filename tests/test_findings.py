@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthetic_communities.domain.outcome import Failed, Refused, Unreadable
-from synthetic_communities.report.figures import build_json, findings_as_json
-from synthetic_communities.report.findings import Findings, count_acts, find, measure_missing
-from synthetic_communities.report.measures import BINS
-from synthetic_communities.report.opinions import Mover, find_mover, measure_stances, measure_topics
+from synthetic_communities.report.numbers.figures import build_json, findings_as_json
+from synthetic_communities.report.numbers.findings import Findings, count_acts, find, measure_missing
+from synthetic_communities.report.numbers.measures import BINS
+from synthetic_communities.report.numbers.opinions import Mover, find_mover, measure_stances, measure_topics
+from synthetic_communities.report.numbers.votes import Tally, measure_order, measure_vote
 from synthetic_communities.report.record import CastBallot, Missing, Record
-from synthetic_communities.report.votes import Tally, measure_order, measure_vote
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import run_community
 from tests.small_records import cast, make_record, move

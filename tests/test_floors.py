@@ -20,7 +20,17 @@ FLOORS: Mapping[int, tuple[str, ...]] = {
     2: ("minds", "report"),
     3: ("persona", "candidate", "mediator", "social_media", "conversation", "cast", "engine", "llm_client"),
     4: (
-        *("game_engine", "several_runs", "replicated", "rerunning", "simulation", "notebook", "population"),
+        *(
+            "game_engine",
+            "foreseeing",
+            "several_runs",
+            "replicated",
+            "rerunning",
+            "simulation",
+            "forecast",
+            "notebook",
+            "population",
+        ),
         *("config", "configuration", "scenario", "__init__"),
     ),
     5: ("experiments", "testing", "benchmark"),

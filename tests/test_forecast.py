@@ -16,6 +16,8 @@ from synthetic_communities.config import Config
 from synthetic_communities.domain.debate import Topic
 from synthetic_communities.engine.ledger import Ledger, Task
 from synthetic_communities.errors import ConfigurationError
+from synthetic_communities.forecast.counting import AT_MOST, measure_levels
+from synthetic_communities.forecast.forecast import Forecast, StepForecast
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import choice
 from synthetic_communities.llm_client import create_client
@@ -26,8 +28,6 @@ from synthetic_communities.persona import Persona
 from synthetic_communities.population import Population
 from synthetic_communities.report.steps import ACTS, STEP_OF_ACT
 from synthetic_communities.simulation.expectation import find_actor
-from synthetic_communities.simulation.forecast import Forecast, StepForecast
-from synthetic_communities.simulation.forecasting import AT_MOST, measure_levels
 from synthetic_communities.simulation.stage import build_course, build_plan
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel

@@ -11,7 +11,7 @@ from synthetic_communities.errors import RecordError
 from synthetic_communities.rerunning import resume_run, verify_run
 from synthetic_communities.runs.directory import INPUTS, PLAN, USAGE
 from synthetic_communities.runs.plan import read_plan, write_plan
-from synthetic_communities.simulation.inputs import load_inputs
+from synthetic_communities.simulation.kept.inputs import load_inputs
 from tests.small_communities import make_config, make_engine
 from tests.test_rerunning import edit_json
 

@@ -12,27 +12,27 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from synthetic_communities.benchmark.cost_town import CostTown, build_behaviour, build_cost_config
+from synthetic_communities.benchmark.cost.town import CostTown, build_behaviour, build_cost_config
 from synthetic_communities.benchmark.towns import Town, build_config
 from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
 from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
+from synthetic_communities.forecast import foretelling
+from synthetic_communities.forecast.assumed import ZERO, Assumed, Span, add_spans, find_span
+from synthetic_communities.forecast.calls import CallsForecast
+from synthetic_communities.forecast.forecast import Forecast
+from synthetic_communities.forecast.table import describe_calls
 from synthetic_communities.game_engine import GameEngine
-from synthetic_communities.llm import cache_policy
+from synthetic_communities.llm.caching import policy as cache_policy
+from synthetic_communities.llm.caching.prefixes import Shares, build_prefix_cache
 from synthetic_communities.llm.model import Call, ModelRequest
-from synthetic_communities.llm.prefixes import Shares, build_prefix_cache
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.llm.stand_in import StandIn, write_words
-from synthetic_communities.report.ranges import spell_money
 from synthetic_communities.report.result import load_run
 from synthetic_communities.report.steps import STEP_OF_ACT
+from synthetic_communities.report.terminal.ranges import spell_money
 from synthetic_communities.runs.directory import CONFIG, FORECAST
-from synthetic_communities.simulation import foretelling
-from synthetic_communities.simulation.assumed import ZERO, Assumed, Span, add_spans, find_span
-from synthetic_communities.simulation.calls_forecast import CallsForecast
-from synthetic_communities.simulation.calls_table import describe_calls
 from synthetic_communities.simulation.files import write_config
-from synthetic_communities.simulation.forecast import Forecast
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.model_communities import read_usage, set_keys
@@ -96,8 +96,8 @@ POINT = Assumed(characters_per_token=Span(1, 1))
 
 class TestRehearsal:
     def test_prompts_are_those_of_the_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("synthetic_communities.simulation.measuring.WORDS_CHARACTERS", Span(200, 200))
-        monkeypatch.setattr("synthetic_communities.simulation.measuring.SENTENCE_CHARACTERS", Span(60, 60))
+        monkeypatch.setattr("synthetic_communities.forecast.measuring.WORDS_CHARACTERS", Span(200, 200))
+        monkeypatch.setattr("synthetic_communities.forecast.measuring.SENTENCE_CHARACTERS", Span(60, 60))
         overheard = Overheard()
         engine = make_engine(make_config(6), LLMMind(overheard.stand_in("ollama:m")))
         asked = foretell(engine, POINT)

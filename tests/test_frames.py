@@ -15,7 +15,7 @@ from synthetic_communities import Config, GameEngine, SimulationResult
 from synthetic_communities.domain.outcome import Failed, Refused, Unreadable
 from synthetic_communities.llm.failures import ModelUnavailableError
 from synthetic_communities.minds import views
-from synthetic_communities.report.plain_rows import mend_text, settle_types
+from synthetic_communities.report.frames.plain_rows import mend_text, settle_types
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests import model_communities, small_communities

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.llm.answers import HttpAnswer
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
-from synthetic_communities.llm.http_failures import Filtered, OptionRefused, read_failure
 from synthetic_communities.llm.json_shapes import count, dig, well_formed
-from synthetic_communities.llm.retry_after import parse_retry_after
-from synthetic_communities.llm.server import Server
+from synthetic_communities.llm.limits.retry_after import parse_retry_after
+from synthetic_communities.llm.wire.answers import HttpAnswer
+from synthetic_communities.llm.wire.http_failures import Filtered, OptionRefused, read_failure
+from synthetic_communities.llm.wire.server import Server
 
 KEY = "sk-secret-0123456789"
 SERVER = Server("openai:gpt-x", "https://api.openai.com/v1", key=KEY, key_variable="OPENAI_API_KEY")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.report.intervals import measure_spread, quantile_of_t
+from synthetic_communities.report.numbers.intervals import measure_spread, quantile_of_t
 
 TABLE = {
     1: 12.706205,

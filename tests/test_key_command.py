@@ -16,8 +16,8 @@ import pytest
 from synthetic_communities.config import Config
 from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.game_engine import GameEngine
-from synthetic_communities.llm.key_command import run_key_command
-from synthetic_communities.llm.keys import find_key
+from synthetic_communities.llm.access.key_command import run_key_command
+from synthetic_communities.llm.access.keys import find_key
 from synthetic_communities.llm.naming import PROVIDERS
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import make_config, read_json

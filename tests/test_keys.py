@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthetic_communities.errors import ConfigurationError
-from synthetic_communities.llm.keys import check_key, find_key, read_environment
+from synthetic_communities.llm.access.keys import check_key, find_key, read_environment
 from synthetic_communities.llm.naming import PROVIDERS
 
 GEMINI, VLLM, OTHER = PROVIDERS["gemini"], PROVIDERS["vllm"], PROVIDERS["openai-compatible"]

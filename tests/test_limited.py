@@ -13,13 +13,13 @@ import pytest
 
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError, NotReachedError
 from synthetic_communities.llm.first_replies import FirstReplies
-from synthetic_communities.llm.limited import Limited, read_ending
-from synthetic_communities.llm.limiter import LONGEST_PAUSE_SECONDS, Limiter
-from synthetic_communities.llm.limiter_changes import LimitChange
-from synthetic_communities.llm.limiter_shared import SharedLimiter
+from synthetic_communities.llm.limits.changes import LimitChange
+from synthetic_communities.llm.limits.headers import RateFact, read_rates
+from synthetic_communities.llm.limits.limited import Limited, read_ending
+from synthetic_communities.llm.limits.limiter import LONGEST_PAUSE_SECONDS, Limiter
+from synthetic_communities.llm.limits.shared import SharedLimiter
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
-from synthetic_communities.llm.prices import Prices
-from synthetic_communities.llm.rate_headers import RateFact, read_rates
+from synthetic_communities.llm.money.prices import Prices
 from synthetic_communities.llm.retrying import Retrying, RetryPolicy
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.simulation.failed_calls import FailedCalls

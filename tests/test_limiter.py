@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.llm.limiter import LONGEST_OWN_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Limiter
-from synthetic_communities.llm.limiter_changes import LimitChange
-from synthetic_communities.llm.limiter_crowd import Crowd
-from synthetic_communities.llm.limiter_ticket import OTHER, Ending, Ticket
+from synthetic_communities.llm.limits.allowance import LONGEST_BLIND_SECONDS, Allowance, Reckoning
+from synthetic_communities.llm.limits.bucket import Bucket
+from synthetic_communities.llm.limits.changes import LimitChange
+from synthetic_communities.llm.limits.crowd import Crowd
+from synthetic_communities.llm.limits.headers import RateFact
+from synthetic_communities.llm.limits.limiter import LONGEST_OWN_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Limiter
+from synthetic_communities.llm.limits.pace import HIGHEST_RATE, LOWEST_RATE, OPENING_RATE, OPENING_SECONDS, Pace
+from synthetic_communities.llm.limits.ticket import OTHER, Ending, Ticket
 from synthetic_communities.llm.model import Usage
-from synthetic_communities.llm.rate_allowance import LONGEST_BLIND_SECONDS, Allowance, Reckoning
-from synthetic_communities.llm.rate_bucket import Bucket
-from synthetic_communities.llm.rate_headers import RateFact
-from synthetic_communities.llm.rate_pace import HIGHEST_RATE, LOWEST_RATE, OPENING_RATE, OPENING_SECONDS, Pace
 
 SERVED = Ending("served")
 

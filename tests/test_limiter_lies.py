@@ -12,15 +12,20 @@ from hypothesis import strategies as st
 
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.json_shapes import count
-from synthetic_communities.llm.limited import Limited
-from synthetic_communities.llm.limiter import Limiter
-from synthetic_communities.llm.limiter_refused import FORGOTTEN_SECONDS, LONGEST_REFUSED_SECONDS, Refused
-from synthetic_communities.llm.limiter_shared import SharedLimiter
-from synthetic_communities.llm.limiter_ticket import Ending, Ticket
+from synthetic_communities.llm.limits.allowance import (
+    BLIND_UNTIL_DISPROVED,
+    LONGEST_BLIND_SECONDS,
+    Allowance,
+    Reckoning,
+)
+from synthetic_communities.llm.limits.headers import COUNTED, RateFact, read_rates
+from synthetic_communities.llm.limits.limited import Limited
+from synthetic_communities.llm.limits.limiter import Limiter
+from synthetic_communities.llm.limits.refused import FORGOTTEN_SECONDS, LONGEST_REFUSED_SECONDS, Refused
+from synthetic_communities.llm.limits.retry_after import parse_retry_after
+from synthetic_communities.llm.limits.shared import SharedLimiter
+from synthetic_communities.llm.limits.ticket import Ending, Ticket
 from synthetic_communities.llm.model import Call, Model, Usage
-from synthetic_communities.llm.rate_allowance import BLIND_UNTIL_DISPROVED, LONGEST_BLIND_SECONDS, Allowance, Reckoning
-from synthetic_communities.llm.rate_headers import COUNTED, RateFact, read_rates
-from synthetic_communities.llm.retry_after import parse_retry_after
 from synthetic_communities.llm.retrying import Retrying
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.virtual_time import run_in_virtual_time

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthetic_communities.llm.limiter import Limiter
-from synthetic_communities.llm.limiter_changes import LimitChange
-from synthetic_communities.llm.limiter_registry import build_limiter, find_limiter
-from synthetic_communities.llm.limiter_shared import SharedLimiter
-from synthetic_communities.llm.limiter_ticket import OTHER, Ending, Ticket
+from synthetic_communities.llm.limits.changes import LimitChange
+from synthetic_communities.llm.limits.limiter import Limiter
+from synthetic_communities.llm.limits.registry import build_limiter, find_limiter
+from synthetic_communities.llm.limits.shared import SharedLimiter
+from synthetic_communities.llm.limits.ticket import OTHER, Ending, Ticket
 from synthetic_communities.testing.virtual_time import run_in_virtual_time
 
 SERVED = Ending("served")
@@ -436,7 +436,7 @@ class TestRegistry:
             held = gc.get_referents(thing) if not isinstance(thing, (str, bytes, type)) else ()
             return f"{thing!r} {' '.join(texts(each, depth - 1) for each in held)}"
 
-        import synthetic_communities.llm.limiter_registry as registry
+        import synthetic_communities.llm.limits.registry as registry
 
         found = texts(limiter) + texts(dict(registry._limiters))
         assert "http://h/v1" in found

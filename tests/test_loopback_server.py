@@ -28,17 +28,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from synthetic_communities.testing.loopback import LoopbackServer
-from synthetic_communities.testing.server import anthropic_checks
 from synthetic_communities.testing.server.answers import AnswerDesk
 from synthetic_communities.testing.server.arguments import build_arguments, parse_settings
-from synthetic_communities.testing.server.door import Door
 from synthetic_communities.testing.server.draws import draw, draw_delay
 from synthetic_communities.testing.server.faults import FAULT_HELP, FAULTS
-from synthetic_communities.testing.server.ollama_door import OllamaDoor
-from synthetic_communities.testing.server.openai_door import OpenAIDoor
 from synthetic_communities.testing.server.problem import Problem
-from synthetic_communities.testing.server.schema_checks import check_anthropic_schema, check_openai_schema
-from synthetic_communities.testing.server.schema_values import build_value
+from synthetic_communities.testing.server.protocols import anthropic_checks
+from synthetic_communities.testing.server.protocols.door import Door
+from synthetic_communities.testing.server.protocols.ollama_door import OllamaDoor
+from synthetic_communities.testing.server.protocols.openai_door import OpenAIDoor
+from synthetic_communities.testing.server.schemas.checks import check_anthropic_schema, check_openai_schema
+from synthetic_communities.testing.server.schemas.values import build_value
 from synthetic_communities.testing.server.sentences import cut_prose
 from synthetic_communities.testing.server.settings import LoopbackSettings
 from synthetic_communities.testing.server.stats import Stats

@@ -6,8 +6,8 @@ import traceback
 
 import pytest
 
+from synthetic_communities.llm.access.masked import SECRET_CHARACTERS, Masked, mask_error
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
-from synthetic_communities.llm.masked import SECRET_CHARACTERS, Masked, mask_error
 from synthetic_communities.llm.model import ModelReply
 from synthetic_communities.testing.models import Reply, ScriptedModel
 from tests.model_calls import KEY, ask

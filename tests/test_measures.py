@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from synthetic_communities.report.measures import (
+from synthetic_communities.report.numbers.measures import (
     ALPHA,
     BINS,
     bimodality_coefficient,

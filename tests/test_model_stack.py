@@ -19,28 +19,28 @@ import httpx
 import pytest
 
 from synthetic_communities.errors import ConfigurationError, UsageError
+from synthetic_communities.llm.access.masked import Masked
 from synthetic_communities.llm.bodies import encode_bodies
-from synthetic_communities.llm.budgeted import Budgeted, Counted
+from synthetic_communities.llm.caching.warmed import Warmed
 from synthetic_communities.llm.call_log import CallEntry, CallLog, CallTotals, measure_totals
 from synthetic_communities.llm.exchange import Exchange
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.first_replies import FirstReplies
 from synthetic_communities.llm.journal.journaled import Journaled
-from synthetic_communities.llm.limited import Limited
+from synthetic_communities.llm.limits.limited import Limited
 from synthetic_communities.llm.logged import Logged
-from synthetic_communities.llm.masked import Masked
 from synthetic_communities.llm.model import Call, Model, ModelReply, ModelRequest, Usage
-from synthetic_communities.llm.over_aiohttp import (
+from synthetic_communities.llm.money.budgeted import Budgeted, Counted
+from synthetic_communities.llm.money.prices import Prices
+from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
+from synthetic_communities.llm.retrying import Retrying, RetryPolicy
+from synthetic_communities.llm.timed import Timed
+from synthetic_communities.llm.wire.over_aiohttp import (
     build_httpx2_transport,
     build_httpx_transport,
     find_proxy,
     open_session,
 )
-from synthetic_communities.llm.prices import Prices
-from synthetic_communities.llm.prompt_cut import PromptCut, was_cut
-from synthetic_communities.llm.retrying import Retrying, RetryPolicy
-from synthetic_communities.llm.timed import Timed
-from synthetic_communities.llm.warmed import Warmed
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel

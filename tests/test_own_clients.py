@@ -22,8 +22,8 @@ from synthetic_communities.llm_client import LLMClient, create_client, generate_
 from synthetic_communities.minds.offline.mind import OfflineMind
 from synthetic_communities.minds.views import BallotView, View
 from synthetic_communities.report.result import SimulationResult, load_run
-from synthetic_communities.report.side_by_side import read_foretold_together
-from synthetic_communities.report.spent import describe_spent
+from synthetic_communities.report.terminal.side_by_side import read_foretold_together
+from synthetic_communities.report.terminal.spent import describe_spent
 from synthetic_communities.runs.directory import FORECAST
 from synthetic_communities.runs.row import Row
 from synthetic_communities.simulation.files import write_forecast

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthetic_communities.domain.debate import Topic
-from synthetic_communities.llm.answers import HttpAnswer
 from synthetic_communities.llm.failures import CallError
+from synthetic_communities.llm.limits.headers import read_rates
 from synthetic_communities.llm.model import ModelReply
-from synthetic_communities.llm.rate_headers import read_rates
+from synthetic_communities.llm.wire.answers import HttpAnswer
 from synthetic_communities.minds import views
 from synthetic_communities.minds.llm.mind import MOST_MARKS, read_positions
 from synthetic_communities.minds.llm.reading import MAX_REPLY_BYTES

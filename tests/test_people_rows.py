@@ -17,7 +17,7 @@ from synthetic_communities import SimulationResult
 from synthetic_communities.domain.outcome import Failed
 from synthetic_communities.errors import RecordError
 from synthetic_communities.persona import Persona
-from synthetic_communities.report.attributes import build_columns, name_columns
+from synthetic_communities.report.frames.attributes import build_columns, name_columns
 from synthetic_communities.runs.row import LARGEST
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import make_config, make_engine, run_community, run_engine

@@ -19,7 +19,7 @@ from synthetic_communities.llm.model import Call, ModelRequest
 from synthetic_communities.minds import views
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import LifeView, PersonView, View
-from synthetic_communities.simulation.inputs import refuse_other_changes
+from synthetic_communities.simulation.kept.inputs import refuse_other_changes
 from synthetic_communities.testing.models import Reply, ScriptedModel
 from synthetic_communities.waiting import at_once, sharers
 from tests.small_communities import make_config, make_engine, run_community

@@ -11,12 +11,12 @@ from genai_prices import Usage as ListedUsage
 from genai_prices import calc_price
 
 from synthetic_communities.config import Config
-from synthetic_communities.llm.cache_policy import find_anthropic_terms
+from synthetic_communities.llm.caching.policy import find_anthropic_terms
 from synthetic_communities.llm.call_log import CallEntry
-from synthetic_communities.llm.costs import Cost, measure_cost
 from synthetic_communities.llm.model import Usage
-from synthetic_communities.llm.price_list import SELLERS
-from synthetic_communities.llm.prices import Prices
+from synthetic_communities.llm.money.costs import Cost, measure_cost
+from synthetic_communities.llm.money.price_list import SELLERS
+from synthetic_communities.llm.money.prices import Prices
 
 HAIKU = "anthropic:claude-haiku-5-5"
 MINI = "openai:gpt-5-mini"

@@ -21,19 +21,19 @@ from synthetic_communities.cli.main import program
 from synthetic_communities.config import BUNDLED_FILE, Config
 from synthetic_communities.domain.outcome import Refused
 from synthetic_communities.errors import ConfigurationError, RunStoppedError
+from synthetic_communities.forecast.assumed import Assumed, Span
+from synthetic_communities.forecast.probe import AS_FAST, LIKE_ONE, LIKE_PROMPTS, REMEDIES, Ending, Probe, ProbedAct
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat, Usage
-from synthetic_communities.llm.price_list import find_listed_window
+from synthetic_communities.llm.money.price_list import find_listed_window
+from synthetic_communities.llm.money.windows import find_window
 from synthetic_communities.llm.providers.anthropic_abilities import parse_abilities
 from synthetic_communities.llm.schema_fit import keeps_schema
-from synthetic_communities.llm.windows import find_window
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.persona import Persona
 from synthetic_communities.report.steps import STEP_OF_ACT
-from synthetic_communities.simulation.assumed import Assumed, Span
-from synthetic_communities.simulation.probe import AS_FAST, LIKE_ONE, LIKE_PROMPTS, REMEDIES, Ending, Probe, ProbedAct
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import Reply, ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind

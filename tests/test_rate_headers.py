@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthetic_communities.llm.failures import CallError
-from synthetic_communities.llm.rate_headers import RateFact, parse_duration, read_rates
+from synthetic_communities.llm.limits.headers import RateFact, parse_duration, read_rates
 from synthetic_communities.testing.server.rate import RateState, build_anthropic_headers, build_openai_headers
 from tests.model_calls import ask, make_model
 

@@ -15,17 +15,17 @@ from click.testing import CliRunner, Result
 from synthetic_communities.cli.main import program
 from synthetic_communities.config import Config
 from synthetic_communities.errors import RecordError
+from synthetic_communities.forecast import foretelling
+from synthetic_communities.forecast.assumed import Assumed, Span
 from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.report.numbers.taken import add_taken, take_minutes_together, take_paid
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.report.result import load_run
-from synthetic_communities.report.spent import describe_spent
 from synthetic_communities.report.steps import STEP_OF_ACT
-from synthetic_communities.report.taken import add_taken, take_minutes_together, take_paid
+from synthetic_communities.report.terminal.spent import describe_spent
 from synthetic_communities.rerunning import replay_run
 from synthetic_communities.runs.directory import FORECAST, USAGE
 from synthetic_communities.runs.row import Row
-from synthetic_communities.simulation import foretelling
-from synthetic_communities.simulation.assumed import Assumed, Span
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import SETTINGS, make_attributes, read_json
 

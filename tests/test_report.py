@@ -24,19 +24,19 @@ from hypothesis import strategies as st
 from synthetic_communities import Config, GameEngine, load_run
 from synthetic_communities.domain.outcome import Failed, Refused, Unreadable
 from synthetic_communities.minds.views import BallotView, ChatTurnView
-from synthetic_communities.report.findings import measure_missing
-from synthetic_communities.report.glyphs import BLOCKS, Glyphs, choose_glyphs
-from synthetic_communities.report.heading import describe_extent
-from synthetic_communities.report.notes import build_missing_list, describe_mover, describe_story
-from synthetic_communities.report.opinions import Mover
+from synthetic_communities.report.numbers.findings import measure_missing
+from synthetic_communities.report.numbers.opinions import Mover
+from synthetic_communities.report.numbers.votes import Tally, measure_vote
 from synthetic_communities.report.record import Missing, Record
 from synthetic_communities.report.steps import ACTS, name_acts
-from synthetic_communities.report.tables import LEAST, MAX_LINES, build_line, build_tables, share_lines
+from synthetic_communities.report.terminal.glyphs import BLOCKS, Glyphs, choose_glyphs
+from synthetic_communities.report.terminal.heading import describe_extent
+from synthetic_communities.report.terminal.notes import build_missing_list, describe_mover, describe_story
+from synthetic_communities.report.terminal.tables import LEAST, MAX_LINES, build_line, build_tables, share_lines
+from synthetic_communities.report.terminal.vote_table import build_vote_table, fold_tallies
 from synthetic_communities.report.text import (
     measure_width,
 )
-from synthetic_communities.report.vote_table import build_vote_table, fold_tallies
-from synthetic_communities.report.votes import Tally, measure_vote
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import make_config, make_engine, run_community, run_engine
 from tests.small_records import cast, make_record, move

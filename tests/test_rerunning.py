@@ -48,8 +48,8 @@ from synthetic_communities.runs.directory import (
     USAGE,
 )
 from synthetic_communities.simulation.gathering import build_candidates
-from synthetic_communities.simulation.inputs import load_inputs
-from synthetic_communities.simulation.sameness import compare_records, find_difference
+from synthetic_communities.simulation.kept.inputs import load_inputs
+from synthetic_communities.simulation.kept.sameness import compare_records, find_difference
 from synthetic_communities.testing.models import Reply, ScriptedModel
 from tests.small_communities import make_attributes, make_config, read_json, read_record
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from synthetic_communities import SimulationResult, load_run
-from synthetic_communities.report.findings import find
-from synthetic_communities.report.glyphs import BLOCKS
 from synthetic_communities.report.html import STYLE
-from synthetic_communities.report.measures import BINS
+from synthetic_communities.report.numbers.findings import find
+from synthetic_communities.report.numbers.measures import BINS
 from synthetic_communities.report.record import Missing
 from synthetic_communities.report.result_page import MOST_ROWS, build_result_page
+from synthetic_communities.report.terminal.glyphs import BLOCKS
 from synthetic_communities.runs.directory import BALLOTS, BELIEFS, USAGE
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import CANDIDATES, make_config, make_engine, run_community, run_engine

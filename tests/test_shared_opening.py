@@ -16,7 +16,6 @@ import pytest
 from synthetic_communities.config import Config
 from synthetic_communities.errors import RecordError, RunStoppedError
 from synthetic_communities.game_engine import GameEngine
-from synthetic_communities.llm.budgeted import Budgeted, Counted
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.journal import shared, writer
 from synthetic_communities.llm.journal.file import open_to_read
@@ -25,6 +24,7 @@ from synthetic_communities.llm.journal.journaled import Journaled
 from synthetic_communities.llm.journal.shared import SharedOpening
 from synthetic_communities.llm.journal.writer import JournalWriter
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest
+from synthetic_communities.llm.money.budgeted import Budgeted, Counted
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.report.replicates import Replicates
 from synthetic_communities.rerunning import replay_run, resume_replicates, resume_run, verify_run

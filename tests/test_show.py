@@ -19,8 +19,8 @@ from synthetic_communities import SimulationResult
 from synthetic_communities.cli.main import program
 from synthetic_communities.cli.running import run_community
 from synthetic_communities.domain.outcome import Failed
-from synthetic_communities.report.figures import build_json
-from synthetic_communities.report.outline import Told
+from synthetic_communities.report.numbers.figures import build_json
+from synthetic_communities.report.stories.outline import Told
 from synthetic_communities.runs.directory import BALLOTS, BELIEFS, CONVERSATIONS, EPOCHS, FAILED_CALLS, METADATA, USAGE
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import make_config, make_engine

@@ -27,9 +27,9 @@ from synthetic_communities.cli.spending import (
     spell_expense,
     spell_unknown,
 )
+from synthetic_communities.forecast.assumed import Assumed, Span
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.replicates import Replicates
-from synthetic_communities.simulation.assumed import Assumed, Span
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import SETTINGS, make_attributes, make_config, make_engine
 from tests.test_cli import read_terminal

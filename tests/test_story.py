@@ -22,10 +22,10 @@ from synthetic_communities.domain.outcome import Done, Failed
 from synthetic_communities.domain.remark import Remark
 from synthetic_communities.errors import RecordError, UsageError
 from synthetic_communities.minds.views import View
-from synthetic_communities.report.life import BeliefStep, Update
-from synthetic_communities.report.outline import NAME_WIDTH, UNNAMED, Item, Section, set_text, spell_name
-from synthetic_communities.report.paragraphs import LONGEST_PIECE, wrap_text
-from synthetic_communities.report.telling import ToldSoFar, spell_change, update_section
+from synthetic_communities.report.stories.life import BeliefStep, Update
+from synthetic_communities.report.stories.outline import NAME_WIDTH, UNNAMED, Item, Section, set_text, spell_name
+from synthetic_communities.report.stories.paragraphs import LONGEST_PIECE, wrap_text
+from synthetic_communities.report.stories.telling import ToldSoFar, spell_change, update_section
 from synthetic_communities.report.text import clean_text, measure_width
 from synthetic_communities.runs.directory import (
     BALLOTS,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.report.glyphs import BLOCKS, EMPTY, choose_glyphs
 from synthetic_communities.report.record import Missing
-from synthetic_communities.report.tables import build_tables
+from synthetic_communities.report.terminal.glyphs import BLOCKS, EMPTY, choose_glyphs
+from synthetic_communities.report.terminal.tables import build_tables
 from synthetic_communities.report.text import (
     align_row,
     choose_fitting,

@@ -12,7 +12,7 @@ import pytest
 
 from synthetic_communities.llm import stack
 from synthetic_communities.llm.failures import ModelUnavailableError
-from synthetic_communities.llm.over_aiohttp import build_httpx2_transport, build_httpx_transport
+from synthetic_communities.llm.wire.over_aiohttp import build_httpx2_transport, build_httpx_transport
 from tests.bad_servers import BadServer, Peer
 from tests.model_calls import KEY, ask, make_model
 

@@ -12,8 +12,8 @@ import pytest
 from synthetic_communities import SimulationResult, load_run
 from synthetic_communities.domain.outcome import Failed, Refused
 from synthetic_communities.errors import UsageError
-from synthetic_communities.report.acts import name_act, spell_status
 from synthetic_communities.report.nearest import MOST, find_nearest
+from synthetic_communities.report.stories.acts import name_act, spell_status
 from synthetic_communities.runs.directory import CONVERSATIONS, EPOCHS, FAILED_CALLS
 from synthetic_communities.testing.scripted import ScriptedMind
 from tests.small_communities import make_config, make_engine, run_community, run_engine

@@ -11,9 +11,9 @@ import pytest
 from synthetic_communities.engine.ledger import Task
 from synthetic_communities.llm.call_log import CallEntry
 from synthetic_communities.llm.model import Usage
-from synthetic_communities.llm.prices import Prices
-from synthetic_communities.report.cost_table import MOST_ROWS, build_cost_table
+from synthetic_communities.llm.money.prices import Prices
 from synthetic_communities.report.result import SimulationResult, load_run
+from synthetic_communities.report.terminal.cost_table import MOST_ROWS, build_cost_table
 from synthetic_communities.runs.directory import USAGE, USAGE_BY_AGENT
 from synthetic_communities.simulation.usage_parts import part_of, split_by_agent, split_by_part, write_usage_by_agent
 from synthetic_communities.testing.loopback import LoopbackServer

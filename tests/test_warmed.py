@@ -17,13 +17,9 @@ from hypothesis import strategies as st
 
 from synthetic_communities import GameEngine
 from synthetic_communities.benchmark.towns import Town, build_config, without_model
-from synthetic_communities.llm.cache_policy import SHORT_LIFE_SECONDS
-from synthetic_communities.llm.caching import find_least_tokens, waits_in_runs_only
-from synthetic_communities.llm.failures import CallError
-from synthetic_communities.llm.journal.journal import Journal, current_journal
-from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat
-from synthetic_communities.llm.naming import parse_model_name
-from synthetic_communities.llm.warmed import (
+from synthetic_communities.llm.caching.manner import find_least_tokens, waits_in_runs_only
+from synthetic_communities.llm.caching.policy import SHORT_LIFE_SECONDS
+from synthetic_communities.llm.caching.warmed import (
     FEWEST_FOLLOWERS,
     LONGEST_WAIT_SECONDS,
     MOST_FAILED,
@@ -32,6 +28,10 @@ from synthetic_communities.llm.warmed import (
     Warmed,
     find_beginnings,
 )
+from synthetic_communities.llm.failures import CallError
+from synthetic_communities.llm.journal.journal import Journal, current_journal
+from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat
+from synthetic_communities.llm.naming import parse_model_name
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
 from synthetic_communities.waiting import place_given_back

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from ..llm.over_aiohttp import build_httpx_transport
+from ..llm.wire.over_aiohttp import build_httpx_transport
 
 KEY = "loopback"
 """What the server is asked with; it takes any."""

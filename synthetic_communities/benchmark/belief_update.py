@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config import Config
 from ..domain.outcome import Done
-from ..llm.over_aiohttp import build_httpx_transport
+from ..llm.wire.over_aiohttp import build_httpx_transport
 from ..minds.base import Mind
 from ..testing.loopback import LoopbackServer
 from .bare import Recorded, Recorder, ask_bare, httpx_over_aiohttp

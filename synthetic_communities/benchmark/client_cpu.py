@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..config import Config
 from ..llm.journal.journaled import Journaled
-from ..llm.over_aiohttp import build_httpx2_transport, build_httpx_transport
+from ..llm.wire.over_aiohttp import build_httpx2_transport, build_httpx_transport
 from ..testing.loopback import LoopbackServer
 from .bare import Bare, Recorded, Recorder, anthropic_over_aiohttp, ask_bare, bare_aiohttp, httpx_over_aiohttp
 from .measures import Figure, Sample, Tell

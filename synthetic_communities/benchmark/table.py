@@ -4,8 +4,8 @@ from functools import partial
 
 from .belief_update import UpdatePlan, list_update_figures, take_update
 from .client_cpu import CpuPlan, list_cpu_figures, take_cpu
-from .cost import CostPlan, list_cost_figures, take_cost
-from .cost_town import CostTown
+from .cost.cost import CostPlan, list_cost_figures, take_cost
+from .cost.town import CostTown
 from .engine_cost import EnginePlan, list_engine_figures, take_engine
 from .large_town import LargePlan, list_large_figures, take_large
 from .measures import Measure, build_measure

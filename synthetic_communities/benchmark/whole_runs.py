@@ -12,7 +12,7 @@ from ..config import Config
 from ..engine.plan import plan_run
 from ..game_engine import GameEngine
 from ..llm.model import Call, ModelReply, ModelRequest
-from ..llm.over_aiohttp import build_httpx_transport
+from ..llm.wire.over_aiohttp import build_httpx_transport
 from ..llm.wrapper import Wrapper
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind

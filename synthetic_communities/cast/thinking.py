@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..late import Late
+from ..llm.access.key_command import SOURCE
+from ..llm.access.keys import find_key
 from ..llm.choice import OFFLINE
-from ..llm.connections import MAX_REPLY_BYTES
 from ..llm.exchange import Observer
 from ..llm.journal.journaled import Journaled, NoCalls
-from ..llm.key_command import SOURCE
-from ..llm.keys import find_key
 from ..llm.naming import parse_model_name
-from ..llm.over_aiohttp import MAX_CONNECTIONS
+from ..llm.wire.connections import MAX_REPLY_BYTES
+from ..llm.wire.over_aiohttp import MAX_CONNECTIONS
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
 from ..minds.offline.mind import OfflineMind

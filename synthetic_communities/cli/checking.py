@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..configuration.assumptions import NOT_STATED
+from ..forecast.counting import count_drawn_priors
+from ..forecast.forecast import Forecast, describe_forecast, forecast_lines, is_told_by_calls
+from ..forecast.table import calls_lines
 from ..game_engine import GameEngine
 from ..report.text import clean_text, count_of
-from ..simulation.calls_table import calls_lines
-from ..simulation.forecast import Forecast, describe_forecast, forecast_lines, is_told_by_calls
-from ..simulation.forecasting import count_drawn_priors
 
 WIDTH = 80
 

@@ -26,12 +26,13 @@ from .running import DONE, FAILED, measure_columns, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
-    from ..report import replicate_lines, replicates, side_by_side
+    from ..report import replicate_lines, replicates
     from ..report.replicates import Replicates
+    from ..report.terminal import side_by_side
 else:  # not every command shows several runs
     replicate_lines = Late("synthetic_communities.report.replicate_lines")
     replicates = Late("synthetic_communities.report.replicates")
-    side_by_side = Late("synthetic_communities.report.side_by_side")
+    side_by_side = Late("synthetic_communities.report.terminal.side_by_side")
 
 
 def run_replicates(
@@ -64,7 +65,7 @@ def run_replicates(
     """
     engines = GameEngine._build_replicates(engine.config, number, resample, None, model, cache)
     foretold = engine.foretold(replicates=number, resample=resample)
-    asked = None if foretold is None else foretold.asked
+    asked = None if foretold is None or foretold.asked is None else foretold.asked.as_data()
     folder = make_folder(output)
 
     def run(observer: Progress) -> Replicates:

@@ -10,7 +10,7 @@ from ..game_engine import GameEngine
 from ..llm.journal.file import is_begun
 from ..llm.journal.journal import JOURNAL
 from ..llm.journal.recorded import Recorded
-from ..llm.prices import Prices
+from ..llm.money.prices import Prices
 from ..report.result import SimulationResult
 from ..report.text import clean_text, count_of
 from ..rerunning import (

@@ -28,15 +28,16 @@ from .progress import told_plainly
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
-    from ..report import cost_table, figures, glyphs, heading, side_by_side, tables, votes
+    from ..report.numbers import figures, votes
+    from ..report.terminal import cost_table, glyphs, heading, side_by_side, tables
 else:  # not every command shows a run
-    cost_table = Late("synthetic_communities.report.cost_table")
-    figures = Late("synthetic_communities.report.figures")
-    glyphs = Late("synthetic_communities.report.glyphs")
-    heading = Late("synthetic_communities.report.heading")
-    side_by_side = Late("synthetic_communities.report.side_by_side")
-    tables = Late("synthetic_communities.report.tables")
-    votes = Late("synthetic_communities.report.votes")
+    cost_table = Late("synthetic_communities.report.terminal.cost_table")
+    figures = Late("synthetic_communities.report.numbers.figures")
+    glyphs = Late("synthetic_communities.report.terminal.glyphs")
+    heading = Late("synthetic_communities.report.terminal.heading")
+    side_by_side = Late("synthetic_communities.report.terminal.side_by_side")
+    tables = Late("synthetic_communities.report.terminal.tables")
+    votes = Late("synthetic_communities.report.numbers.votes")
 
 DONE, FAILED = 0, 1
 

@@ -20,12 +20,13 @@ from .repeating import show_replicates
 from .running import DONE, measure_columns, show_result
 
 if TYPE_CHECKING:
-    from ..report import plots, replicates, telling_json
-    from ..report.outline import Told
+    from ..report import plots, replicates
+    from ..report.stories import telling_json
+    from ..report.stories.outline import Told
 else:  # not every command shows a run
     plots = Late("synthetic_communities.report.plots")
     replicates = Late("synthetic_communities.report.replicates")
-    telling_json = Late("synthetic_communities.report.telling_json")
+    telling_json = Late("synthetic_communities.report.stories.telling_json")
 
 VIEWS: Mapping[str, Callable[[SimulationResult, Any], Told]] = {
     "person": lambda result, who: result.story(who),

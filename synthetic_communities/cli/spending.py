@@ -7,11 +7,11 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from ..forecast.assumed import ZERO, Span
+from ..forecast.forecast import Forecast
 from ..game_engine import GameEngine
-from ..llm.meter import spell_usd
+from ..llm.money.meter import spell_usd
 from ..report.text import count_of
-from ..simulation.assumed import ZERO, Span
-from ..simulation.forecast import Forecast
 from .program import say
 
 CONFIRM_ABOVE_USD = 5.0

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..errors import ConfigurationError, Problem
-from ..llm.key_command import split_command
+from ..llm.access.key_command import split_command
 from ..llm.naming import parse_model_name
-from ..llm.server import parse_base_url
+from ..llm.wire.server import parse_base_url
 from .places import Places
 
 KEY_SETTINGS = ("api_key_env", "api_key_command")

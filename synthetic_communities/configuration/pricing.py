@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from ..errors import ConfigurationError, Problem
 from ..llm.choice import OFFLINE
+from ..llm.money.prices import PRICE_KEYS, Prices, price_problem
 from ..llm.naming import parse_model_name
-from ..llm.prices import PRICE_KEYS, Prices, price_problem
 from .checks import find_unknown_keys, has_kind
 from .places import Places, spell_value
 

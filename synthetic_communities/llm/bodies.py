@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from .exchange import Exchange
-from .prices import Prices
+from .money.prices import Prices
 
 
 class Bodies(Protocol):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .limiter_changes import LimitChange
+from .limits.changes import LimitChange
 from .model import Usage
 
 

@@ -1,8 +1,8 @@
 """What can go wrong with a call: for this call, or for every call."""
 
 from ..errors import RunStoppedError, SyntheticCommunitiesError
+from .limits.headers import RateFact
 from .model import Usage
-from .rate_headers import RateFact
 
 
 class CallError(Exception):

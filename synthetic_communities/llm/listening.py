@@ -6,8 +6,8 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from .exchange import Exchange
-from .limiter_changes import LimitChange
-from .prices import Prices
+from .limits.changes import LimitChange
+from .money.prices import Prices
 
 
 class Listener(Protocol):

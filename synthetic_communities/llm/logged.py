@@ -10,8 +10,8 @@ from .failures import CallError, ModelUnavailableError
 from .journal.entry import FailedTry
 from .journal.journal import current_journal
 from .listening import current_listener
-from .meter import spell_usd
 from .model import Call, Model, ModelReply, ModelRequest, Usage
+from .money.meter import spell_usd
 from .wrapper import Wrapper
 
 logger = logging.getLogger("synthetic_communities.calls")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
-from .rate_headers import RateFact
+from .limits.headers import RateFact
 
 Stop = Literal["end", "cut", "refused"]
 

@@ -24,22 +24,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, Problem
-from .aiohttp_connections import AiohttpConnections
-from .budgeted import Budgeted, Counted
-from .caching import find_least_tokens, waits_in_runs_only
-from .connections import MAX_REPLY_BYTES, Connections
+from .access.keys import check_key
+from .access.masked import Masked
+from .caching.manner import find_least_tokens, waits_in_runs_only
+from .caching.warmed import Warmed
 from .exchange import Observer
 from .first_replies import FirstReplies
 from .journal.journaled import Journaled
-from .keys import check_key
-from .limited import Limited
-from .limiter_registry import build_limiter, find_limiter
-from .limiter_shared import SharedLimiter
+from .limits.limited import Limited
+from .limits.registry import build_limiter, find_limiter
+from .limits.shared import SharedLimiter
 from .logged import Logged
-from .masked import Masked
 from .model import Model
+from .money.budgeted import Budgeted, Counted
 from .naming import ModelName
-from .over_aiohttp import MAX_CONNECTIONS, OWN_MACHINE
 from .prompt_cut import PromptCut
 from .providers.anthropic_client import build_client
 from .providers.anthropic_messages import AnthropicMessages
@@ -47,10 +45,12 @@ from .providers.ollama_chat import OllamaChat
 from .providers.openai_chat import OpenAIChat
 from .providers.openai_dialects import DIALECTS
 from .retrying import Retrying, RetryPolicy
-from .server import CHECK_NAMES, Server, parse_base_url
 from .timed import Timed
-from .transport import HttpConnections
-from .warmed import Warmed
+from .wire.aiohttp_connections import AiohttpConnections
+from .wire.connections import MAX_REPLY_BYTES, Connections
+from .wire.over_aiohttp import MAX_CONNECTIONS, OWN_MACHINE
+from .wire.server import CHECK_NAMES, Server, parse_base_url
+from .wire.transport import HttpConnections
 
 logger = logging.getLogger(__name__)
 

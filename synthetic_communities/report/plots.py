@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from .opinions import find_mover
+from .numbers.opinions import find_mover
 from .pictures.sheet import make_png
 from .result import SimulationResult
 

@@ -7,9 +7,9 @@ from typing import Any
 from ..errors import RecordError
 from ..runs.directory import FORMAT_VERSION
 from ..runs.row import Row
-from .findings import find
-from .intervals import Spread, measure_spread
-from .opinions import Stances
+from .numbers.findings import find
+from .numbers.intervals import Spread, measure_spread
+from .numbers.opinions import Stances
 from .record import Record
 
 Line = Mapping[str, Any]

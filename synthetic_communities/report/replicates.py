@@ -14,10 +14,10 @@ from ..runs.reading import iterate_lines, read_json
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .replicate_lines import build_line, check_line, measure_spreads
-from .replicate_table import build_replicate_table
 from .result import SimulationResult, load_run
-from .side_by_side import read_foretold_together
-from .spent import describe_spent
+from .terminal.replicate_table import build_replicate_table
+from .terminal.side_by_side import read_foretold_together
+from .terminal.spent import describe_spent
 
 
 class Replicates(Sequence[SimulationResult]):

@@ -13,46 +13,37 @@ from ..runs import directory
 from ..runs.run_files import READ_PAST, RunFiles
 
 if TYPE_CHECKING:
-    from . import (
-        ballot_rows,
-        failure_rows,
-        figures,
-        findings,
-        people,
-        reading,
-        result_page,
-        rows,
-        side_by_side,
-        tables,
-        usage_rows,
-    )
-    from . import conversations as chats
-    from . import debates as questions
-    from . import failed_acts as failing
-    from . import feeds as feeding
+    from . import reading, result_page
     from . import roster as rosters
-    from . import story as stories
+    from .frames import ballot_rows, failure_rows, people, rows, usage_rows
+    from .numbers import figures, findings
     from .pictures import plots
     from .record import Record
+    from .stories import conversations as chats
+    from .stories import debates as questions
+    from .stories import failed_acts as failing
+    from .stories import feeds as feeding
+    from .stories import story as stories
+    from .terminal import side_by_side, tables
 else:  # together they take as long to load as all that runs a community
-    ballot_rows = Late(f"{__package__}.ballot_rows")
-    chats = Late(f"{__package__}.conversations")
-    failing = Late(f"{__package__}.failed_acts")
-    failure_rows = Late(f"{__package__}.failure_rows")
-    feeding = Late(f"{__package__}.feeds")
-    figures = Late(f"{__package__}.figures")
-    findings = Late(f"{__package__}.findings")
-    people = Late(f"{__package__}.people")
+    ballot_rows = Late(f"{__package__}.frames.ballot_rows")
+    chats = Late(f"{__package__}.stories.conversations")
+    failing = Late(f"{__package__}.stories.failed_acts")
+    failure_rows = Late(f"{__package__}.frames.failure_rows")
+    feeding = Late(f"{__package__}.stories.feeds")
+    figures = Late(f"{__package__}.numbers.figures")
+    findings = Late(f"{__package__}.numbers.findings")
+    people = Late(f"{__package__}.frames.people")
     plots = Late(f"{__package__}.pictures.plots")
-    questions = Late(f"{__package__}.debates")
+    questions = Late(f"{__package__}.stories.debates")
     reading = Late(f"{__package__}.reading")
     result_page = Late(f"{__package__}.result_page")
     rosters = Late(f"{__package__}.roster")
-    rows = Late(f"{__package__}.rows")
-    stories = Late(f"{__package__}.story")
-    side_by_side = Late(f"{__package__}.side_by_side")
-    tables = Late(f"{__package__}.tables")
-    usage_rows = Late(f"{__package__}.usage_rows")
+    rows = Late(f"{__package__}.frames.rows")
+    stories = Late(f"{__package__}.stories.story")
+    side_by_side = Late(f"{__package__}.terminal.side_by_side")
+    tables = Late(f"{__package__}.terminal.tables")
+    usage_rows = Late(f"{__package__}.frames.usage_rows")
 
 
 class SimulationResult:

@@ -3,21 +3,21 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .findings import MISSING_STATUSES, Findings, StepMissing
-from .glyphs import BLOCKS
-from .heading import describe_extent
 from .html import LINE_LIMIT, Cell, Fragment, build_table, code, fold, join, paragraph, show_line, stand_alone, strong
-from .measures import shares_of
-from .notes import build_notes, describe_mover, spell_reason
-from .opinions import MOVED_BY, Stances, TopicMoves
-from .outline import spell_name
+from .numbers.findings import MISSING_STATUSES, Findings, StepMissing
+from .numbers.measures import shares_of
+from .numbers.opinions import MOVED_BY, Stances, TopicMoves
+from .numbers.votes import Tally, Vote
 from .record import OFFLINE, Record
 from .roster import describe_mind
 from .steps import name_acts
-from .tables import build_line
+from .stories.outline import spell_name
+from .terminal.glyphs import BLOCKS
+from .terminal.heading import describe_extent
+from .terminal.notes import build_notes, describe_mover, spell_reason
+from .terminal.tables import build_line
+from .terminal.vote_table import fold_tallies
 from .text import count_of, spell_number, spell_stance
-from .vote_table import fold_tallies
-from .votes import Tally, Vote
 
 MOST_ROWS = 30
 """Candidates, and topics, that have a row of their own; the others are counted together."""

@@ -7,9 +7,9 @@ from ..errors import UsageError
 from ..runs.row import Row
 from ..runs.run_files import RunFiles
 from .nearest import find_nearest
-from .outline import spell_name
 from .reading import read_names
 from .record import OFFLINE
+from .stories.outline import spell_name
 from .text import clean_text, count_of
 
 

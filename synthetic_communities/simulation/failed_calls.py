@@ -13,7 +13,7 @@ from ..engine.ledger import Task
 from ..errors import RecordError
 from ..llm.call_log import CallEntry
 from ..llm.exchange import Exchange
-from ..llm.prices import Prices
+from ..llm.money.prices import Prices
 from ..runs.directory import FAILED_CALLS, append_lines, encode_line
 from ..runs.reading import iterate_lines
 

@@ -13,14 +13,13 @@ from ..candidate import Candidate
 from ..config import Config
 from ..errors import ConfigurationError
 from ..llm.call_log import CallEntry, CallLog, measure_totals
-from ..llm.costs import measure_cost
 from ..llm.journal.journal import Journal
-from ..llm.limiter_changes import LimitChange
-from ..llm.prices import Prices
+from ..llm.limits.changes import LimitChange
+from ..llm.money.costs import measure_cost
+from ..llm.money.prices import Prices
 from ..minds.llm.rules import PROMPT_VERSION
 from ..runs.directory import CONFIG, FORECAST, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
-from .calls_forecast import CallsForecast
 from .journals import measure_journal
 from .labels import mind_labels
 from .stage import Stage
@@ -141,13 +140,17 @@ def write_usage(
     write_json(path / USAGE, usage)
 
 
-def write_forecast(path: Path, asked: CallsForecast) -> None:
+def write_forecast(path: Path, asked: Mapping[str, Any]) -> None:
     """Write what the calls of models of a run, or of all in a folder, are foretold to take, before any begins.
+
+    Args:
+        path: the run directory, or the folder.
+        asked: that, as plain data.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_json(path / FORECAST, {"format_version": FORMAT_VERSION, **asked.as_data()})
+    write_json(path / FORECAST, {"format_version": FORMAT_VERSION, **asked})
 
 
 def _calls(calls: CallLog, prices: Prices, began_at: float) -> dict[str, Any]:

@@ -2,32 +2,32 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..domain.debate import DebateTranscript
 from ..engine.runner import Places
 from ..errors import RunStoppedError
 from ..llm.journal.journal import Journal
-from ..llm.meter import Meter
-from ..llm.prices import Prices
+from ..llm.money.meter import Meter
+from ..llm.money.prices import Prices
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
 from ..minds.offline.mind import OfflineMind
 from ..runs.lock import RunLock
 from ..runs.writing import noted_on
-from .calls_forecast import CallsForecast
 from .failed_calls import FailedCalls, read_written
 from .files import write_forecast, write_metadata, write_usage
-from .inputs import write_inputs
 from .journals import Answers, open_journal, tell_mode
+from .kept.inputs import write_inputs
+from .kept.sameness import check_beforehand, check_stage, end_set_aside
 from .minds import Minds
 from .recorder import Recorder
 from .run_calls import RunCalls
-from .sameness import check_beforehand, check_stage, end_set_aside
 from .simulation import Simulation
 from .stage import Stage
 from .usage_parts import write_usage_by_agent
@@ -60,7 +60,7 @@ class KeptRun:
     answers: Answers = field(kw_only=True)
     goes_on: bool = field(kw_only=True)
     is_laid_out: bool = field(default=False, kw_only=True)
-    foretold: CallsForecast | None = field(default=None, kw_only=True)
+    foretold: Mapping[str, Any] | None = field(default=None, kw_only=True)
     published: list[DebateTranscript] = field(kw_only=True)
     follow: Callable[[Moment], None] = field(kw_only=True)
 

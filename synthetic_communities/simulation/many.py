@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..cast.arguments import check_count
 from ..config import Config
-from ..llm.meter import Spend
+from ..llm.money.meter import Spend
 from ..runs.directory import REPLICATES_FOLDER, make_run_directory
 from .gathering import load_config
 from .watching import Moment

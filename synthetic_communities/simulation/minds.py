@@ -9,14 +9,14 @@ import synthetic_communities.llm_client as llm_client
 from ..cast.thinking import MindSettings, build_mind, build_silent_mind
 from ..config import Config, build_candidate_cards, build_topics
 from ..domain.scene import Scene
+from ..llm.access.key_command import run_key_command
+from ..llm.access.keys import read_environment
 from ..llm.bodies import Bodies, encode_bodies
 from ..llm.choice import OFFLINE, ModelChoice, choose_model
 from ..llm.exchange import Exchange
-from ..llm.key_command import run_key_command
-from ..llm.keys import read_environment
 from ..llm.listening import current_listener
-from ..llm.over_aiohttp import MAX_CONNECTIONS
-from ..llm.prices import Prices
+from ..llm.money.prices import Prices
+from ..llm.wire.over_aiohttp import MAX_CONNECTIONS
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.foresight import Extent, foresee_window

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..llm.meter import spell_spend
+from ..llm.money.meter import spell_spend
 from .watching import Moment
 
 DOINGS = {

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from ..llm.call_log import CallLog
 from ..llm.exchange import Exchange
-from ..llm.limiter_changes import LimitChange
+from ..llm.limits.changes import LimitChange
 from ..llm.listening import listening
-from ..llm.prices import Prices
+from ..llm.money.prices import Prices
 from .failed_calls import FailedCalls
 
 TellBodies = Callable[[Exchange, Prices], None]

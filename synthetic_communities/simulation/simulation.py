@@ -12,8 +12,8 @@ from ..engine.collecting import not_collecting
 from ..engine.ledger import Ledger, Task
 from ..engine.runner import Places, run_tasks
 from ..errors import RunStoppedError
-from ..llm.budget import Budget
 from ..llm.journal.journal import Journal, journaling
+from ..llm.money.budget import Budget
 from ..social_media import as_feed_post
 from ..waiting import shared_by
 from .acts import Acts

@@ -19,7 +19,7 @@ from ..engine.phases import lay_out_in_phases
 from ..engine.plan import Course, plan_run
 from ..errors import ConfigurationError, Problem
 from ..llm.choice import ModelChoice
-from ..llm.prices import Prices, price_problem
+from ..llm.money.prices import Prices, price_problem
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind

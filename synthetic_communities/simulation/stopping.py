@@ -6,7 +6,7 @@ from typing import Any
 
 from ..config import Config
 from ..engine.together import first_leaf
-from ..llm.budget import Budget, Limits
+from ..llm.money.budget import Budget, Limits
 
 
 def read_limits(config: Config) -> Limits:

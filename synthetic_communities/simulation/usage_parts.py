@@ -9,8 +9,8 @@ from typing import Any
 from ..candidate import Candidate
 from ..engine.ledger import Task
 from ..llm.call_log import CallEntry, measure_totals
-from ..llm.costs import measure_cost
-from ..llm.prices import Prices
+from ..llm.money.costs import measure_cost
+from ..llm.money.prices import Prices
 from ..mediator import Mediator
 from ..persona import Persona
 from ..runs.directory import USAGE_BY_AGENT, encode_line, write_text

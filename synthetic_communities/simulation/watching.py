@@ -9,7 +9,7 @@ from typing import Any
 
 from ..domain.outcome import Done, Outcome, reason_of
 from ..engine.ledger import Ledger, Task
-from ..llm.meter import Meter, Spend
+from ..llm.money.meter import Meter, Spend
 from .utterances import Utterance, find_utterance
 
 logger = logging.getLogger("synthetic_communities.acts")

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..failures import CallError, ModelUnavailableError
-from ..http_failures import read_failure
 from ..json_shapes import count, dig
-from ..reaching import reach
-from ..server import Server
+from ..wire.http_failures import read_failure
+from ..wire.reaching import reach
+from ..wire.server import Server
 from .anthropic_client import read_answer
 from .opening import OPENING_SECONDS
 

@@ -3,13 +3,13 @@
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
 
-from ..answers import HttpAnswer
-from ..connections import CONNECT_SECONDS
+from ..access.masked import MASK, mask_error
 from ..failures import CallError
-from ..masked import MASK, mask_error
-from ..over_aiohttp import build_httpx2_transport
-from ..server import Server
-from ..transport import name_failure, read_body
+from ..wire.answers import HttpAnswer
+from ..wire.connections import CONNECT_SECONDS
+from ..wire.over_aiohttp import build_httpx2_transport
+from ..wire.server import Server
+from ..wire.transport import name_failure, read_body
 
 if TYPE_CHECKING:
     import anthropic

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...errors import ConfigurationError, Problem
 from ...waiting import at_once
-from ..answers import HttpAnswer
-from ..cache_policy import Mark, choose_marks, expect_seconds_between, find_anthropic_terms
-from ..http_failures import Filtered, OptionRefused, read_failure
+from ..caching.policy import Mark, choose_marks, expect_seconds_between, find_anthropic_terms
+from ..limits.headers import read_rates
 from ..model import Call, ModelReply, ModelRequest, ReplyFormat
 from ..per_loop import PerLoop
 from ..prepared import Prepared
-from ..rate_headers import read_rates
-from ..reaching import reach
-from ..server import Server
+from ..wire.answers import HttpAnswer
+from ..wire.http_failures import Filtered, OptionRefused, read_failure
+from ..wire.reaching import reach
+from ..wire.server import Server
 from .anthropic_abilities import Abilities, look_up_abilities
 from .anthropic_client import read_answer
 from .anthropic_replies import parse_reply

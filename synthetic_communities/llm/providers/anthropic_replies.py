@@ -5,7 +5,7 @@ from typing import Any
 from ..failures import CallError
 from ..json_shapes import count, dig, name_of, well_formed
 from ..model import ModelReply, Stop, Usage
-from ..server import SHOWN_CHARACTERS
+from ..wire.server import SHOWN_CHARACTERS
 
 _STOPS: dict[Any, Stop] = {
     "end_turn": "end",

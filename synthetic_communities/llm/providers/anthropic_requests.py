@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..cache_policy import Mark
+from ..caching.policy import Mark
 from ..model import ModelRequest
 from ..thinking import room_for_thinking
 from .anthropic_abilities import Abilities

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from ..answers import HttpAnswer
-from ..connections import Connections
-from ..http_failures import Filtered, OptionRefused, read_failure
+from ..limits.headers import read_rates
 from ..model import Call, ModelReply, ModelRequest
 from ..per_loop import PerLoop
-from ..rate_headers import read_rates
-from ..reaching import reach
-from ..server import Server
+from ..wire.answers import HttpAnswer
+from ..wire.connections import Connections
+from ..wire.http_failures import Filtered, OptionRefused, read_failure
+from ..wire.reaching import reach
+from ..wire.server import Server
 
 logger = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..connections import Connections
 from ..model import ModelReply, ModelRequest
 from ..prepared import Prepared
-from ..server import Server
+from ..wire.connections import Connections
+from ..wire.server import Server
 from .chat_messages import write_schema_instruction
 from .http_chat import HttpChat
 from .ollama_messages import Features, parse_reply, write_request, write_schema

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ConfigurationError, Problem
-from ..connections import Connections
 from ..failures import CallError, ModelUnavailableError
-from ..http_failures import Filtered, read_failure
 from ..json_shapes import count, dig
-from ..reaching import reach
-from ..server import Server
+from ..wire.connections import Connections
+from ..wire.http_failures import Filtered, read_failure
+from ..wire.reaching import reach
+from ..wire.server import Server
 from .opening import OPENING_SECONDS, no_answer, nobody_listens
 
 _SHORTER = (

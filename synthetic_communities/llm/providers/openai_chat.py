@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..connections import Connections
 from ..json_shapes import dig
 from ..model import ModelReply, ModelRequest
 from ..prepared import Prepared
-from ..server import Server
+from ..wire.connections import Connections
+from ..wire.server import Server
 from .chat_messages import write_schema_instruction
 from .http_chat import HttpChat
 from .openai_dialects import Dialect, Features

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from ..connections import Connections
 from ..failures import CallError, ModelUnavailableError
-from ..reaching import reach
-from ..server import Server
+from ..wire.connections import Connections
+from ..wire.reaching import reach
+from ..wire.server import Server
 
 OPENING_SECONDS = 15.0
 """How long what is looked at may take in all."""

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..curves import Distribution, measure_distributions
-from ..measures import BINS
-from ..moments import choose_evenly
-from ..opinions import Stances
+from ..numbers.measures import BINS
+from ..numbers.opinions import Stances
 from ..record import Record
 from ..text import spell_number, spell_stance
+from .curves import Distribution, measure_distributions
+from .moments import choose_evenly
 from .sheet import LINE, Sheet, draw_empty, label_ticks, letters, name_axis, name_topic, spell_shown, title_of
 
 if TYPE_CHECKING:

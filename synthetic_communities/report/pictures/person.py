@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
-from ..curves import PersonCurve, Point, follow_person, sum_by_step
-from ..flows import Group, order_groups
-from ..moments import BALLOT, OPENING
 from ..record import Move, Record
 from ..text import spell_stance
+from .curves import PersonCurve, Point, follow_person, sum_by_step
+from .flows import Group, order_groups
+from .moments import BALLOT, OPENING
 from .sheet import LINE, Sheet, cut, draw_empty, label_ticks, name_axis, name_topic, spell_shown, title_of
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ..extent import spell_damaged
-from ..heading import measure_extent
-from ..paragraphs import wrap_text
 from ..record import Record
+from ..stories.paragraphs import wrap_text
+from ..terminal.heading import measure_extent
 from ..text import count_of, fit_text
 from .fonts import choose_fonts, make_drawable
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ..flows import Band, ChoiceFlows, Group, measure_flows, stack_bands, stack_groups
 from ..record import Record
+from .flows import Band, ChoiceFlows, Group, measure_flows, stack_bands, stack_groups
 from .sheet import LINE, Sheet, cut, draw_empty, label_ticks, letters, name_axis, spell_shown, title_of
 
 if TYPE_CHECKING:

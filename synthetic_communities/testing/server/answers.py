@@ -8,11 +8,11 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
 from .caching import CacheUse, PromptCache
-from .door import Door
 from .draws import Draws, draw_delay
 from .faults import Fault, find_marked, plan_faults
 from .problem import Problem
 from .prompt import Prompt, Reply
+from .protocols.door import Door
 from .rate import RateBucket
 from .replies import compose_reply
 from .settings import LoopbackSettings

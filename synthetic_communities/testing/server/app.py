@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from .answers import Answer, AnswerDesk, refuse
-from .anthropic_door import AnthropicDoor
-from .anthropic_models import EXAMPLES, build_model_info
-from .door import Door
-from .ollama_door import VERSION, OllamaDoor, build_model_list, show_model
-from .openai_door import OpenAIDoor
-from .openai_door import build_model as build_openai_model
-from .openai_door import build_model_list as build_openai_list
 from .problem import Problem
+from .protocols.anthropic_door import AnthropicDoor
+from .protocols.anthropic_models import EXAMPLES, build_model_info
+from .protocols.door import Door
+from .protocols.ollama_door import VERSION, OllamaDoor, build_model_list, show_model
+from .protocols.openai_door import OpenAIDoor
+from .protocols.openai_door import build_model as build_openai_model
+from .protocols.openai_door import build_model_list as build_openai_list
 from .request_log import RequestLog
 from .settings import LoopbackSettings
 from .stats import DROPPED, GONE, Stats

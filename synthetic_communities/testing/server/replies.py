@@ -11,9 +11,9 @@ from .faults import Fault, Plan
 from .forms import fill_form, find_form
 from .problem import Problem
 from .prompt import Ending, Prompt, Reply
-from .schema_checks import check_schema
-from .schema_values import build_value
-from .schema_walk import Schema
+from .schemas.checks import check_schema
+from .schemas.values import build_value
+from .schemas.walk import Schema
 from .sentences import REFUSAL, build_prose, build_sentence
 from .settings import LoopbackSettings
 from .tokens import TokenRule

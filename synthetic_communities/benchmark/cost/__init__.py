@@ -1,0 +1,1 @@
+"""What a run costs, beside what other arrangements of the same calls would have come to."""

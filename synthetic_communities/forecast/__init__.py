@@ -1,0 +1,1 @@
+"""What a run will take, told before it begins: counted, rehearsed with models that cost nothing, or probed."""

@@ -1,0 +1,152 @@
+"""What a run will do, or several together, told before anything is done or spent."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..report.html import build_table, paragraph, stand_alone
+from ..report.steps import name_acts
+from ..report.text import align_row, measure_width, spell_count
+from .assumed import ZERO, Span
+from .calls import CallsForecast
+from .table import HEAD, calls_lines, calls_rows, describe_calls
+
+_NUMBER_WIDTHS = (10, 10, 10)
+"""Columns that `at most`, the acts and the calls take in a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepForecast:
+    """What a run will do in one step.
+
+    Attributes:
+        step: the step, as in the plan.
+        acts: how many acts.
+        is_exact: True if every one of them asks somebody; False: at most so many do.
+        calls: how many calls of language models they make if each succeeds at once, at most so many where `is_exact`
+            is False; None: not known, as a mind that is asked is not of this package.
+    """
+
+    step: str
+    acts: int
+    is_exact: bool = field(kw_only=True)
+    calls: int | None = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will do, or the replicates of one together.
+
+    Attributes:
+        steps: what it will do in each step, in the order in which the acts take place.
+        levels: the length of the longest chain of acts that wait for one another. A run takes as long as so many
+            acts one after the other, however many go on at once.
+        max_concurrent: how many acts may be under way at once.
+        asked: what its calls of language models will take; None: it makes none, or how many is not known.
+        replicates: how many runs that is.
+        shares_opening: whether they share their opening: it is asked once, and counted once.
+    """
+
+    steps: tuple[StepForecast, ...]
+    levels: int = field(kw_only=True)
+    max_concurrent: int = field(kw_only=True)
+    asked: CallsForecast | None = field(default=None, kw_only=True)
+    replicates: int = field(default=1, kw_only=True)
+    shares_opening: bool = field(default=False, kw_only=True)
+
+    @property
+    def acts(self) -> int:
+        """How many acts, at most so many where `is_exact` is False."""
+        return sum(step.acts for step in self.steps)
+
+    @property
+    def calls(self) -> int | None:
+        """How many calls of language models, if each succeeds at once; None: not known."""
+        known = [step.calls for step in self.steps if step.calls is not None]
+        return sum(known) if len(known) == len(self.steps) else None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every act asks somebody."""
+        return all(step.is_exact for step in self.steps)
+
+    @property
+    def cost_usd(self) -> Span | None:
+        """What its calls cost in US dollars; None: not known."""
+        if self.asked is not None:
+            return self.asked.cost_usd
+        return ZERO if self.calls == 0 else None
+
+    @property
+    def minutes(self) -> Span | None:
+        """How long it takes; None: not known, as no calls are foreseen."""
+        return None if self.asked is None else self.asked.minutes
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each step, with `step`, `acts`, `is_exact` and `calls`."""
+        return [asdict(step) for step in self.steps]
+
+    def __str__(self) -> str:
+        """Return it as a table, with a few words below it."""
+        acts = [] if is_told_by_calls(self) else [*forecast_lines(self), ""]
+        asked = [] if self.asked is None else [*calls_lines(self.asked), ""]
+        return "\n".join([*acts, *asked, *describe_forecast(self)])
+
+    def _repr_html_(self) -> str:
+        head = ["", *_head(self)]
+        table = build_table(head, _rows(self), caption="Forecast", numbers=range(1, len(head)))
+        tables = [] if is_told_by_calls(self) else [table]
+        if self.asked is not None:
+            rows = calls_rows(self.asked)
+            tables.append(
+                build_table(["", *HEAD], rows, caption="What its calls take", numbers=range(1, 1 + len(HEAD)))
+            )
+        return stand_alone(*tables, *map(paragraph, describe_forecast(self)))
+
+
+def is_told_by_calls(forecast: Forecast) -> bool:
+    """Say whether the table of calls tells of all acts, as every step asks a model."""
+    return forecast.asked is not None and all(step.calls for step in forecast.steps)
+
+
+def forecast_lines(forecast: Forecast) -> list[str]:
+    """Return a table: a line for each step, and one for all of them; calls where there may be some."""
+    rows = [["", *_head(forecast)], *_rows(forecast)]
+    widths = (max(measure_width(row[0]) for row in rows), *_NUMBER_WIDTHS)[: len(rows[0])]
+    return [align_row(row, widths) for row in rows]
+
+
+def describe_forecast(forecast: Forecast) -> Iterator[str]:
+    """Yield how much of a run has to wait for other parts of it, and how many calls of models it makes."""
+    yield f"The longest chain of acts that wait for one another: {forecast.levels:,}."
+    together = ", all runs taken together" if forecast.replicates > 1 else ""
+    yield f"At most {forecast.max_concurrent:,} acts are under way at once{together}."
+    if forecast.shares_opening:
+        yield "They share their opening, which is counted once."
+    if forecast.calls == 0:
+        yield "Model calls: 0. No language model is asked, and nothing is spent."
+    elif forecast.calls is None:
+        yield "Model calls: not known, as there is a mind that is not of this package."
+    else:
+        yield f"Model calls: {_bound(forecast)}{forecast.calls:,}, and more where one has to be tried again."
+    if forecast.asked is not None:
+        yield from describe_calls(forecast.asked)
+
+
+def _head(forecast: Forecast) -> list[str]:
+    return ["", "acts", "calls"][: 2 if forecast.calls == 0 else 3]
+
+
+def _rows(forecast: Forecast) -> list[list[str]]:
+    total = StepForecast("", forecast.acts, is_exact=forecast.is_exact, calls=forecast.calls)
+    columns = len(_head(forecast))
+    rows = [[name_acts(step.step), *_cells(step)[:columns]] for step in forecast.steps]
+    return [*rows, ["in all", *_cells(total)[:columns]]]
+
+
+def _bound(forecast: Forecast) -> str:
+    return "at most " if any(step.calls and not step.is_exact for step in forecast.steps) else ""
+
+
+def _cells(step: StepForecast) -> list[str]:
+    return ["" if step.is_exact else "at most", spell_count(step.acts), spell_count(step.calls)]

@@ -1,0 +1,110 @@
+"""Foretelling what calls of models will take: runs are rehearsed with the shortest replies, and with the longest."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ..config import Config
+from ..engine.plan import Course
+from ..llm.money.prices import Prices
+from ..report.steps import ACTS
+from ..simulation.stage import build_course
+from .ahead import RunAhead, choose_rehearsed
+from .assumed import Assumed, Span
+from .calls import CallsForecast
+from .forecast import Forecast
+from .measuring import End, rehearse
+from .totals import Rehearsed, Totals, add_by_model, add_up, join_ends
+from .understudies import Company, sample_people, with_posts
+
+MOST_ACTS = 5_000
+"""How many acts are rehearsed, about; of more, a sample of the people makes as many."""
+
+SLOWEST = 1.2
+"""How much longer a run may take than its rehearsal: replies take unequally long, and some wait for the slowest."""
+
+
+async def foretell(
+    company_of: Callable[[RunAhead], Company],
+    ahead: Sequence[RunAhead],
+    forecast: Forecast,
+    assumed: Assumed | None = None,
+) -> CallsForecast:
+    """Return what the calls of models of a run will take, or those of replicates side by side under one limit.
+
+    Args:
+        company_of: says who takes part in a run.
+        ahead: the runs, of which as many are rehearsed as make about as many acts as a sample.
+        forecast: how many acts there are in all of them together.
+        assumed: what is not known of the models; None: as by default.
+    """
+    assumed = assumed or Assumed()
+    chosen = choose_rehearsed(ahead, MOST_ACTS)
+    parts = [_sample(company_of(run), run) for run in chosen]
+    people = len(ahead[0].people)
+    ends = [await _rehearse_all(parts, forecast, End(assumed, each), people=people) for each in (False, True)]
+    config, sampled = ahead[0].config, len(parts[0][0].people)
+    acts, prices = {step.step: step.acts for step in forecast.steps}, Prices(config.prices or {})
+    totals = [add_up(each, acts, prices) for each in ends]
+    doubted = {
+        step.step: step.acts
+        for step in forecast.steps
+        if not step.is_exact and (sampled < people or ends[0].acts()[step.step] < step.acts)
+    }
+    called = ends[1].calls()
+    models = sorted({call.model for calls in called.values() for call in calls})
+    return CallsForecast(
+        tuple(
+            join_ends(step, totals[0][step], totals[1][step], most=doubted.get(step)) for step in ACTS if step in called
+        ),
+        minutes=Span(*(_minutes(*each, config, forecast, people=people) for each in zip(ends, totals, strict=True))),
+        unpriced=tuple(model for model in models if prices.of(model) is None),
+        assumed=assumed,
+        sampled=sampled if sampled < people else None,
+        replicates=len(ahead),
+        rehearsed=len(chosen),
+    )
+
+
+async def _rehearse_all(
+    parts: Sequence[tuple[Company, Course]], forecast: Forecast, end: End, *, people: int
+) -> Rehearsed:
+    limit, times = forecast.max_concurrent, forecast.replicates
+    measured = [await rehearse(*part, limit, end, people=people, side_by_side=times) for part in parts]
+    return Rehearsed(end, measured)
+
+
+def _sample(company: Company, run: RunAhead) -> tuple[Company, Course]:
+    course, people = run.course, sample_people(company.people, run.forecast.acts, MOST_ACTS)
+    if len(people) == len(company.people):
+        return company, course
+    config = company.config
+    drawn = build_course(config, [each.id for each in people], course.candidate_ids, course.topic_ids)
+    return replace(company, people=people), with_posts(drawn, course, config.feed_size)
+
+
+def _minutes(
+    rehearsed: Rehearsed, totals: Mapping[str, Totals], config: Config, forecast: Forecast, *, people: int
+) -> float:
+    """Return how long the runs take: as long as their acts, and as the account may ask of the model it asks most."""
+    minutes = [_act_seconds(rehearsed, totals, forecast, people=people) / 60]
+    if config.requests_per_minute:
+        calls = add_by_model(item for each in totals.values() for item in each.calls_by_model.items())
+        minutes += [number / config.requests_per_minute for number in calls.values()]
+    if config.tokens_per_minute:
+        tokens = add_by_model(item for each in totals.values() for item in each.tokens_by_model.items())
+        minutes += [number / config.tokens_per_minute for number in tokens.values()]
+    return max(minutes)
+
+
+def _act_seconds(rehearsed: Rehearsed, totals: Mapping[str, Totals], forecast: Forecast, *, people: int) -> float:
+    """Return how long the acts take: the longest chain of them, or the work of all under the limit.
+
+    In a rehearsal of everybody some places are empty now and then, which counts. In a sample more of them are, so there
+    it does not: the high end has room for it. Of several runs the longest counts, though each is rehearsed alone.
+    """
+    rehearsals = [run.rehearsal for run in rehearsed.runs]
+    chain, work = max(each.chain for each in rehearsals), sum(each.seconds for each in totals.values())
+    seconds = max(chain, work / forecast.max_concurrent)
+    if len(rehearsals[0].stage.population.personas) == people:
+        seconds = max(seconds, *(each.now for each in rehearsals))
+    return seconds * (SLOWEST if rehearsed.end.is_high else 1.0)

@@ -1,0 +1,191 @@
+"""What a probe found: one call of each act, what came of it, and what it tells a forecast."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from ..llm.model import Usage
+from ..llm.money.meter import spell_usd
+from ..report.html import build_table, paragraph, stand_alone
+from ..report.steps import name_acts
+from ..report.terminal.ranges import spell_rounded
+from ..report.text import ABSENT, align_row, count_of, fit_text, spell_count
+from .assumed import Assumed, Span
+
+Ending = Literal["done", "cut", "refused", "unreadable", "failed"]
+
+REMEDIES: Mapping[Ending, str] = {
+    "cut": "A lower effort leaves more of the room for the answer; or take another model",
+    "refused": "Another model may answer; or choose other words for the world, the topics, and what people are like",
+    "unreadable": "Another model may answer in the form asked for, or the same with a higher effort",
+    "failed": "If it passes, probe again; else check the model, its base_url, and what the account may ask",
+}
+"""How a reply ended to what may be done about it."""
+
+LIKE_ONE = 1.2
+"""By what factor replies are taken to be longer or shorter, and to think more or less, than the one that was seen."""
+
+AS_FAST = 1.15
+"""By what factor they are taken to be slower or faster: a run may take longer than its replies, so less is left."""
+
+LIKE_PROMPTS = 1.02
+"""By what factor the characters of a token in other prompts may lie beyond those of the prompts that were seen."""
+
+_WIDTHS = (22, 8, 8, 7, 7, 17, 8, 12)
+_HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "")
+_WORDS_WIDTH = 76
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedAct:
+    """One act of the probe, and what came of its one call.
+
+    Attributes:
+        step: the act, as in the plan.
+        who: id of who acted; empty: the mediator.
+        model: who was asked.
+        answered_by: the model that replied, as its provider names it: of a hosted one this may change from day to day;
+            None: there was no reply, or nobody said.
+        ending: `done`; `cut`, `refused` or `unreadable`; `failed`: there was no reply.
+        reason: what failed; empty: nothing did.
+        seconds: from the question to the last word of the reply, waits and further tries included.
+        usage: tokens of the call.
+        cost_usd: what it cost, in US dollars; None: not known.
+        prompt_characters: length of what was sent, the schema of the reply among it.
+        reply_characters: length of the reply.
+        window_tokens: how many tokens the model takes at once; None: not known.
+        keeps_schema: whether the reply keeps to its schema to the letter; None: there was none, or no reply.
+        words: how the reply begins.
+    """
+
+    step: str
+    who: str
+    model: str = field(kw_only=True)
+    answered_by: str | None = field(default=None, kw_only=True)
+    ending: Ending = field(kw_only=True)
+    reason: str = field(default="", kw_only=True)
+    seconds: float = field(kw_only=True)
+    usage: Usage = field(default_factory=Usage, kw_only=True)
+    cost_usd: float | None = field(default=None, kw_only=True)
+    prompt_characters: int = field(default=0, kw_only=True)
+    reply_characters: int = field(default=0, kw_only=True)
+    window_tokens: int | None = field(default=None, kw_only=True)
+    keeps_schema: bool | None = field(default=None, kw_only=True)
+    words: str = field(default="", kw_only=True)
+
+    @property
+    def used_tokens(self) -> int | None:
+        """Tokens of prompt and reply together; None: nobody counted them."""
+        prompt, reply = self.usage.prompt_tokens, self.usage.output_tokens
+        return None if prompt is None or reply is None else prompt + reply
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as a flat mapping."""
+        told = {name: value for name, value in asdict(self).items() if name != "usage"}
+        return {**told, **asdict(self.usage), "used_tokens": self.used_tokens}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a probe found.
+
+    Attributes:
+        acts: act by act, in the order in which they were asked; those that no language model is asked for are not among
+            them.
+    """
+
+    acts: tuple[ProbedAct, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every reply could be used."""
+        return all(act.ending == "done" for act in self.acts)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What all of it cost, in US dollars; None: not known."""
+        known = [act.cost_usd for act in self.acts if act.cost_usd is not None]
+        return sum(known) if len(known) == len(self.acts) else None
+
+    def assumed(self) -> Assumed:
+        """Return what a forecast may assume now, for `engine.forecast(assumed=...)`; of other acts, what it did before.
+
+        One reply of each kind was seen. Others are taken to be like it: within a factor of `LIKE_ONE` as long, and
+        within one of `AS_FAST` as fast.
+        """
+        whole = [act for act in self.acts if act.ending == "done"]
+        thinking = {act.step: act.usage.thinking_tokens for act in whole}
+        ratios = [each for each in map(_characters_per_token, self.acts) if each is not None]
+        found = Assumed(
+            reply_characters={act.step: _around(act.reply_characters) for act in whole if act.reply_characters},
+            seconds_per_reply={act.step: _around(act.seconds, AS_FAST) for act in whole},
+            thinking_tokens={step: _around(tokens) for step, tokens in thinking.items() if tokens is not None},
+        )
+        like = Span(min(ratios) / LIKE_PROMPTS, max(ratios) * LIKE_PROMPTS) if ratios else None
+        return found if like is None else replace(found, characters_per_token=like)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each act."""
+        return [act.as_data() for act in self.acts]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        return {"is_sound": self.is_sound, "cost_usd": self.cost_usd, "acts": self.rows()}
+
+    def __str__(self) -> str:
+        """Return it as a table, with what it cost and what to do below it."""
+        return "\n".join([*probe_lines(self), *describe_probe(self)])
+
+    def _repr_html_(self) -> str:
+        head = ["", *_HEAD, "begins"]
+        rows = [[*_cells(act), fit_text(act.words, _WORDS_WIDTH)] for act in self.acts]
+        table = build_table(head, rows, caption="Probe", numbers=range(1, 6))
+        return stand_alone(*([table] if rows else []), *map(paragraph, describe_probe(self)))
+
+
+def probe_lines(probe: Probe) -> list[str]:
+    """Return a table: two lines for each act, the second with the first words of the reply."""
+    if not probe.acts:
+        return []
+    lines = [align_row(("", *_HEAD), _WIDTHS)]
+    for act in probe.acts:
+        words = [f"  {fit_text(act.words, _WORDS_WIDTH)}"] if act.words else []
+        lines += [align_row(_cells(act), _WIDTHS), *words]
+    return lines
+
+
+def describe_probe(probe: Probe) -> Iterator[str]:
+    """Yield what a probe cost, and for every reply that is of no use what may be done."""
+    if not probe.acts:
+        yield "No language model is asked: there is nothing to probe."
+        return
+    cost = "what they cost is not known" if probe.cost_usd is None else f"they cost {spell_usd(probe.cost_usd)}"
+    names = dict.fromkeys(fit_text(act.answered_by, _WORDS_WIDTH) for act in probe.acts if act.answered_by)
+    answered = f" Answered by {' and '.join(names)}." if names else ""
+    yield f"{count_of(len(probe.acts), 'calls')}; {cost}.{answered}"
+    for ending, remedy in REMEDIES.items():
+        useless = [act for act in probe.acts if act.ending == ending]
+        if useless:
+            reasons = dict.fromkeys(fit_text(act.reason, _WORDS_WIDTH) for act in useless if act.reason)
+            said = f" ({'; '.join(reasons)})" if reasons else ""
+            yield f"{ending}{said}: {', '.join(name_acts(act.step) for act in useless)}. {remedy}."
+
+
+def _cells(act: ProbedAct) -> list[str]:
+    used = act.used_tokens
+    window = ABSENT
+    if used is not None and act.window_tokens:
+        window = f"{used / act.window_tokens:.1%} of {spell_rounded(act.window_tokens)}"
+    form = ABSENT if act.keeps_schema is None else "kept" if act.keeps_schema else "broken"
+    usage = act.usage
+    tokens = (usage.prompt_tokens, usage.output_tokens, usage.thinking_tokens)
+    return [name_acts(act.step), f"{act.seconds:.2f}", *map(spell_count, tokens), window, form, act.ending]
+
+
+def _around(seen: float, factor: float = LIKE_ONE) -> Span:
+    return Span(seen / factor, seen * factor)
+
+
+def _characters_per_token(act: ProbedAct) -> float | None:
+    tokens = act.usage.prompt_tokens
+    return act.prompt_characters / tokens if tokens and act.prompt_characters else None

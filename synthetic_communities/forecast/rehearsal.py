@@ -1,0 +1,141 @@
+"""A rehearsal of a run: everything takes place as it will, but with stand-ins for models, on a clock of its own.
+
+Nothing is written, and nobody waits: an act takes as long as its reply is taken to take.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..cast.sessions import held_open
+from ..domain.feed_ranking import build_pool
+from ..domain.outcome import Done, NotAsked, Outcome, Skipped
+from ..engine.bridge import inside
+from ..engine.collecting import collecting_rarely
+from ..engine.ledger import EndState, Ledger, Task
+from ..engine.plan import Course
+from ..llm.model import Call, ModelRequest
+from ..simulation.acts import Acts
+from ..simulation.bookkeeping import Bookkeeping
+from ..simulation.events import Events
+from ..simulation.recorder import Recorder
+from ..simulation.stage import Stage, build_plan
+from ..social_media import as_feed_post
+from ..waiting import shared_by
+
+NoteCall = Callable[[str, ModelRequest, Call, str], None]
+
+
+class NoRecord(Recorder):
+    """A record that nobody keeps."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+
+    def add(self, file: str, epoch: int, place: int, row: Mapping[str, Any]) -> None:
+        """Drop a row."""
+
+    def add_person(self, epoch: int, place: int, persona_id: str, *, votes: Any, stances: Any) -> None:
+        """Drop what would stand there of one person."""
+
+    def write_now(self, file: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Drop rows."""
+
+    def write(self, epoch: int) -> None:
+        """Write nothing."""
+
+    def write_epoch(self, epoch: int, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Write nothing."""
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """A run with stand-ins.
+
+    Attributes:
+        stage: on which everybody is an understudy.
+        course: what there is to plan for.
+        limit: how many acts may be under way at once.
+        seconds: step to how long an act takes that makes a call.
+        people: how many there will be in the run, of whom those on the stage may be a sample.
+        now: how far its clock is, in seconds.
+        acts: step to how many acts there were.
+        chain: seconds of the longest chain of acts that wait for one another.
+    """
+
+    stage: Stage
+    course: Course
+    limit: int = field(kw_only=True)
+    seconds: Callable[[str], float] = field(kw_only=True)
+    people: int = field(kw_only=True)
+    now: float = field(default=0.0, init=False)
+    acts: Counter[str] = field(default_factory=Counter, init=False)
+    chain: float = field(default=0.0, init=False)
+    _calls_made: int = field(default=0, init=False)
+    _chains: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+
+    def note_call(self) -> None:
+        """Take note that a stand-in was asked, in the act under way."""
+        self._calls_made += 1
+
+    async def carry_out(self) -> None:
+        """Do every task."""
+        stage = self.stage
+        pool = build_pool(map(as_feed_post, stage.social_media.posts))
+        affinities = stage.social_media.measure_affinities()
+        events = Events(self.course, feed_beforehand=pool, affinities_beforehand=affinities, published=[])
+        with inside():
+            ledger = Ledger(build_plan(self.course, stage.config))
+            bookkeeping = Bookkeeping(stage, events, NoRecord(), ledger, lambda: None)
+            with collecting_rarely(), shared_by(self.people, self.limit):
+                async with held_open(stage.minds()):
+                    await self._do_tasks(ledger, Acts(stage, events), bookkeeping)
+
+    async def _do_tasks(self, ledger: Ledger, acts: Acts, bookkeeping: Bookkeeping) -> None:
+        under_way: list[tuple[float, int, Task, Outcome[Any]]] = []
+
+        def end(task: Task, outcome: Outcome[Any]) -> None:
+            bookkeeping.settle(task, outcome)
+            ledger.end(task, *_end_of(outcome))
+
+        while ledger.unfinished:
+            while (task := ledger.take(acts_allowed=len(under_way) < self.limit)) is not None:
+                if (cause := ledger.missing_need(task)) is not None:
+                    end(task, Skipped(cause) if ledger.state(cause) != "not_asked" else NotAsked(""))
+                elif task.is_act:
+                    outcome, seconds = await self._perform(task, acts)
+                    self._follow_chain(task, seconds)
+                    heapq.heappush(under_way, (self.now + seconds, ledger.order(task.key), task, outcome))
+                else:
+                    self._follow_chain(task, 0.0)
+                    end(task, Done(None))
+            if not under_way:
+                break  # tasks that wait for one another: a run says so
+            self.now, _, task, outcome = heapq.heappop(under_way)
+            end(task, outcome)
+
+    async def _perform(self, task: Task, acts: Acts) -> tuple[Outcome[Any], float]:
+        before = self._calls_made
+        outcome = await acts.perform(task)
+        self.acts[task.step] += 1
+        return outcome, (self._calls_made - before) * self.seconds(task.step)
+
+    def _follow_chain(self, task: Task, seconds: float) -> None:
+        awaited = (*task.waits_for, *task.needs, *task.needs_any)
+        length = max((self._chains.get(key, 0.0) for key in awaited), default=0.0) + seconds
+        self._chains[task.key] = length
+        self.chain = max(self.chain, length)
+
+
+def _end_of(outcome: Outcome[Any]) -> tuple[EndState] | tuple[EndState, str]:
+    match outcome:
+        case Done():
+            return ("done",)
+        case NotAsked():
+            return ("not_asked",)
+        case Skipped(cause):
+            return ("skipped", cause)
+        case _:
+            return ("failed",)

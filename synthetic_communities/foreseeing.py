@@ -1,0 +1,207 @@
+"""What a run will take, told before it begins: what an engine does for whoever asks for the price, or for a probe."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .candidate import Candidate
+from .config import Config, build_topics
+from .engine.bridge import run_sync
+from .forecast.ahead import RunAhead, add_runs
+from .forecast.assumed import Assumed
+from .forecast.counting import forecast_run
+from .forecast.forecast import Forecast
+from .late import Late
+from .mediator import Mediator
+from .minds.base import Mind
+from .persona import Persona
+from .population import Population
+from .simulation.expectation import CastExpectation, Expectation, expect_own
+from .simulation.gathering import gather_people
+from .simulation.many import plan_replicates
+from .simulation.minds import Minds
+from .simulation.stage import Stage, build_course, refuse_problems
+from .social_media import SocialMedia
+
+if TYPE_CHECKING:
+    from .forecast import foretelling, probing, understudies
+    from .forecast.probe import Probe
+    from .forecast.understudies import Company
+else:  # what asks no model foretells nothing, and few engines probe
+    foretelling = Late("synthetic_communities.forecast.foretelling")
+    probing = Late("synthetic_communities.forecast.probing")
+    understudies = Late("synthetic_communities.forecast.understudies")
+
+
+@dataclass(frozen=True, slots=True)
+class _Foretold:
+    """A forecast, and of how many runs it is, with or without people of their own."""
+
+    forecast: Forecast
+    replicates: int
+    resample: bool = field(kw_only=True)
+
+    def is_of(self, replicates: int, *, resample: bool) -> bool:
+        return (self.replicates, self.resample) == (replicates, resample)
+
+
+class Foreseeing(ABC):
+    """What an engine tells of a run before it begins.
+
+    Attributes:
+        config: the settings.
+        population: the people.
+        candidates: who stands for election.
+        mediator: who leads the debates.
+        social_media: the platform.
+    """
+
+    config: Config
+    population: Population
+    candidates: list[Candidate]
+    mediator: Mediator | None
+    social_media: SocialMedia
+    _minds: Minds
+    _draws_people: bool = False
+    _foretold: _Foretold | None = None
+
+    @abstractmethod
+    def expected_model(self) -> str:
+        """Return the name of what people will think with."""
+
+    @abstractmethod
+    def _own_mind(self) -> Mind | None:
+        """Return what the population came with, to think with; None: nothing."""
+
+    @abstractmethod
+    def _expected_of_people(self) -> Expectation:
+        """Return what is known of what people will think with."""
+
+    @abstractmethod
+    def _gather_stage(self, minds: Minds) -> Stage:
+        """Return what a run is made of, with these minds."""
+
+    def forecast(self, assumed: Assumed | None = None, *, replicates: int = 1, resample: bool = False) -> Forecast:
+        """Return what a run will do: its acts, its calls of models, and how many acts wait for one another.
+
+        What the calls take is foreseen by a rehearsal with models that cost nothing. Nobody is asked, and no model is
+        opened. If the run takes place, the forecast is kept beside what it took.
+
+        Args:
+            assumed: what is not known of the models, as a probe has measured it; None: as by default.
+            replicates: how many runs, each with chance of its own, as `run_replicates` makes them under one limit.
+            resample: whether each of these draws its own people.
+
+        Raises:
+            ConfigurationError: everything wrong with settings and people.
+            UsageError: called from inside a running community, where models are asked; or `replicates` is no whole
+                number from 1 up.
+        """
+        ahead = self._look_ahead(replicates, resample=resample)
+        forecast = add_runs(ahead)
+        if forecast.calls:
+            asking = foretelling.foretell(self._company, ahead, forecast, assumed)
+            forecast = replace(forecast, asked=run_sync(asking, twin="GameEngine.forecast_async"))
+        self._foretold = _Foretold(forecast, replicates, resample=resample)
+        return forecast
+
+    def foretold(self, *, replicates: int = 1, resample: bool = False) -> Forecast | None:
+        """Return the forecast that was made last, or one that is made now; None where no model is asked.
+
+        Where none is asked nothing is foretold, as the plan of a large community takes a while to draw up.
+
+        Args:
+            replicates: how many runs; one that was made of others is made again.
+            resample: whether each of these draws its own people.
+
+        Raises:
+            ConfigurationError: as `forecast`.
+        """
+        if self._foretold is not None and self._foretold.is_of(replicates, resample=resample):
+            return self._foretold.forecast
+        return None if self._asks_nobody() else self.forecast(replicates=replicates, resample=resample)
+
+    def _asks_nobody(self) -> bool:
+        mediator = self.mediator or Mediator("mediator")
+        own = expect_own(self.population.personas, self.candidates, mediator).values()
+        shared = [self._expected_of_people()]
+        shared += [self._minds.expected_of_candidates()] if self.config.candidate_model else []
+        return all(each.calls_per_act == 0 for each in (*shared, *own))
+
+    async def forecast_async(
+        self, assumed: Assumed | None = None, *, replicates: int = 1, resample: bool = False
+    ) -> Forecast:
+        """As `forecast`; nobody else gets a turn meanwhile, which is a few seconds at most."""
+        ahead = self._look_ahead(replicates, resample=resample)
+        forecast = add_runs(ahead)
+        if forecast.calls:
+            forecast = replace(forecast, asked=await foretelling.foretell(self._company, ahead, forecast, assumed))
+        self._foretold = _Foretold(forecast, replicates, resample=resample)
+        return forecast
+
+    def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
+        mediator = self.mediator or Mediator("mediator")
+        refuse_problems(self.config, self.population, self.candidates, mediator, self._minds.expected_name())
+        people = self._expected_of_people()
+        candidates = self._minds.expected_of_candidates() if self.config.candidate_model else people
+        expected = CastExpectation(
+            people, candidates, own=expect_own(self.population.personas, self.candidates, mediator)
+        )
+        topic_ids = [topic.id for topic in mediator.topics or build_topics(self.config)]
+        return [
+            self._look_at(config, topic_ids, expected)
+            for config in plan_replicates(self.config, replicates, resample=resample)
+        ]
+
+    def _look_at(self, config: Config, topic_ids: Sequence[str], expected: CastExpectation) -> RunAhead:
+        people, cast = self._people_of(config), [candidate.id for candidate in self.candidates]
+        course = build_course(config, [persona.id for persona in people], cast, topic_ids)
+        return RunAhead(config, people, course=course, forecast=forecast_run(course, expected, config))
+
+    def _people_of(self, config: Config) -> Sequence[Persona]:
+        """Return who takes part in a replicate: others only where each draws its own, and they come from a file."""
+        if config == self.config or not (self._draws_people and config.resample_people):
+            return self.population.personas
+        story = self.population.world_story
+        return [Persona(who, data, story) for who, data in gather_people(config, self.expected_model())]
+
+    def _company(self, run: RunAhead) -> "Company":
+        own = self._own_mind()
+        mind = own if own is not None else self._minds.imagined_of_people()
+        return understudies.Company(
+            run.config,
+            run.people,
+            candidates=self.candidates,
+            mediator=self.mediator or Mediator("mediator", None, None, self.config.world_story),
+            social_media=self.social_media,
+            world_story=self.population.world_story,
+            mind=mind,
+            candidate_mind=self._minds.imagined_of_candidates() if self.config.candidate_model else mind,
+        )
+
+    def probe(self) -> "Probe":
+        """Ask what a run would ask, each act once, for one person, and return what came of each.
+
+        It costs a dozen calls, and is held to the limits of the settings. Nothing is written, and nobody changes: those
+        who are asked are copies.
+
+        Raises:
+            ConfigurationError: everything wrong with settings and people; or the model cannot be asked.
+            ModelUnavailableError: no call can succeed.
+            RunStoppedError: what the settings let a run spend is spent.
+            UsageError: called from inside a running community.
+        """
+        return run_sync(self.probe_async())
+
+    async def probe_async(self) -> "Probe":
+        """As `probe`."""
+        (ahead,) = self._look_ahead()
+        steps = {step.step for step in ahead.forecast.steps}
+        return await probing.probe_stage(self._gather_stage(self._minds.alike()), steps)
+
+    def _foretold_of_this_run(self) -> dict[str, Any] | None:
+        """Return what the calls of one run were foretold to take, as plain data; None: nobody wanted to know."""
+        is_told = self._foretold is not None and self._foretold.is_of(1, resample=False)
+        asked = self._foretold.forecast.asked if self._foretold is not None and is_told else None
+        return None if asked is None else asked.as_data()

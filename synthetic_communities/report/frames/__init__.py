@@ -1,0 +1,1 @@
+"""A run as plain rows, for data frames."""

@@ -1,0 +1,108 @@
+"""What stands above the tables: who thought and why, how far the run came, what it was made of."""
+
+from collections.abc import Mapping
+
+from ..extent import Extent, spell_damaged
+from ..numbers.findings import MISSING_STATUSES
+from ..record import OFFLINE, Record
+from ..stories.paragraphs import wrap_text
+from ..text import choose_fitting, clean_text, count_of, fit_text, join_counts
+
+NO_MODEL = "no model was named"
+"""The reason where nobody has named a model."""
+
+MODELS = ("yours: --model ollama:qwen3:8b, --model anthropic:claude-haiku-5-5", "yours: --model ollama:qwen3:8b")
+"""How to name one, at length and in short."""
+
+BECAUSE = "  because "
+
+NAME_WIDTH = 30
+
+
+def build_heading(record: Record, acts: Mapping[str, int] | None, width: int) -> list[str]:
+    """Return who thought, whether the run is partial or damaged, what it was made of, and how its acts ended.
+
+    Args:
+        record: the run.
+        acts: how many acts ended how; None: that was not measured.
+        width: columns the lines may take.
+    """
+    partial = [] if record.status == "complete" else [describe_extent(record)]
+    damaged = [told] if (told := spell_damaged(len(record.damages), "the figures")) else []
+    lines = [*_spell_minds(record, width), *partial, *damaged, _spell_sizes(record), _spell_acts(record, acts)]
+    return [line if line.startswith(" ") else fit_text(line, width) for line in lines]
+
+
+def describe_extent(record: Record) -> str:
+    """Return whether a run is complete, or why it is partial, and how far it came."""
+    return str(measure_extent(record))
+
+
+def measure_extent(record: Record) -> Extent:
+    """Return how far a run came, and how much of it could not be read."""
+    return Extent(
+        record.status,
+        epochs=record.epochs,
+        epochs_ended=record.epochs_ended,
+        has_ballots=bool(record.ballots),
+        damaged=len(record.damages),
+    )
+
+
+def name_minds(record: Record) -> str:
+    """Return what people, and if it differs candidates and mediator think with, as tables name it."""
+    minds = dict.fromkeys((record.mind, record.candidate_mind))
+    return " and ".join(clean_text(mind) for mind in minds)
+
+
+def _spell_minds(record: Record, width: int) -> list[str]:
+    because = clean_text(record.mind_because)
+    if record.mind == record.candidate_mind == OFFLINE:
+        advised = [f"{because}; {models}" for models in MODELS if because == NO_MODEL]
+        told = choose_fitting([*advised, because], width - len(BECAUSE)) if advised else because
+        said = "Offline mind: no model was asked, nothing was spent; its words are templates."
+        return [said, *_spell_reason(told, width)]
+    people, candidates = _name_mind(record.mind), _name_mind(record.candidate_mind)
+    if record.mind == record.candidate_mind:
+        return [f"Everybody thought with {people},", *_spell_reason(because, width)]
+    thought = f"People thought with {people}, candidates and mediator with {candidates},"
+    if record.candidate_mind_because in ("", record.mind_because):
+        return [thought, *_spell_reason(because, width)]
+    others = fit_text(f"candidates and mediator because {record.candidate_mind_because}", width - 2)
+    return [thought, BECAUSE + fit_text(because, width - len(BECAUSE) - 1) + ";", f"  {others}"]
+
+
+def _spell_reason(because: str, width: int) -> list[str]:
+    """Return a reason on one line, or on two if it is a long one."""
+    indent = " " * len(BECAUSE)
+    lines = list(wrap_text(because, width, first=BECAUSE, rest=indent))
+    rest = [indent + fit_text(" ".join(lines[1:]), width - len(indent))] if len(lines) > 1 else []
+    return [*lines[:1], *rest]
+
+
+def _name_mind(name: str) -> str:
+    return "the offline mind" if name == OFFLINE else clean_text(name)
+
+
+def _spell_sizes(record: Record) -> str:
+    sizes = {
+        "people": len(record.people),
+        "candidates": len(record.candidates),
+        "topics": len(record.topics),
+        "epochs": record.epochs,
+    }
+    name = f"{fit_text(record.name, NAME_WIDTH)}: " if record.name and clean_text(record.name) else ""
+    made_of = ", ".join(count_of(number, noun) for noun, number in sizes.items())
+    replicate = f", replicate {record.replicate}" if record.replicate else ""
+    return f"{name}{made_of}, seed {record.seed}{replicate}."
+
+
+def _spell_acts(record: Record, acts: Mapping[str, int] | None) -> str:
+    """Return how many acts there were and how they ended, but for what is told further down: what is missing."""
+    if acts is None:
+        return "How many acts there were is not recorded: that is written when a run ends."
+    calls = "model calls not known" if record.model_calls is None else count_of(record.model_calls, "model calls")
+    ended = join_counts((acts.get(status, 0), name) for status, name in (("done", "done"), ("not_asked", "not asked")))
+    failed = any(acts.get(status) for status in MISSING_STATUSES)
+    parts = [ended or "none done", *([] if failed else ["nothing failed"])]
+    return f"{count_of(sum(acts.values()), 'acts')} in {record.seconds or 0:,.1f} s, {calls}: {', '.join(parts)}."

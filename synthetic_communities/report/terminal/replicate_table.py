@@ -1,0 +1,81 @@
+"""The table of several runs: mean, interval and range of every number they are compared by. Lines of plain text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..numbers.intervals import FEWEST
+from ..record import OFFLINE, Record
+from ..replicate_lines import is_complete
+from ..text import align_row, clean_text, count_of, fit_text, measure_width
+from .heading import name_minds
+
+COLUMNS = (9, 18, 10, 10)
+HEADS = ("mean", "95 % interval", "lowest", "highest")
+SHORTEST_LABEL = 14
+
+NAMES = {"not_asked": "not asked", "unrecorded": "not recorded"}
+SELDOM = ("not_asked", "unrecorded")
+"""Kinds of ballots that stand in the table only if there is one."""
+
+
+def build_replicate_table(
+    record: Record, rows: Sequence[Mapping[str, Any]], spreads: Sequence[Mapping[str, Any]], width: int
+) -> str:
+    """Return the table.
+
+    Args:
+        record: of one of the runs, for names.
+        rows: a row a run.
+        spreads: a row for every number runs are compared by.
+        width: columns the lines may take.
+    """
+    body = [(label, _cells(spread)) for spread in spreads if (label := _label(spread, record))]
+    caption = "Replicates (offline mind)" if record.mind == OFFLINE else "Replicates"
+    room = max(SHORTEST_LABEL, width - sum(COLUMNS))
+    labels = [fit_text(label, room) for label, _ in body]
+    label_width = max(map(measure_width, [caption, *labels]))
+    lines = [
+        align_row([label, *cells], (label_width, *COLUMNS)) for label, (_, cells) in zip(labels, body, strict=True)
+    ]
+    head = align_row([caption, *HEADS], (label_width, *COLUMNS))
+    return "\n".join([*_heading(record, rows, width), "", head, *lines, *_notes(rows)]) + "\n"
+
+
+def _heading(record: Record, rows: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    complete = sum(map(is_complete, rows))
+    name = f"{clean_text(record.name)}: " if record.name else ""
+    made_of = f"{count_of(len(record.people), 'people')}, {count_of(record.epochs, 'epochs')}, seed {record.seed}"
+    which = f"{complete:,} of {count_of(len(rows), 'runs')} complete"
+    told = [
+        f"{name}{count_of(len(rows), 'replicates')} of {made_of}; {which}.",
+        f"People thought with {name_minds(record)}.",
+    ]
+    return [fit_text(line, width) for line in told]
+
+
+def _label(spread: Mapping[str, Any], record: Record) -> str:
+    """Return what a number is of; empty: it is left out, as there never was one."""
+    group, of = spread["group"], spread["of"]
+    if group == "ballots":
+        return f"{record.candidates.get(of, of)}, ballots"
+    if group == "not_chosen":
+        return "" if of in SELDOM and not spread["highest"] else f"{NAMES.get(of, of)}, ballots"
+    title = record.topics.get(of, of)
+    return f"{title}, mean stance" if group == "mean" else f"{title}, spread (sd)"
+
+
+def _cells(spread: Mapping[str, Any]) -> list[str]:
+    def spell(number: float) -> str:
+        if spread["group"] in ("ballots", "not_chosen"):
+            return f"{number:,.1f}"
+        return f"{round(number, 2) + 0.0:+.2f}" if spread["group"] == "mean" else f"{number:.2f}"
+
+    low, high = spread["low"], spread["high"]
+    interval = "-" if low is None or high is None else f"{spell(low)} to {spell(high)}"
+    return [spell(spread["mean"]), interval, spell(spread["lowest"]), spell(spread["highest"])]
+
+
+def _notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    complete = sum(map(is_complete, rows))
+    partial = [] if complete == len(rows) else ["The numbers are of the complete runs alone."]
+    return partial if complete >= FEWEST else [*partial, f"Fewer than {FEWEST} runs give no interval."]
