@@ -14,7 +14,7 @@ from synthetic_communities.config import Config
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.call_log import CallEntry, CallLog
 from synthetic_communities.llm.model import Usage
-from synthetic_communities.llm.money.meter import Meter, Spend, spell_spend, spell_usd
+from synthetic_communities.llm.money.meter import Meter, Spend, spell_spend, spell_usd, spell_usd_range
 from synthetic_communities.llm.money.prices import Prices
 from synthetic_communities.llm.money.rates import Price
 from synthetic_communities.notebook.frames import draw as draw_frame
@@ -86,12 +86,28 @@ class TestMeter:
 @pytest.mark.parametrize(
     ("usd", "words"),
     [
-        *((0, "0.00 USD"), (0.00001234, "0.000012 USD"), (0.0309, "0.031 USD"), (0.05, "0.05 USD")),
-        *((0.1, "0.10 USD"), (0.999, "1.00 USD"), (5, "5.00 USD"), (1234.567, "1,234.57 USD")),
+        *((0, "0.00 USD"), (0.00001234, "0.000012 USD"), (0.0309, "0.031 USD"), (0.05, "0.050 USD")),
+        *((0.0999, "0.10 USD"), (0.1, "0.10 USD"), (0.999, "1.00 USD"), (5, "5.00 USD"), (1234.567, "1,234.57 USD")),
     ],
 )
 def test_money_in_words(usd: float, words: str) -> None:
     assert spell_usd(usd) == words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        *((0.059, 0.09, "0.059 to 0.090 USD"), (0.019, 0.02991, "0.019 to 0.030 USD"), (0, 0.0101, "0.000 to 0.011 USD")),
+        *((6.1, 9, "6.10 to 9.00 USD"), (0.4, 1.231, "0.40 to 1.24 USD"), (0.1, 0.1 + 0.2, "0.10 to 0.30 USD")),
+        *((6, 6, "about 6.00 USD"), (0.05, 0.05, "about 0.050 USD"), (0, 0, "about 0.00 USD")),
+    ],
+)
+def test_a_range_of_money_in_words(low: float, high: float, words: str) -> None:
+    assert spell_usd_range(low, high) == words
+
+
+def test_the_most_is_not_rounded_down() -> None:
+    assert (spell_usd(5.001), spell_usd(5.001, is_most=True)) == ("5.00 USD", "5.01 USD")
 
 
 def test_what_is_not_priced_is_told_in_tokens() -> None:

@@ -216,8 +216,23 @@ class TestAsking:
     def test_where_nobody_can_be_asked_the_option_is_named(self, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
         for name in ("stdin", "stderr"):
             monkeypatch.setattr(sys, name, Terminal("y\n", is_terminal=name != which))
-        with pytest.raises(click.UsageError, match=r"cost 6.00 to 9.00 USD .*more than 5.00 USD .*add --yes"):
+        with pytest.raises(click.UsageError, match=r"cost 6.00 to 9.00 USD .*is more than 5.00 USD .*add --yes"):
             is_confirmed(Expense(9, DEAR), Consent())
+
+    @pytest.mark.parametrize(
+        "expense",
+        [
+            Expense(9, Span(5.0, 9.0)),
+            Expense(9, Span(6.0, 9.0), limit_usd=7.0),
+            Expense(9, None, limit_usd=6.0),
+            Expense(9, None, known_usd=Span(4.0, 6.0)),
+        ],
+    )
+    def test_what_only_may_be_more_is_told_so(self, monkeypatch: pytest.MonkeyPatch, expense: Expense) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        why = "is more than" if expense.cost_usd == Span(6.0, 9.0) else "may be more than"
+        with pytest.raises(click.UsageError, match=f"; that {why} 5.00 USD"):
+            is_confirmed(expense, Consent())
 
     @pytest.mark.parametrize(
         ("limit", "way_out"), [(None, "limit it by --max-cost-usd"), (7.0, "set a lower --max-cost-usd")]
@@ -319,7 +334,7 @@ class TestResuming:
         refused = call("resume", path, "--max-calls", "999")
         assert refused.exit_code == 2
         assert whole is not None
-        left = spending.spell_usd(max(0.0, whole.high - paid))
+        left = spending.spell_usd(max(0.0, whole.high - paid), is_most=True)
         assert f"to {left}" in refused.stderr or f"about {left}" in refused.stderr
         assert call("resume", path, "--max-calls", "999", "--yes").exit_code == 0
         assert call("resume", path).exit_code == 0, "nothing is left that would cost anything"

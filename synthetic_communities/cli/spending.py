@@ -10,7 +10,7 @@ import click
 from ..forecast.assumed import ZERO, Span
 from ..forecast.forecast import Forecast
 from ..game_engine import GameEngine
-from ..llm.money.meter import spell_usd
+from ..llm.money.meter import spell_usd, spell_usd_range
 from ..report.text import count_of
 from .program import say
 
@@ -166,7 +166,7 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     if step in ("ask", "refuse"):
         told = spell_expense(expense)
     if step == "refuse":
-        why = f"{told}; that may be more than {spell_usd(consent.above_usd)} (--confirm-above)"
+        why = f"{told}; that {_spell_verdict(expense, consent)} {spell_usd(consent.above_usd)} (--confirm-above)"
         other = "limit it by --max-cost-usd" if expense.limit_usd is None else "set a lower --max-cost-usd"
         raise click.UsageError(f"{why}; add --yes to go on all the same, or {other}")
     if step != "ask":
@@ -176,6 +176,13 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     if not agreed:
         say("Nothing was run, and nothing was spent.")
     return agreed
+
+
+def _spell_verdict(expense: Expense, consent: Consent) -> str:
+    least = (expense.cost_usd or expense.known_usd).low
+    if expense.limit_usd is not None:
+        least = min(least, expense.limit_usd)
+    return "is more than" if least > consent.above_usd else "may be more than"
 
 
 def spell_unknown(expense: Expense) -> str:
@@ -207,14 +214,13 @@ def _spell_calls(expense: Expense) -> str:
 
 
 def _spell_span(cost: Span) -> str:
-    low, high = spell_usd(cost.low), spell_usd(cost.high)
-    return f"about {high}" if low == high else f"{low.removesuffix(' USD')} to {high}"
+    return spell_usd_range(cost.low, cost.high)
 
 
 def _spell_uncached(expense: Expense) -> str:
     if expense.uncached_usd is None:
         return ""
-    return f", up to {spell_usd(expense.uncached_usd)} if nothing is read from a cache"
+    return f", up to {spell_usd(expense.uncached_usd, is_most=True)} if nothing is read from a cache"
 
 
 def _unpriced(expense: Expense) -> str:
