@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from synthetic_communities.cli.spending import (
     expect,
     is_confirmed,
     spell_expense,
+    spell_foretold,
     spell_unknown,
 )
 from synthetic_communities.forecast.assumed import Assumed, Span
@@ -129,6 +131,21 @@ def test_what_is_not_known_in_words(known: Span, words: str) -> None:
     assert words in told
 
 
+@pytest.mark.parametrize(
+    ("expense", "words"),
+    [
+        (
+            Expense(202, Span(0.019, 0.0291), minutes=Span(0.8, 3.7), is_exact=True),
+            "Foretold: 0.019 to 0.030 USD, 202 calls, 0.8 to 3.7 minutes.",
+        ),
+        (Expense(9, None, minutes=Span(0.5, 1), known_usd=DEAR), "Foretold: up to 9 calls, 30 to 60 seconds."),
+        (Expense(9, DEAR, runs=3), "Foretold: 6.00 to 9.00 USD, up to 9 calls, all 3 runs taken together."),
+    ],
+)
+def test_what_is_foretold_in_words(expense: Expense, words: str) -> None:
+    assert spell_foretold(expense) == words
+
+
 class TestExpectation:
     @pytest.fixture
     def engine(self, monkeypatch: pytest.MonkeyPatch) -> GameEngine:
@@ -175,7 +192,7 @@ class TestExpectation:
     def test_calls_that_are_known_exactly_are_said_to_be(
         self, monkeypatch: pytest.MonkeyPatch, foreseen: Span, runs: int, told: tuple[int, bool]
     ) -> None:
-        asked = SimpleNamespace(calls=foreseen, unpriced=(), uncached_usd=None, assumed=Assumed())
+        asked = SimpleNamespace(calls=foreseen, unpriced=(), uncached_usd=None, minutes=None, assumed=Assumed())
         foretold = SimpleNamespace(calls=10, cost_usd=Span(2.0, 3.0), asked=asked)
         monkeypatch.setattr(GameEngine, "foretold", lambda engine, **_: foretold)
         expense = expect(make_engine(make_config()), runs=runs)
@@ -302,11 +319,17 @@ class TestCommand:
         result = call("run", town, *options)
         assert result.exit_code in (0, 4)
         assert left_behind() == ["data"]
+        told = [line for line in result.stderr.splitlines() if line.startswith("Foretold: ")]
+        assert told == [result.stderr.splitlines()[0]]
+        assert re.fullmatch(r"Foretold: [\d.,]+ to [\d.,]+ USD, \d+ calls, \d+ to \d+ seconds\.", told[0])
 
     def test_a_price_that_is_not_known_is_told_and_stops_nothing(self, server: LoopbackServer, town: Path) -> None:
         result = call("run", write_town(server), "--replicates", "2")
         assert result.exit_code == 0
         assert "What these 2 runs will cost is not known, as the price of vllm:test is not;" in result.stderr
+        assert re.search(
+            r"^Foretold: up to \d+ calls, \d+ to \d+ seconds, all 2 runs taken together\.$", result.stderr, re.M
+        )
 
     def test_offline_nothing_is_asked_and_nothing_is_told(self, town: Path) -> None:
         settings = yaml.safe_load(town.read_text("utf-8"))

@@ -21,7 +21,7 @@ from .program import Program, print_text, say, stdout_encoding
 from .repeating import run_replicates
 from .running import FAILED, run_community
 from .showing import choose_view, show_run
-from .spending import Consent, consent_options, expect, is_confirmed
+from .spending import Consent, consent_options, expect, is_confirmed, tell_foretold
 from .starting import describe_next_steps, write_scenario
 
 if TYPE_CHECKING:
@@ -152,13 +152,16 @@ def run(
     _refuse_lone_resample(replicates, resample)
     if replicates is not None and log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
-    if not is_confirmed(expect(engine, runs=replicates or 1, resample=resample), Consent(above_usd, is_given)):
+    expense = expect(engine, runs=replicates or 1, resample=resample)
+    if not is_confirmed(expense, Consent(above_usd, is_given)):
         context.exit(FAILED)
     if replicates is None:
         engine.log_bodies(log_bodies)
         engine.ask_for_key()  # where there is none, nothing is to be left behind
         engine.use_cache(cache)
+        tell_foretold(expense)
         context.exit(run_community(engine, output, **telling))
+    tell_foretold(expense)
     model = engine.config.model if "model" in stated else None
     context.exit(run_replicates(engine, replicates, output, model=model, resample=resample, cache=cache, **telling))
 

@@ -11,6 +11,7 @@ from ..forecast.assumed import ZERO, Span
 from ..forecast.forecast import Forecast
 from ..game_engine import GameEngine
 from ..llm.money.meter import spell_usd, spell_usd_range
+from ..report.terminal.ranges import spell_minutes_words
 from ..report.text import count_of
 from .program import say
 
@@ -53,6 +54,7 @@ class Expense:
         is_rest: whether some of it was paid for before.
         is_assumed: whether the length of replies is only assumed.
         is_exact: whether there will be just so many calls, if each succeeds at once.
+        minutes: how long it will take; None: not known.
     """
 
     calls: int | None
@@ -65,6 +67,7 @@ class Expense:
     is_rest: bool = field(default=False, kw_only=True)
     is_assumed: bool = field(default=False, kw_only=True)
     is_exact: bool = field(default=False, kw_only=True)
+    minutes: Span | None = field(default=None, kw_only=True)
 
     @property
     def is_bounded(self) -> bool:
@@ -128,6 +131,7 @@ def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_us
         is_rest=paid_usd > 0,
         is_assumed=asked is not None and not asked.assumed.knows_replies,
         is_exact=is_exact and runs == 1,  # each run draws for itself
+        minutes=None if asked is None else asked.minutes,
     )
 
 
@@ -178,6 +182,20 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     return agreed
 
 
+def tell_foretold(expense: Expense) -> None:
+    """Say on stderr what runs were foretold to take; nothing where nobody is asked, or nothing is known."""
+    if expense.calls:
+        say(spell_foretold(expense))
+
+
+def spell_foretold(expense: Expense) -> str:
+    """Return a sentence that says what runs will cost, as far as that is known, and how many calls and minutes."""
+    money = [] if expense.cost_usd is None else [_spell_span(expense.cost_usd)]
+    time = [] if expense.minutes is None else [spell_minutes_words(expense.minutes.low, expense.minutes.high)]
+    together = [] if expense.runs == 1 else [f"all {expense.runs:,} runs taken together"]
+    return f"Foretold: {', '.join([*money, _count(expense), *time, *together])}."
+
+
 def _spell_verdict(expense: Expense, consent: Consent) -> str:
     least = (expense.cost_usd or expense.known_usd).low
     if expense.limit_usd is not None:
@@ -210,7 +228,11 @@ def _spell_calls(expense: Expense) -> str:
     # Of a rest only the money is known: calls of the whole would be too many.
     if not expense.calls or expense.is_rest:
         return ""
-    return f" for {'' if expense.is_exact else 'up to '}{count_of(expense.calls, 'calls')}"
+    return f" for {_count(expense)}"
+
+
+def _count(expense: Expense) -> str:
+    return f"{'' if expense.is_exact else 'up to '}{count_of(expense.calls or 0, 'calls')}"
 
 
 def _spell_span(cost: Span) -> str:

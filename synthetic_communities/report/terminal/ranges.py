@@ -31,14 +31,23 @@ def spell_money(low: float, high: float) -> str:
 
 def spell_minutes(low: float, high: float) -> str:
     """Return a range of minutes, in the unit that suits it."""
-    size, unit = (60.0, "hours") if high >= 120 else (1.0, "minutes") if high >= 2 else (1 / 60, "seconds")
-    return f"{_join(_digits(low / size), _digits(high / size))} {unit}"
+    return _spell_minutes(low, high, "-")
+
+
+def spell_minutes_words(low: float, high: float) -> str:
+    """Return a range of minutes as words have it: `0.8 to 3.7 minutes`."""
+    return _spell_minutes(low, high, " to ")
 
 
 def spell_words(low: float, high: float) -> str:
     """Return a range as words have it: `3 to 4.5`."""
     first, last = _three_digits(low), _three_digits(high)
     return first if first == last else f"{first} to {last}"
+
+
+def _spell_minutes(low: float, high: float, between: str) -> str:
+    size, unit = (60.0, "hours") if high >= 120 else (1.0, "minutes") if high >= 2 else (1 / 60, "seconds")
+    return f"{_join(_digits(low / size), _digits(high / size), between)} {unit}"
 
 
 def _three_digits(value: float) -> str:
@@ -49,5 +58,5 @@ def _digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or value == math.floor(value) else f"{value:.1f}"
 
 
-def _join(low: str, high: str) -> str:
-    return low if low == high else f"{low}-{high}"
+def _join(low: str, high: str, between: str = "-") -> str:
+    return low if low == high else f"{low}{between}{high}"
