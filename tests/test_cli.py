@@ -464,11 +464,15 @@ def test_check_says_what_is_assumed_and_what_a_run_will_do(place: Path) -> None:
     assert "  chat turns                            918" in lines
     assert "  reactions to the feed   at most       300" in lines
     assert "  in all                  at most     2,482" in lines
-    assert lines[-3:] == [
+    assert lines.index("A run will make these acts:") < lines.index("Not stated, and therefore assumed:")
+    start = lines.index("The longest chain of acts that wait for one another: 136.")
+    assert lines[start : start + 4] == [
         "The longest chain of acts that wait for one another: 136.",
         "At most 20 acts are under way at once.",
         "Model calls: 0. No language model is asked, and nothing is spent.",
+        "",
     ]
+    assert "  call_timeout_seconds  no limit; calls of models 120 s, of local servers 600 s" in lines
     assert max(map(len, lines[1:])) <= 80
     assert not (place / "data").exists()
 

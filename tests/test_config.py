@@ -693,7 +693,7 @@ class TestAssumptions:
             "feed_size is not stated: 10 (posts)",
             "memory_epochs is not stated: 1 (epochs)",
             "opening_opinions is not stated: true",
-            "call_timeout_seconds is not stated: no limit",
+            "call_timeout_seconds is not stated: no limit; calls of models 120 s, of local servers 600 s",
             "name is not stated: none: tables and lists go without",
             "replicate is not stated: 0 (any)",
             "resample_people is not stated: false",

@@ -53,7 +53,11 @@ class TestSettings:
         assert shown["post_probability"] == ("0.07", "share", "assumed")
         assert shown["opening_opinions"] == ("true", "", "assumed")
         assert shown["model"] == ("offline", "", "assumed")
-        assert shown["call_timeout_seconds"] == ("no limit", "seconds", "assumed")
+        assert shown["call_timeout_seconds"] == (
+            "no limit; calls of models 120 s, of local servers 600 s",
+            "seconds",
+            "assumed",
+        )
         assert shown["topics"] == ("none: there is no debate", "", "assumed")
         assert shown["world_story"] == ("none: nothing is told", "", "assumed")
 

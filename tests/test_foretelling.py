@@ -264,10 +264,10 @@ class TestAssumed:
             for effort in (None, "low")
         }
         assert "no thinking; 1 to 4 seconds a reply. check --probe measures them." in told[None]
-        assert "no thinking" not in told["low"]
+        assert "; thinking of 40 to 1,000 tokens a reply; 1 to 4 seconds a reply, which do not count" in told["low"]
         probed = Assumed(reply_characters={"post": Span(9, 9)}, thinking_tokens={"post": Span(1, 2)})
         known = " ".join(describe_calls(foretell(make_engine(make_config(3, model=MODEL)), probed)))
-        assert "no thinking" not in known
+        assert "; thinking of 0 to 2 tokens a reply; 1 to 4 seconds a reply, which" in known
         assert "--probe" not in known
 
 
@@ -342,10 +342,12 @@ class TestCaches:
         assert 0 < tokens.cache_write_tokens.low < 0.3 * tokens.prompt_tokens.low
         share = tokens.cache_read_tokens.high / tokens.prompt_tokens.high
         assert f"{share:.0%} are read from a cache" in " ".join(describe_calls(asked))
+        assert "No cache" not in " ".join(describe_calls(asked))
 
     def test_without_marks_everything_is_plain(self) -> None:
         tokens = self.foretell(prompt_cache="none").tokens
         assert tokens.cache_read_tokens == tokens.cache_write_tokens == ZERO
+        assert "No cache is reckoned with." in list(describe_calls(self.foretell(prompt_cache="none")))
         assert tokens.prompt_tokens.low == pytest.approx(self.foretell().tokens.prompt_tokens.low, rel=1e-4)
 
     def test_what_a_cache_that_promises_nothing_may_cost(self) -> None:
@@ -463,7 +465,11 @@ class TestCommand:
         asked = foretell(GameEngine.from_config(Config.from_yaml(town).changed(model=MODEL)))
         assert total.split()[2] == f"{asked.calls.low:.0f}"
         assert all(len(line) <= 80 for line in lines[1:])
-        assert any(line.startswith("Cost: 0.0") for line in lines)
+        assert (lines[1][:9], lines[2]) == ("Cost: 0.0", "")
+        assert told.count("Cost: ") == 1
+        assert "Model calls" not in told
+        assert "\nCalls that have to be tried again come on top.\n" in told
+        assert lines.index("Not stated, and therefore assumed:") > head
 
     def test_acts_are_listed_once(self, town: Path) -> None:
         """Where every act asks a model, the table of calls is enough; candidates that think offline are not in it."""

@@ -2,27 +2,34 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from ..configuration.assumptions import NOT_STATED
 from ..forecast.counting import count_drawn_priors
-from ..forecast.forecast import Forecast, describe_forecast, forecast_lines, is_told_by_calls
-from ..forecast.table import calls_lines
+from ..forecast.forecast import Forecast, describe_course, forecast_lines, is_told_by_calls
+from ..forecast.table import calls_lines, describe_calls, spell_price
 from ..game_engine import GameEngine
 from ..report.text import clean_text, count_of
 
 WIDTH = 80
 
 
+def describe_check(config: Path, forecast: Forecast) -> str:
+    """Return that nothing is wrong with a configuration, and what a run of it costs, where models are asked."""
+    price = "" if forecast.asked is None else f"\n{spell_price(forecast.asked)}"
+    return f"{config}: nothing is wrong with it.{price}"
+
+
 def describe_run(engine: GameEngine, forecast: Forecast) -> str:
-    """Return what is not stated and will be assumed, what is drawn, and what a run will do."""
+    """Return what is drawn, what a run will do, and what is not stated and will be assumed."""
     asked, runs, told_by_calls = forecast.asked, _name_runs(forecast), is_told_by_calls(forecast)
     blocks = [
-        headed("Not stated, and therefore assumed:", align_assumptions(engine.config.assumptions())),
         headed("Not known, and therefore drawn:", wrap(find_gaps(engine))),
         headed(f"{runs} will make these acts:", indent(forecast_lines(forecast)) if not told_by_calls else ()),
         headed(f"{runs} will ask models:", indent(calls_lines(asked)) if asked else ()),
-        _wrap_plain(describe_forecast(forecast)),
+        _wrap_plain([*describe_course(forecast), *(describe_calls(asked) if asked else ())]),
+        headed("Not stated, and therefore assumed:", align_assumptions(engine.config.assumptions())),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 

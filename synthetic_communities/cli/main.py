@@ -13,7 +13,7 @@ from ..config import BUNDLED_FILE
 from ..configuration.settings import PROMPT_CACHES
 from ..late import Late
 from ..llm.naming import PROVIDERS
-from .checking import describe_run, run_as_data
+from .checking import describe_check, describe_run, run_as_data
 from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
@@ -280,7 +280,7 @@ def check(
     if as_data:
         print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")
     else:
-        print_text(f"{config}: nothing is wrong with it.\n\n{describe_run(engine, forecast)}\n")
+        print_text(f"{describe_check(config, forecast)}\n\n{describe_run(engine, forecast)}\n")
     for missing in engine.missing_keys:
         say(missing)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import ConfigurationError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..llm.choice import OFFLINE
-from .checking import describe_run, run_as_data
+from .checking import describe_check, describe_run, run_as_data
 from .program import print_text, say, say_failure
 from .running import DONE, FAILED
 
@@ -43,5 +43,5 @@ def probe_config(
         told = {"config": str(config), **run_as_data(engine, forecast), "probe": probe.as_data(), "error": None}
         print_text(f"{json.dumps(told)}\n")
     else:
-        print_text(f"{config}: nothing is wrong with it.\n\n{probe}\n\n{describe_run(engine, forecast)}\n")
+        print_text(f"{describe_check(config, forecast)}\n\n{probe}\n\n{describe_run(engine, forecast)}\n")
     return DONE if probe.is_sound else FAILED

@@ -150,7 +150,7 @@ SETTINGS = (
         low=0,
         low_excluded=True,
         unit="seconds",
-        absent="no limit",
+        absent="no limit; calls of models 120 s, of local servers 600 s",
         meaning="how long one act may take before it has failed",
     ),
     Setting(

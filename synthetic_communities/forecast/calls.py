@@ -74,6 +74,7 @@ class CallsForecast:
         sampled: how many people took part in the rehearsal, where not all did; None: all did.
         replicates: how many runs that is.
         rehearsed: how many of them were rehearsed; of the others acts were counted.
+        thinking_tokens: of one reply, whichever it is.
     """
 
     steps: tuple[StepCalls, ...]
@@ -83,6 +84,7 @@ class CallsForecast:
     sampled: int | None = field(default=None, kw_only=True)
     replicates: int = field(default=1, kw_only=True)
     rehearsed: int = field(default=1, kw_only=True)
+    thinking_tokens: Span = field(default=ZERO, kw_only=True)
 
     @property
     def calls(self) -> Span:

@@ -9,7 +9,7 @@ from ..report.steps import name_acts
 from ..report.text import align_row, measure_width, spell_count
 from .assumed import ZERO, Span
 from .calls import CallsForecast
-from .table import HEAD, calls_lines, calls_rows, describe_calls
+from .table import HEAD, calls_lines, calls_rows, describe_calls, spell_price
 
 _NUMBER_WIDTHS = (10, 10, 10)
 """Columns that `at most`, the acts and the calls take in a table."""
@@ -117,6 +117,14 @@ def forecast_lines(forecast: Forecast) -> list[str]:
 
 
 def describe_forecast(forecast: Forecast) -> Iterator[str]:
+    """Yield how much of a run has to wait for other parts of it, and what its calls of models take."""
+    yield from describe_course(forecast)
+    if forecast.asked is not None:
+        yield spell_price(forecast.asked)
+        yield from describe_calls(forecast.asked)
+
+
+def describe_course(forecast: Forecast) -> Iterator[str]:
     """Yield how much of a run has to wait for other parts of it, and how many calls of models it makes."""
     yield f"The longest chain of acts that wait for one another: {forecast.levels:,}."
     together = ", all runs taken together" if forecast.replicates > 1 else ""
@@ -127,10 +135,10 @@ def describe_forecast(forecast: Forecast) -> Iterator[str]:
         yield "Model calls: 0. No language model is asked, and nothing is spent."
     elif forecast.calls is None:
         yield "Model calls: not known, as there is a mind that is not of this package."
-    else:
+    elif forecast.asked is None:
         yield f"Model calls: {_bound(forecast)}{forecast.calls:,}, and more where one has to be tried again."
-    if forecast.asked is not None:
-        yield from describe_calls(forecast.asked)
+    else:  # a rehearsal has counted them, and the table of calls says how many
+        yield "Calls that have to be tried again come on top."
 
 
 def _head(forecast: Forecast) -> list[str]:

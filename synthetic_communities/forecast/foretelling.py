@@ -12,7 +12,7 @@ from .ahead import RunAhead, choose_rehearsed
 from .assumed import Assumed, Span
 from .calls import CallsForecast
 from .forecast import Forecast
-from .measuring import End, rehearse
+from .measuring import End, MeasuredCall, rehearse
 from .totals import Rehearsed, Totals, add_by_model, add_up, join_ends
 from .understudies import Company, sample_people, with_posts
 
@@ -62,7 +62,15 @@ async def foretell(
         sampled=sampled if sampled < people else None,
         replicates=len(ahead),
         rehearsed=len(chosen),
+        thinking_tokens=_thinking(called, assumed),
     )
+
+
+def _thinking(called: Mapping[str, list[MeasuredCall]], assumed: Assumed) -> Span:
+    """Return the tokens of thinking of one reply, whichever of them it is."""
+    efforts = {(step, call.effort) for step, calls in called.items() for call in calls}
+    spans = [assumed.thinking(*each) for each in efforts]
+    return Span(min((each.low for each in spans), default=0.0), max((each.high for each in spans), default=0.0))
 
 
 async def _rehearse_all(

@@ -25,9 +25,13 @@ def calls_rows(asked: CallsForecast) -> list[list[str]]:
     return [*rows, _cells("in all", asked.calls, asked.tokens, asked.cost_usd)]
 
 
+def spell_price(asked: CallsForecast) -> str:
+    """Return what calls will cost, and how long they take."""
+    return f"Cost: {_spell_cost(asked)}. Time: {_spell(spell_minutes, asked.minutes)}."
+
+
 def describe_calls(asked: CallsForecast) -> Iterator[str]:
-    """Yield what calls will take in all, and what that rests on."""
-    yield f"Cost: {_spell_cost(asked)}. Time: {_spell(spell_minutes, asked.minutes)}."
+    """Yield what the price of calls rests on."""
     if asked.unpriced:
         yield f"The price of {', '.join(asked.unpriced)} is not known; it can be stated under prices:."
     tokens = asked.tokens
@@ -36,6 +40,8 @@ def describe_calls(asked: CallsForecast) -> Iterator[str]:
         shares = [f"{each / tokens.prompt_tokens.high:.0%}" for each in (read, written)]
         also = f", and {shares[1]} written to one" if written else ""
         yield f"Of the prompt tokens {shares[0]} are read from a cache{also}."
+    elif not written:
+        yield "No cache is reckoned with."
     if asked.uncached_usd is not None:
         yield f"Nobody promises that: if the server keeps nothing, {_spell_dollars(asked.uncached_usd)}."
     if asked.rehearsed < asked.replicates:
@@ -80,9 +86,14 @@ def _assumptions(asked: CallsForecast) -> Iterator[str]:
     else:
         sentence = _spell(spell_words, SENTENCE_CHARACTERS)
         yield f"replies of {_spell(spell_words, WORDS_CHARACTERS)} characters, in judgements {sentence} a sentence;"
-    if not asked.tokens.thinking_tokens.high:
+    thinking = asked.thinking_tokens
+    if not thinking.high:
         yield "no thinking;"
+    else:
+        yield f"thinking of {thinking.low:,.0f} to {thinking.high:,.0f} tokens a reply;"
     each = [assumed.seconds(step.step) for step in asked.steps]
-    yield f"{spell_words(min(span.low for span in each), max(span.high for span in each))} seconds a reply."
+    uncounted = ", which do not count thinking" if thinking.high and not assumed.seconds_per_reply else ""
+    seconds = spell_words(min(span.low for span in each), max(span.high for span in each))
+    yield f"{seconds} seconds a reply{uncounted}."
     if not assumed.knows_replies:
         yield "check --probe measures them."
