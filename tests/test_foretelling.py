@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from synthetic_communities.benchmark.cost.town import CostTown, build_behaviour, build_cost_config
 from synthetic_communities.benchmark.towns import Town, build_config
 from synthetic_communities.cli.main import program
-from synthetic_communities.config import Config
+from synthetic_communities.config import BUNDLED_FILE, Config
 from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
 from synthetic_communities.forecast import foretelling
 from synthetic_communities.forecast.assumed import ZERO, Assumed, Span, add_spans, find_span
@@ -470,6 +470,15 @@ class TestCommand:
         assert "Model calls" not in told
         assert "\nCalls that have to be tried again come on top.\n" in told
         assert lines.index("Not stated, and therefore assumed:") > head
+
+    def test_check_takes_what_run_takes_that_changes_the_price(self) -> None:
+        changes = {"model": "offline", "num_epochs": 2, "population_size": 5, "random_seed": 3}
+        options = ("--model", "offline", "--epochs", "2", "--population", "5", "--seed", "3")
+        told = json.loads(call("check", *options, "--candidate-model", MODEL, "--json"))
+        config = Config.bundled().changed(**changes, candidate_model=MODEL)
+        assert told["config"] == str(BUNDLED_FILE)
+        assert told["asked"] == foretell(GameEngine.from_config(config)).as_data()
+        assert told["asked"] != foretell(GameEngine.from_config(config.changed(random_seed=4))).as_data()
 
     def test_acts_are_listed_once(self, town: Path) -> None:
         """Where every act asks a model, the table of calls is enough; candidates that think offline are not in it."""

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -47,7 +47,7 @@ LIMIT_OPTIONS = (
     click.option(
         "--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost; of replicates, each."
     ),
-    click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies."),
+    click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies; of replicates, each."),
     click.option("--max-calls", metavar="N", type=int, help="Calls of models, every try counted; of replicates, each."),
     click.option(
         *("--deadline", "deadline_seconds"),
@@ -67,9 +67,32 @@ LIMIT_OPTIONS = (
 """Options for settings that no result depends on: of `run`, and of `resume`."""
 
 
+SCENARIO_OPTIONS = (
+    click.option("--model", metavar="M", help=MODEL_HELP),
+    click.option(
+        "--candidate-model", metavar="M", help="Who thinks for candidates and mediator.  [default: the same as --model]"
+    ),
+    click.option("--epochs", "num_epochs", metavar="N", type=int, help="Rounds of debate, conversation and posts."),
+    click.option(
+        "--population", "population_size", metavar="N", type=int, help="How many people are drawn from the file."
+    ),
+    click.option("--seed", "random_seed", metavar="N", type=int, help="What all chance is drawn from."),
+)
+"""Options for settings that say what is run, and so what it costs: of `run`, and of `check`."""
+
+
 def limit_options(command: Command) -> Command:
     """Give a command the options of limits, in their order."""
-    for option in reversed(LIMIT_OPTIONS):
+    return _give_options(command, LIMIT_OPTIONS)
+
+
+def scenario_options(command: Command) -> Command:
+    """Give a command the options that say what is run, in their order."""
+    return _give_options(command, SCENARIO_OPTIONS)
+
+
+def _give_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -93,13 +116,7 @@ def program(context: click.Context) -> None:
 
 @program.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@click.option("--model", metavar="M", help=MODEL_HELP)
-@click.option(
-    "--candidate-model", metavar="M", help="Who thinks for candidates and mediator.  [default: the same as --model]"
-)
-@click.option("--epochs", "num_epochs", metavar="N", type=int, help="Rounds of debate, conversation and posts.")
-@click.option("--population", "population_size", metavar="N", type=int, help="How many people are drawn from the file.")
-@click.option("--seed", "random_seed", metavar="N", type=int, help="What all chance is drawn from.")
+@scenario_options
 @limit_options
 @click.option(
     "--output",
@@ -249,8 +266,8 @@ def verify_command(context: click.Context, directory: Path) -> None:
 
 
 @program.command()
-@click.argument("config", type=click.Path(path_type=Path))
-@click.option("--model", metavar="M", help=MODEL_HELP)
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@scenario_options
 @click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
 @click.option("--probe", is_flag=True, help="Ask the model each act once, and say what came of it.")
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Say what N runs of it will do together.")
@@ -259,28 +276,30 @@ def verify_command(context: click.Context, directory: Path) -> None:
 def check(
     context: click.Context,
     /,
-    config: Path,
-    model: str | None,
+    config: Path | None,
     as_data: bool,
     probe: bool,
     replicates: int | None,
     resample: bool,
+    **changes: float | str | None,
 ) -> None:
     """Say what is wrong with CONFIG, what it leaves open, and what a run of it will do.
 
-    Where a model is asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for
-    --probe, nothing is spent. With it the exit status is 1 if a reply cannot be used.
+    CONFIG is a YAML file, by default the bundled scenario. An option replaces what CONFIG says. Where a model is
+    asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for --probe, nothing is
+    spent. With it the exit status is 1 if a reply cannot be used.
     """
-    engine = load_engine(config, {} if model is None else {"model": model}, needs_keys=probe and not as_data)
+    path, stated = config or BUNDLED_FILE, {name: value for name, value in changes.items() if value is not None}
+    engine = load_engine(path, stated, needs_keys=probe and not as_data)
     _refuse_lone_resample(replicates, resample)
     several: dict[str, Any] = {"replicates": replicates or 1, "resample": resample}
     if probe:
-        context.exit(probing.probe_config(engine, config, as_data=as_data, **several))
+        context.exit(probing.probe_config(engine, path, as_data=as_data, **several))
     forecast = engine.forecast(**several)
     if as_data:
-        print_text(f"{json.dumps({'config': str(config), **run_as_data(engine, forecast)})}\n")
+        print_text(f"{json.dumps({'config': str(path), **run_as_data(engine, forecast)})}\n")
     else:
-        print_text(f"{describe_check(config, forecast)}\n\n{describe_run(engine, forecast)}\n")
+        print_text(f"{describe_check(path, forecast)}\n\n{describe_run(engine, forecast)}\n")
     for missing in engine.missing_keys:
         say(missing)
 
