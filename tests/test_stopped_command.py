@@ -109,7 +109,14 @@ def test_replicates_each_have_the_budget(town: Path) -> None:
     result = call("run", "town.yaml", "--replicates", "2", "--max-calls", "5")
     assert result.exit_code == 4
     assert "Stopped: the budget of 5 calls was reached; " in result.stderr
-    assert "0 of 2 runs complete." in result.stderr
+    folder = find_run(town.parent)
+    assert result.stderr.splitlines()[-5:] == [
+        "That limit is one of each run, not of all of them together.",
+        f"What is recorded stands in {folder}",
+        "0 of 2 runs complete.",
+        f"To see it: sc show {folder}",
+        f"To go on:  sc resume {folder} --max-calls N",
+    ]
     usages = sorted(town.parent.glob("data/simulation/*/run_*/usage.json"))
     told = [json.loads(path.read_text(encoding="utf-8")) for path in usages]
     spent = [usage["model_calls"] - usage["journal"]["answered"] for usage in told]

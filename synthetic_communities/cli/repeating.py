@@ -22,7 +22,7 @@ from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
 from .program import STOPPED, WRONG_USAGE, print_text, say, say_errors, say_failure
-from .running import DONE, FAILED, measure_columns, spell_sentence, tell
+from .running import DONE, FAILED, measure_columns, spell_change, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ else:  # not every command shows several runs
     replicate_lines = Late("synthetic_communities.report.replicate_lines")
     replicates = Late("synthetic_communities.report.replicates")
     side_by_side = Late("synthetic_communities.report.terminal.side_by_side")
+
+
+LIMITS_OF_EACH = frozenset({"max_cost_usd", "max_tokens", "max_calls", "deadline_seconds"})
+"""Settings that limit what each of several runs spends."""
 
 
 def run_replicates(
@@ -91,7 +95,9 @@ def run_in_folder(
         raise
     except RunStoppedError as stop:
         say(clean_text(spell_sentence(stop)))
-        say(describe_left(folder, command))
+        if stop.setting in LIMITS_OF_EACH:
+            say("That limit is one of each run, not of all of them together.")
+        say(describe_left(folder, command, change=spell_change(stop)))
         return STOPPED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the runs", error)
@@ -113,8 +119,14 @@ def make_folder(output: Path) -> Path:
         raise click.BadParameter(why, param_hint="--output") from error
 
 
-def describe_left(folder: Path, command: str) -> str:
-    """Return where runs that did not end left their records, how many came to an end, and how to look at them."""
+def describe_left(folder: Path, command: str, *, change: str = "") -> str:
+    """Return where runs that did not end left their records, how many came to an end, and how to go on.
+
+    Args:
+        folder: that of the runs.
+        command: what was typed to start this program.
+        change: the option without which they would end there again, after a space.
+    """
     if not folder.is_dir():
         return f"Nothing is recorded any more: {folder} is gone."
     where = f"What is recorded stands in {folder}"
@@ -129,7 +141,7 @@ def describe_left(folder: Path, command: str) -> str:
     complete = sum(map(replicate_lines.is_complete, rows))
     extent = f"{complete:,} of {count_of(len(rows), 'runs')} complete."
     quoted = shlex.quote(str(folder))
-    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}"
+    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}{change}"
 
 
 def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:
