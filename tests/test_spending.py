@@ -319,6 +319,9 @@ class TestCommand:
         result = call("run", town, *options)
         assert result.exit_code in (0, 4)
         assert left_behind() == ["data"]
+        if result.exit_code == 0:
+            assert re.search(r"[^\n]\n\nTokens and cost ", result.stdout)
+            assert re.search(r"[^\n]\n\nForetold and measured ", result.stdout)
         told = [line for line in result.stderr.splitlines() if line.startswith("Foretold: ")]
         assert told == [result.stderr.splitlines()[0]]
         assert re.fullmatch(r"Foretold: [\d.,]+ to [\d.,]+ USD, \d+ calls, \d+ to \d+ seconds\.", told[0])

@@ -147,7 +147,9 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
 def _set_tables(result: SimulationResult, command: str) -> str:
     columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
     page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
-    return page + "".join(f"{line}\n" for line in (*_set_costs(result), *side_by_side.build_lines(result.foretold)))
+    costs = _set_costs(result)
+    below = [*(["", *costs] if costs else ()), *side_by_side.build_lines(result.foretold)]
+    return page + "".join(f"{line}\n" for line in below)
 
 
 def _set_costs(result: SimulationResult) -> list[str]:
