@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from synthetic_communities import load_run
 from synthetic_communities.errors import RecordError
-from synthetic_communities.report.numbers.figures import findings_as_json
+from synthetic_communities.report.numbers.figures import build_json, findings_as_json
 from synthetic_communities.report.record import Record
 from synthetic_communities.report.terminal.tables import MAX_LINES
 from tests.written_runs import NOOR, make_ballot, make_belief, make_epoch, make_metadata, write_run, write_usage
@@ -117,7 +117,7 @@ def test_any_damage_gives_tables_or_a_clear_error(
         return
     assert len(text.splitlines()) <= MAX_LINES
     assert "\n" not in line
-    assert findings_as_json(result.record)
+    assert findings_as_json(build_json(result.record))
 
 
 def find_holders(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -391,7 +391,7 @@ class TestJson:
 
     def test_text_is_ascii_and_the_same_value(self) -> None:
         record = five(name="Tromsø \x1b[31m \ud800", candidates={"noor": "東京", "berg": 'a "quote"'})
-        text = findings_as_json(record)
+        text = findings_as_json(build_json(record))
 
         assert text.isascii()
         assert "\x1b" not in text
@@ -400,14 +400,18 @@ class TestJson:
     @given(st.randoms(use_true_random=False))
     def test_every_record_makes_json(self, chance: random.Random) -> None:
         record = draw_record(chance)
-        assert json.loads(findings_as_json(record)) == build_json(record)
+        assert json.loads(findings_as_json(build_json(record))) == build_json(record)
 
     def test_every_key_is_described_with_its_type_and_every_key_described_exists(self) -> None:
         described = {row[0].strip("`"): row[1] for row in find_rows(section_of("docs/measures.md", "As JSON"))}
         patterns = {key: to_pattern(key) for key in described}
         acts = {"ballot": Counter(done=2)}
         ballots = shown("xyz", chosen="x") | BALLOTS
-        whole = build_json(five(missing=TestMissing.MISSING, acts=acts, ballots=ballots), Path("run"))
+        cost = {"calls": 3, "prompt_tokens": 900, "cache_read_tokens": 0, "output_tokens": 50, "cost_usd": 0.0123456789}
+        foretold = [{"figure": "calls", "low": 3.0, "high": 4.0, "took": 3}]
+        record = five(missing=TestMissing.MISSING, acts=acts, ballots=ballots)
+        whole = build_json(record, Path("run"), cost=cost, foretold=foretold)
+        assert (whole["cost"]["cost_usd"], whole["foretold"]) == (0.012346, foretold)
         bare = build_json(make_record(epochs_ended=0, acts=None, seconds=None))
         found = set()
         for path, value in (item for each in (whole, bare) for item in flatten(each)):

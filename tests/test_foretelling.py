@@ -511,6 +511,10 @@ class TestCommand:
         assert "Foretold and measured" in call("show", str(path))
         kept = json.loads((path / FORECAST).read_text("utf-8"))
         rows = {row["figure"]: row for row in load_run(path).foretold}
+        told = json.loads(call("show", str(path), "--json"))
+        assert [row["figure"] for row in told["foretold"]] == list(rows)
+        assert told["cost"]["calls"] == rows["calls"]["took"]
+        assert told["cost"]["prompt_tokens"] == rows["prompt_tokens"]["took"]
         assert list(rows) == ["calls", "prompt_tokens", "cache_read_tokens", "output_tokens", "cost_usd", "minutes"]
         assert rows["calls"]["low"] == rows["calls"]["took"] == kept["calls"]["low"]
         for figure in ("prompt_tokens", "output_tokens"):

@@ -136,7 +136,7 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
         as_data: whether to print JSON instead.
     """
     record = result.record
-    print_text(f"{figures.findings_as_json(record, result.path)}\n" if as_data else _set_tables(result, command))
+    print_text(f"{figures.findings_as_json(result.measures)}\n" if as_data else _set_tables(result, command))
     was_asked = any(ballot.status != "not_asked" for ballot in record.ballots.values())
     if was_asked and not votes.measure_vote(record).counted:
         say("Nothing could be counted: nobody answered when asked to vote.")

@@ -125,7 +125,8 @@ class SimulationResult:
     @cached_property
     def measures(self) -> dict[str, Any]:
         """Everything that is computed from the record, as `show --json` prints it; `docs/measures.md` has the keys."""
-        return figures.build_json(self.record, self.path)
+        cost = usage_rows.read_cost(self._files)
+        return figures.build_json(self.record, self.path, cost=cost, foretold=self.foretold)
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from ...errors import RecordError
 from ...runs.directory import USAGE_BY_AGENT
 from ...runs.row import Row
 from ...runs.run_files import RunFiles
+from ..numbers.taken import Taken, take_calls
 from ..steps import ACTS, STEP_OF_ACT
 from .plain_rows import PlainRow, mend_text, settle_types, take_text
 
@@ -59,6 +60,18 @@ def read_answered(files: RunFiles) -> PlainRow | None:
         files.note_damage(usage.place, error)
         return None
     return answered if answered["calls"] else None
+
+
+def read_cost(files: RunFiles) -> Taken | None:
+    """Return what all calls took together; None where there were none, or not all of them are known."""
+    usage = files.usage()
+    if usage is None:
+        return None
+    try:
+        return take_calls(usage.row("calls")) if usage.whole_number_or_none("model_calls") else None
+    except RecordError as error:
+        files.note_damage(usage.place, error)
+        return None
 
 
 def read_usage_by_agent(files: RunFiles) -> list[PlainRow]:

@@ -1,7 +1,7 @@
 """What a record says in numbers, as plain JSON: for `--json` and for programs. `docs/measures.md` has every key."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,26 +10,33 @@ from ...runs.directory import rounded
 from ..record import Record
 from .findings import StepMissing, find
 from .opinions import Stances, TopicMoves
+from .taken import Taken
 from .votes import Tally, Vote
 
 
-def findings_as_json(record: Record, path: Path | None = None) -> str:
+def findings_as_json(measures: Mapping[str, Any]) -> str:
     """Return `build_json` as text: indented, and in ASCII, so that it is the same JSON in every terminal."""
-    return json.dumps(build_json(record, path), indent=2, allow_nan=False)
+    return json.dumps(measures, indent=2, allow_nan=False)
 
 
-def build_json(record: Record, path: Path | None = None) -> dict[str, Any]:
+def build_json(
+    record: Record, path: Path | None = None, *, cost: Taken | None = None, foretold: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Return what a run is made of and what it says in numbers: mappings, lists, texts, numbers rounded to 6 places.
 
     Args:
         record: the run.
         path: the run directory; None: it is not known.
+        cost: what its calls of models took; None: there were none, or that is not known.
+        foretold: figures foretold of it, beside what they turned out to be.
     """
     findings = find(record)
     value = {
         **_describe(record, path),
         "acts": None if findings.acts is None else dict(findings.acts),
         "model_calls": record.model_calls,
+        "cost": None if cost is None else dict(cost),
+        "foretold": [dict(row) for row in foretold],
         "seconds": record.seconds,
         "vote": _vote(findings.vote) if findings.vote else None,
         "order": asdict(findings.order) if findings.order else None,
