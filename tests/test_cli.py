@@ -371,7 +371,9 @@ def test_an_output_folder_that_cannot_be_made(place: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [("fly",), ("run", "--epochs", "many"), ("check",), ("show",), ("run", "a", "b")])
+@pytest.mark.parametrize(
+    "arguments", [("fly",), ("run", "--epochs", "many"), ("show",), ("run", "a", "b"), ("check", "a", "b")]
+)
 def test_wrong_usage(place: Path, arguments: tuple[str, ...]) -> None:
     assert refused(*arguments)[0].startswith("Usage: synthetic-communities")
 
