@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class SyntheticCommunitiesError(Exception):
@@ -113,3 +114,7 @@ class ConfigurationError(SyntheticCommunitiesError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how it is made again: it may come from another process."""
+        return type(self), (self.problems,)

@@ -41,9 +41,10 @@ class _Foretold:
     forecast: Forecast
     replicates: int
     resample: bool = field(kw_only=True)
+    config: Config = field(kw_only=True)
 
-    def is_of(self, replicates: int, *, resample: bool) -> bool:
-        return (self.replicates, self.resample) == (replicates, resample)
+    def is_of(self, config: Config, replicates: int, *, resample: bool) -> bool:
+        return (self.config, self.replicates, self.resample) == (config, replicates, resample)
 
 
 class Foreseeing(ABC):
@@ -103,7 +104,7 @@ class Foreseeing(ABC):
         if forecast.calls:
             asking = foretelling.foretell(self._company, ahead, forecast, assumed)
             forecast = replace(forecast, asked=run_sync(asking, twin="GameEngine.forecast_async"))
-        self._foretold = _Foretold(forecast, replicates, resample=resample)
+        self._foretold = _Foretold(forecast, replicates, resample=resample, config=self.config)
         return forecast
 
     def foretold(self, *, replicates: int = 1, resample: bool = False) -> Forecast | None:
@@ -118,7 +119,7 @@ class Foreseeing(ABC):
         Raises:
             ConfigurationError: as `forecast`.
         """
-        if self._foretold is not None and self._foretold.is_of(replicates, resample=resample):
+        if self._foretold is not None and self._foretold.is_of(self.config, replicates, resample=resample):
             return self._foretold.forecast
         return None if self._asks_nobody() else self.forecast(replicates=replicates, resample=resample)
 
@@ -137,7 +138,7 @@ class Foreseeing(ABC):
         forecast = add_runs(ahead)
         if forecast.calls:
             forecast = replace(forecast, asked=await foretelling.foretell(self._company, ahead, forecast, assumed))
-        self._foretold = _Foretold(forecast, replicates, resample=resample)
+        self._foretold = _Foretold(forecast, replicates, resample=resample, config=self.config)
         return forecast
 
     def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
@@ -202,6 +203,6 @@ class Foreseeing(ABC):
 
     def _foretold_of_this_run(self) -> dict[str, Any] | None:
         """Return what the calls of one run were foretold to take, as plain data; None: nobody wanted to know."""
-        is_told = self._foretold is not None and self._foretold.is_of(1, resample=False)
+        is_told = self._foretold is not None and self._foretold.is_of(self.config, 1, resample=False)
         asked = self._foretold.forecast.asked if self._foretold is not None and is_told else None
         return None if asked is None else asked.as_data()

@@ -254,7 +254,9 @@ class GameEngine(Foreseeing, Replicated):
 
     @property
     def missing_keys(self) -> tuple[str, ...]:
-        """A sentence for each provider whose key was not there when the engine was made; a run needs them."""
+        """A sentence for each provider whose key is not there; a run needs them."""
+        if self._missing_keys:  # it may have been set since, or a mind given
+            self._missing_keys = self._find_missing_keys()
         needed = {error.provider: error.variable for error in self._missing_keys}
         return tuple(f"No key for {who} was found: set {variable} before a run." for who, variable in needed.items())
 

@@ -1,11 +1,15 @@
 """Where keys come from, and what is said where there is none."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
 
-from synthetic_communities.errors import ConfigurationError
-from synthetic_communities.llm.access.keys import check_key, find_key, read_environment
+from synthetic_communities.config import Config
+from synthetic_communities.errors import ConfigurationError, Problem
+from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.access.keys import MissingKeyError, check_key, find_key, read_environment
 from synthetic_communities.llm.naming import PROVIDERS
 
 GEMINI, VLLM, OTHER = PROVIDERS["gemini"], PROVIDERS["vllm"], PROVIDERS["openai-compatible"]
@@ -80,3 +84,21 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
     (folder / ".env").write_bytes(b"GEMINI_API_KEY=\xff\xfe\n")
     with pytest.raises(ConfigurationError, match=r"\.env: cannot be read"):
         read_environment({})
+
+
+def test_what_is_wrong_comes_whole_out_of_another_process() -> None:
+    missing = MissingKeyError("openai", "OPENAI_API_KEY")
+    wrong = ConfigurationError([Problem("model", "is not known", "name another")])
+    for error in (missing, wrong):
+        copied = pickle.loads(pickle.dumps(error))
+        assert (type(copied), str(copied), copied.problems) == (type(error), str(error), error.problems)
+    assert copy.copy(missing).variable == "OPENAI_API_KEY"
+
+
+def test_which_keys_are_missing_is_looked_up_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    engine = GameEngine.from_config(Config.bundled().changed(model="openai:gpt-5-mini"))
+    assert engine.missing_keys == ("No key for openai was found: set OPENAI_API_KEY before a run.",)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-any")
+    assert engine.missing_keys == ()

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from synthetic_communities import llm_client
 from synthetic_communities.cli.main import program
 from synthetic_communities.domain.outcome import Answer
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm_client import LLMClient, create_client, generate_response_async
+from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.offline.mind import OfflineMind
 from synthetic_communities.minds.views import BallotView, View
 from synthetic_communities.report.result import SimulationResult, load_run
@@ -103,6 +105,35 @@ def test_a_client_for_everybody_is_counted(server: LoopbackServer, tmp_path: Pat
     check_sums(run_engine(engine, tmp_path), server)
 
 
+@pytest.mark.parametrize("door", ["generate_response", "generate_response_async"])
+def test_a_call_within_a_call_is_told_of_once(
+    door: str, server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that traces calls puts a function in the place of the package's, and calls that in it."""
+    server.reset()
+    own = getattr(llm_client, door)
+
+    def traced(*arguments: Any, **options: Any) -> Any:
+        return own(*arguments, **options)
+
+    monkeypatch.setattr(llm_client, door, traced)
+    engine = make_small(server)
+    engine.llm_client = connect(server)
+    result = run_engine(engine, tmp_path)
+    check_sums(result, server)
+    assert "other" not in {row["kind"] for row in result.usage_by_agent}
+
+
+def test_a_mind_that_asks_what_it_likes_besides_is_not_known_in_full(server: LoopbackServer, tmp_path: Path) -> None:
+    class Sub(LLMMind):
+        async def answer(self, view: View) -> Answer[Any]:
+            return await super().answer(view)
+
+    engine = make_small(server)
+    engine.llm_client = Sub(connect(server).model_asked)
+    assert run_engine(engine, tmp_path).measured["model_calls"] is None
+
+
 def test_runs_at_once_that_share_a_client_count_each_their_own(server: LoopbackServer, tmp_path: Path) -> None:
     server.reset()
     client, engines, logs = connect(server), [make_small(server, people) for people in (2, 4)], []
@@ -152,7 +183,7 @@ def advised(server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory) ->
         assert asked is not None
         engine.initialize_simulation_output(tmp_path_factory.mktemp("advised"))
         assert engine.simulation_dir is not None
-        write_forecast(engine.simulation_dir, asked)
+        write_forecast(engine.simulation_dir, asked.as_data())
         return engine.run()
 
 

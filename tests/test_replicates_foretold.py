@@ -132,7 +132,7 @@ class TestForecast:
 
     def test_check_tells_of_all(self, town: Path) -> None:
         told = call("check", town, "--replicates", "3").stdout
-        assert "3 runs together will make these acts:" in told
+        assert "3 runs together will ask models:" in told
         assert "They share their opening, which is counted once." in told
         data, other = (
             json.loads(call("check", town, "--replicates", "3", "--json", *more).stdout)

@@ -287,6 +287,30 @@ def test_where_replies_take_longer_than_anybody_waits_nobody_waits_any_more_unti
     assert run_in_virtual_time(run()) == [at_once, *[waits] * (MOST_LATE - 1), at_once, at_once, [0.0, 2.0, 2.0]]
 
 
+def test_whether_a_first_call_was_in_time_goes_by_when_it_went_itself() -> None:
+    """Another one had gone before it, and failed: since then it is longer than anybody waits."""
+    wait = LONGEST_WAIT_SECONDS
+    seconds = {"a": 0.75 * wait, "b": 0.6 * wait, "c": 0.3 * wait}
+    model = SlowModel(lambda key: seconds[key[0]], fails=lambda key: key[0] == "a")
+
+    async def ask(warmed: Warmed, key: str, system: str, *, later: float = 0.0, others: int = 2 * MANY) -> None:
+        await asyncio.sleep(later)
+        with suppress(CallError):
+            await warmed.reply(make_request(key, system=(system * 4_000,), reuse=(others, others, 3)), Call(key))
+
+    async def run() -> float:
+        async with Warmed(model, LEAST) as warmed:
+            for system in "012345"[:MOST_LATE]:  # two may go first
+                await asyncio.gather(
+                    ask(warmed, f"a{system}", system), ask(warmed, f"b{system}", system, later=wait / 2)
+                )
+            began = virtual_seconds()
+            await asyncio.gather(*(ask(warmed, f"c{place}", "c", others=MANY) for place in range(2)))
+            return model.began["c1"] - began
+
+    assert run_in_virtual_time(run()) == pytest.approx(seconds["c"])
+
+
 def test_when_the_first_is_cancelled_another_goes_first() -> None:
     model = SlowModel(lambda key: 2.0)
 

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import time
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 
 from .call_log import CallEntry
 from .exchange import Exchange, Observer
@@ -15,6 +17,22 @@ from .money.meter import spell_usd
 from .wrapper import Wrapper
 
 logger = logging.getLogger("synthetic_communities.calls")
+
+
+@dataclass(slots=True, eq=False)
+class _Enclosing:
+    """A call that is under way, which others may be made within: a script's own client may ask one of this package.
+
+    Attributes:
+        call: what it is for.
+        is_heard_within: whether one was made within it. Then that is told of, and it is not: it was asked once.
+    """
+
+    call: Call
+    is_heard_within: bool = False
+
+
+_enclosing: ContextVar[_Enclosing | None] = ContextVar("enclosing_call", default=None)
 
 SHOWN_CHARACTERS = 200
 """How much of a prompt and of a reply stands in a log line."""
@@ -40,7 +58,10 @@ class Logged(Wrapper):
             CallError: there is none.
             ModelUnavailableError: no call can succeed.
         """
-        ticket = object()
+        ticket, outer = _Enclosing(call), _enclosing.get()
+        if outer is not None:
+            outer.is_heard_within = True
+        token = _enclosing.set(ticket)
         self._under_way.add(ticket)
         in_flight = len(self._under_way)
         clock = asyncio.get_running_loop().time
@@ -48,24 +69,35 @@ class Logged(Wrapper):
         try:
             reply = await self.inner.reply(request, call)
         except BaseException as error:  # told of, and passed on
-            self._tell(request, call, error, clock() - began, in_flight)
+            self._tell(request, call, error, clock() - began, in_flight, ticket, outer)
             raise
         finally:
             self._under_way.discard(ticket)
-        self._tell(request, call, reply, clock() - began, in_flight)
+            _enclosing.reset(token)
+        self._tell(request, call, reply, clock() - began, in_flight, ticket, outer)
         return reply
 
     def _tell(
-        self, request: ModelRequest, call: Call, result: ModelReply | BaseException, seconds: float, in_flight: int
+        self,
+        request: ModelRequest,
+        call: Call,
+        result: ModelReply | BaseException,
+        seconds: float,
+        in_flight: int,
+        ticket: "_Enclosing",
+        outer: "_Enclosing | None",
     ) -> None:
         entry = build_entry(call, result, asked=self.name, seconds=seconds, in_flight=in_flight)
-        exchange = Exchange(request, entry, result=result)
         if not isinstance(result, ModelReply):
             _record_failure(call, entry, result)
+        if outer is not None:
+            entry = replace(entry, key=outer.call.key, act=outer.call.act, attempt=outer.call.attempt)
+        exchange = Exchange(request, entry, result=result)
         listener = current_listener.get()
-        for tell in (listener.hear if listener is not None else None, self._observe):
-            if tell is not None:
-                tell(exchange)
+        if not ticket.is_heard_within:
+            for tell in (listener.hear if listener is not None else None, self._observe):
+                if tell is not None:
+                    tell(exchange)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(*_line(exchange))
 

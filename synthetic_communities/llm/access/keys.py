@@ -1,6 +1,7 @@
 """Finding the key a provider asks for."""
 
 from collections.abc import Callable, Mapping
+from typing import Self
 
 from ...errors import ConfigurationError, Problem
 from ..naming import Provider
@@ -19,6 +20,10 @@ class MissingKeyError(ConfigurationError):
         self.provider, self.variable = provider, variable
         what = f"{variable} is not set, and {provider} is asked with the key it holds"
         super().__init__([Problem("model", what, "set it in the environment, or in a .env file")])
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """Say how it is made again: it may come from another process."""
+        return type(self), (self.provider, self.variable)
 
 
 def read_environment(variables: Mapping[str, str]) -> Mapping[str, str]:

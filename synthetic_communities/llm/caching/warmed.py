@@ -113,13 +113,13 @@ class Warmed(Wrapper):
         known = self._known.current
         if known.read(beginnings):
             return await self.inner.reply(request, call)
-        led = await known.enter(beginnings)
+        led, began = await known.enter(beginnings)
         try:
             reply = await self.inner.reply(request, call)
         except BaseException:
-            known.leave(led, is_cached=False)
+            known.leave(led, began, is_cached=False)
             raise
-        known.leave(led, is_cached=True)
+        known.leave(led, began, is_cached=True)
         return reply
 
 
@@ -181,22 +181,22 @@ class _Known:
             state.cached_until = now + SHORT_LIFE_SECONDS
         return True
 
-    async def enter(self, beginnings: tuple[Beginning, ...]) -> list[_State]:
-        """Wait until a call may go, and return what it is one of the first of."""
+    async def enter(self, beginnings: tuple[Beginning, ...]) -> tuple[list[_State], float]:
+        """Wait until a call may go, and return what it is one of the first of, and when it goes."""
         until = self._clock() + LONGEST_WAIT_SECONDS
         while (state := self._find_led(beginnings)) is not None and self._clock() < until:
             async with self._giving_way():
                 await _wait(state.changed, min(until, state.led_since + LONGEST_WAIT_SECONDS) - self._clock())
-        return self._go(beginnings)
+        return self._go(beginnings), self._clock()
 
-    def leave(self, led: list[_State], *, is_cached: bool) -> None:
-        """Note how a call ended that was one of the first of these."""
+    def leave(self, led: list[_State], began: float, *, is_cached: bool) -> None:
+        """Note how a call ended that was one of the first of these, and went at `began`."""
         now = self._clock()
         # Of several that went first, the quickest tells whether it was worth waiting.
-        since = [state.led_since for state in led if state.cached_until <= now]
-        if since and now - min(since) >= LONGEST_WAIT_SECONDS:
+        is_quickest = any(state.cached_until <= now for state in led)
+        if is_quickest and now - began >= LONGEST_WAIT_SECONDS:
             self._late += 1
-        elif since and is_cached:
+        elif is_quickest and is_cached:
             self._late = 0
         for state in led:
             state.end(now, is_cached=is_cached)
