@@ -22,6 +22,7 @@ from synthetic_communities.forecast.assumed import ZERO, Assumed, Span, add_span
 from synthetic_communities.forecast.calls import CallsForecast
 from synthetic_communities.forecast.forecast import Forecast
 from synthetic_communities.forecast.table import describe_calls
+from synthetic_communities.forecast.totals import CACHE_DOUBT
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.caching import policy as cache_policy
 from synthetic_communities.llm.caching.prefixes import Shares, build_prefix_cache
@@ -221,12 +222,15 @@ class TestAssumed:
     def test_prices_are_applied_call_by_call_and_unknown_is_none(self) -> None:
         price = {"input": 1.0, "output": 10.0, "cache_read": 0.5, "cache_write": 2.0}
         changes = {"model": "vllm:m", "base_url": "http://127.0.0.1:9/v1"}
-        asked = foretell(make_engine(make_config(3, prices={"vllm:m": price}, **changes)), POINT)
+        point = Assumed(Span(1, 1), reply_characters=dict.fromkeys(STEP_OF_ACT, Span(300, 300)))
+        asked = foretell(make_engine(make_config(3, prices={"vllm:m": price}, **changes)), point)
         assert asked.cost_usd is not None
         tokens = asked.tokens
-        weighed = tokens.input_tokens.low + 0.5 * tokens.cache_read_tokens.low + 10 * tokens.output_tokens.low
-        weighed += 2 * tokens.cache_write_tokens.low
-        assert asked.cost_usd.low == pytest.approx(weighed / 1e6, rel=0.04), "ends of all kinds of tokens go together"
+        assert tokens.output_tokens.low == tokens.output_tokens.high
+        weighed = tokens.input_tokens.high + 0.5 * tokens.cache_read_tokens.high + 10 * tokens.output_tokens.high
+        weighed += 2 * tokens.cache_write_tokens.high
+        assert asked.cost_usd.high == pytest.approx(weighed / 1e6, rel=1e-9)
+        assert asked.cost_usd.low == pytest.approx(weighed / 1e6 * (1 - CACHE_DOUBT), rel=1e-9)
         unknown = make_engine(make_config(3, **changes)).forecast()
         assert unknown.cost_usd is None
         assert asked_of(unknown).unpriced == ("vllm:m",)

@@ -17,7 +17,7 @@ from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
 
-REMEDY = "--max-tokens and --max-calls limit what is asked, and prices: in the configuration states prices"
+REMEDY = "--max-tokens and --max-calls limit what is asked, and the setting prices says what it costs"
 
 ASSUMED = "Replies are taken to be short; check --probe measures them."
 
