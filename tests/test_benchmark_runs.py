@@ -35,6 +35,8 @@ from synthetic_communities.testing.loopback import LoopbackServer
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "benchmark.py"
 TOWN = Town(4, 4, epochs=1)
+DIFFERENCES = {"added by the journal"}
+"""What one time has beyond another: on a busy machine the other may be the longer one."""
 
 
 def quiet(line: str) -> None:
@@ -67,7 +69,7 @@ def check(samples: list[Sample], figures: tuple[Figure, ...], count: int = 1) ->
     for sample in samples:
         assert sample.faults == ()
         assert set(sample.values) == names_of(figures)
-        assert all(value >= 0 for value in sample.values.values())
+        assert all(value > -1 if name in DIFFERENCES else value >= 0 for name, value in sample.values.items())
     return samples[-1]
 
 
@@ -108,9 +110,8 @@ class TestMeasures:
     @pytest.mark.parametrize("provider", ["openai", "anthropic"])
     def test_processor_time_a_call(self, provider: Provider) -> None:
         plan = CpuPlan(provider, TOWN, latency_seconds=0.0, repetitions=1)
-        values = dict(check(list(take_cpu(plan, quiet)), list_cpu_figures(plan)).values)
-        assert values.pop("added by the journal") > -1
-        assert all(value > 0 for value in values.values())
+        values = check(list(take_cpu(plan, quiet)), list_cpu_figures(plan)).values
+        assert all(value > 0 for name, value in values.items() if name not in DIFFERENCES)
 
     @pytest.mark.parametrize("has_journal", [True, False])
     def test_what_the_journal_adds_is_measured_beside_a_run_without(self, has_journal: bool, tmp_path: Path) -> None:
