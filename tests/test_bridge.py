@@ -540,7 +540,7 @@ print(threading.enumerate() == [threading.main_thread()], count_open() - before,
 def run_script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a script with this interpreter, every warning an error."""
     command = [sys.executable, "-X", "dev", "-W", "error", *options, "-c", text]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 class TestProcess:

@@ -70,9 +70,9 @@ def interrupt(script: str, directory: Path) -> tuple[Path, int, str, str]:
         assert process.stdout is not None
         try:
             path = Path(process.stdout.readline().strip())
-            assert process.stdout.readline().strip() == "third epoch", process.communicate(timeout=30)
+            assert process.stdout.readline().strip() == "third epoch", process.communicate(timeout=60)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=30)
+            output, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     return path, process.returncode, output, errors
