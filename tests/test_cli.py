@@ -386,7 +386,7 @@ def test_wrong_usage(place: Path, arguments: tuple[str, ...]) -> None:
 def long_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that takes long enough to be interrupted, its path line already read."""
     with subprocess.Popen(
-        [*COMMAND, "run", "--epochs", "200"],
+        [*COMMAND, "run", "--population", "20", "--epochs", "200"],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,

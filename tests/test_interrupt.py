@@ -35,7 +35,7 @@ def watch(moment):
         print("third epoch", flush=True)
 
 stalls = @@STALLS@@
-config = Config.bundled(population_size=6, num_epochs=3 if stalls else 1500, post_probability=0.5)
+config = Config.bundled(population_size=6, num_epochs=3 if stalls else 400, post_probability=0.5)
 engine = GameEngine.from_config(config, model=Stalling() if stalls else None)
 engine.observer = None if stalls else watch
 engine.initialize_simulation_output(sys.argv[1])
