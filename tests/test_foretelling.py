@@ -484,6 +484,23 @@ class TestCommand:
         assert told["asked"] == foretell(GameEngine.from_config(config)).as_data()
         assert told["asked"] != foretell(GameEngine.from_config(config.changed(random_seed=4))).as_data()
 
+    @pytest.mark.parametrize(
+        ("options", "changes"),
+        [
+            (("--prompt-cache", "none"), {"prompt_cache": "none"}),
+            (("--max-concurrent", "1"), {"max_concurrent": 1}),
+        ],
+    )
+    def test_so_it_does_of_what_says_how_models_are_asked(
+        self, town: Path, options: tuple[str, str], changes: dict[str, Any]
+    ) -> None:
+        plain, told = (
+            json.loads(call("check", str(town), "--model", HAIKU, "--json", *more)) for more in ((), options)
+        )
+        config = Config.from_yaml(town).changed(model=HAIKU, **changes)
+        assert told["asked"] == json.loads(json.dumps(foretell(GameEngine.from_config(config)).as_data()))
+        assert told["asked"] != plain["asked"]
+
     def test_acts_are_listed_once(self, town: Path) -> None:
         """Where every act asks a model, the table of calls is enough; candidates that think offline are not in it."""
         heads = ("A run will make these acts:", "A run will ask models:")

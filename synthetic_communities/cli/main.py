@@ -42,8 +42,18 @@ Exit status: 0 done;
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LIMIT_OPTIONS = (
+ASKING_OPTIONS = (
     click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once."),
+    click.option(
+        "--prompt-cache",
+        type=click.Choice(PROMPT_CACHES),
+        help="Whether providers keep the beginnings of prompts where that pays; none: they are not told to.",
+    ),
+)
+"""Options for settings that no result depends on, but money and minutes do: of `run`, `resume` and `check`."""
+
+
+LIMIT_OPTIONS = (
     click.option(
         "--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost; of replicates, each."
     ),
@@ -58,13 +68,8 @@ LIMIT_OPTIONS = (
     click.option(
         "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
     ),
-    click.option(
-        "--prompt-cache",
-        type=click.Choice(PROMPT_CACHES),
-        help="Whether providers keep the beginnings of prompts where that pays; none: they are not told to.",
-    ),
 )
-"""Options for settings that no result depends on: of `run`, and of `resume`."""
+"""Options for what ends a run before its time: of `run`, and of `resume`."""
 
 
 SCENARIO_OPTIONS = (
@@ -79,6 +84,11 @@ SCENARIO_OPTIONS = (
     click.option("--seed", "random_seed", metavar="N", type=int, help="What all chance is drawn from."),
 )
 """Options for settings that say what is run, and so what it costs: of `run`, and of `check`."""
+
+
+def asking_options(command: Command) -> Command:
+    """Give a command the options that say how models are asked, in their order."""
+    return _give_options(command, ASKING_OPTIONS)
 
 
 def limit_options(command: Command) -> Command:
@@ -117,6 +127,7 @@ def program(context: click.Context) -> None:
 @program.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @scenario_options
+@asking_options
 @limit_options
 @click.option(
     "--output",
@@ -190,6 +201,7 @@ def _refuse_lone_resample(replicates: int | None, resample: bool) -> None:
 
 @program.command("resume")
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+@asking_options
 @limit_options
 @click.option(
     "--retry-failures", is_flag=True, default=None, help="Ask again what failed in epochs that had not ended."
@@ -268,6 +280,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
 @program.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @scenario_options
+@asking_options
 @click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
 @click.option("--probe", is_flag=True, help="Ask the model each act once, and say what came of it.")
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Say what N runs of it will do together.")
