@@ -166,21 +166,22 @@ class TestRehearsal:
     def test_in_a_notebook_and_in_a_coroutine(self) -> None:
         engine = make_engine(make_config(3, model=MODEL))
         first, second = asyncio.run(self._foretell_twice(engine))
+        assert engine.foretold() is second
         assert first == second == engine.forecast()
 
-    def test_in_a_running_community_it_is_refused(self, tmp_path: Path) -> None:
+    def test_in_a_running_community_it_is_refused_where_models_are_asked(self, tmp_path: Path) -> None:
         other, refused = make_engine(make_config(3, model=MODEL)), []
 
         def foretell_once(moment: object) -> None:
             if not refused:
                 with pytest.raises(UsageError, match="forecast_async"):
                     other.forecast()
-                refused.append(True)
+                refused.append(make_engine(make_config(3)).forecast().acts == 78)
 
         engine = make_engine(make_config(3), LLMMind(Overheard().stand_in("openai:m")))
         engine.observer = foretell_once
         run_engine(engine, tmp_path)
-        assert refused
+        assert refused == [True]
 
 
 JUDGED = ("opening_opinion", "debate_update", "chat_update", "reaction", "social_update", "ballot")
