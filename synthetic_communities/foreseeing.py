@@ -45,6 +45,7 @@ class _Foretold:
     config: Config = field(kw_only=True)
 
     def is_of(self, config: Config, replicates: int, *, resample: bool) -> bool:
+        """Say whether it was made of just these runs: after a change of settings it was not."""
         return (self.config, self.replicates, self.resample) == (config, replicates, resample)
 
 

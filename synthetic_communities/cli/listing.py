@@ -98,6 +98,7 @@ def _show(run: ListedRun, encoding: str) -> ListedRun:
     """Return a run whose names are in characters there are."""
 
     def show(text: str) -> str:
+        """Return text with what the encoding lacks by its number."""
         return text.encode(encoding, "backslashreplace").decode(encoding)
 
     return replace(

@@ -63,6 +63,7 @@ class _Connection(sqlite3.Connection):
     folder: TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
+        """Close it, and take away the copy it was opened to, if any."""
         super().close()
         if self.folder is not None:
             self.folder.cleanup()
@@ -235,6 +236,7 @@ def _copy_whole(files: list[Path], folder: Path) -> Path:
     """Copy files that belong together, again if one was written meanwhile, and return the copy of the first."""
 
     def look() -> list[tuple[int, int]]:
+        """Return when each of the files was last changed, and how long it is."""
         return [(each.stat().st_mtime_ns, each.stat().st_size) for each in files]
 
     for _ in range(_COPY_TRIES):

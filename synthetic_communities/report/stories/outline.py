@@ -101,6 +101,7 @@ def set_html(sections: Sequence[Section]) -> list[Fragment]:
 
 def _section_lines(section: Section, width: int, encoding: str) -> Iterator[str]:
     def show(text: str) -> str:  # before lines are filled: a character by its number takes more room
+        """Return text with what the encoding lacks by its number."""
         return text.encode(encoding, "backslashreplace").decode(encoding)
 
     if section.title:
