@@ -28,12 +28,12 @@ from .minds.views import (
     ChatTurnView,
     ChatUpdateView,
     DebateUpdateView,
-    LifeView,
     OpeningView,
     PersonView,
     PostView,
     ReactionView,
     SocialUpdateView,
+    UpdateView,
 )
 from .social_media import Post, as_feed_post, post_row
 
@@ -236,7 +236,7 @@ class Persona(Member):
             return self.not_asked("update_beliefs", "nothing new to learn")
         # Texts become remarks of this list's own, so that the same text put in again after clearing it is news again.
         self.debate_knowledge[:] = as_remarks(self.debate_knowledge)
-        view = self._update_view(knowledge_category, occasion)
+        view = self._update_view(knowledge_category, occasion, max_change_share)
         answer = await self.ask_mind("update_beliefs", view)
         if isinstance(answer, Done):
             self._attention.note_learned(knowledge_category, getattr(self, knowledge_category))
@@ -330,17 +330,17 @@ class Persona(Member):
         lived = {"heard": self._heard(), "feed": self._feed, **self._talked(self._this_epoch("chats"))}
         return self._view(view_type, occasion, **{**lived, **seen})
 
-    def _update_view(self, knowledge_category: str, occasion: Occasion) -> LifeView:
-        news = self._news(knowledge_category)
+    def _update_view(self, knowledge_category: str, occasion: Occasion, max_change_share: float) -> UpdateView:
+        news, bound = self._news(knowledge_category), {"max_change_share": max_change_share}
         if knowledge_category == "debate_knowledge":
-            return self._life_view(DebateUpdateView, occasion, heard=as_remarks(news))
+            return self._life_view(DebateUpdateView, occasion, heard=as_remarks(news), **bound)
         if knowledge_category == "chats":
-            return self._life_view(ChatUpdateView, occasion, **self._talked(news))
+            return self._life_view(ChatUpdateView, occasion, **self._talked(news), **bound)
         posts = tuple(as_feed_post(post) for post in news)
         shown = {post.id: post for post in (*self._feed, *posts)}
         unseen = tuple(post.id for post in posts)
         done = {"considered": self._considered, "reactions": self._reactions}
-        return self._life_view(SocialUpdateView, occasion, feed=tuple(shown.values()), unseen=unseen, **done)
+        return self._life_view(SocialUpdateView, occasion, feed=tuple(shown.values()), unseen=unseen, **done, **bound)
 
     def _news(self, knowledge_category: str) -> Sequence[Any]:
         """Return what came in this epoch and was not learned from; of posts, also old ones that are shown again."""

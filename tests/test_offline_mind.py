@@ -380,6 +380,15 @@ class TestDebateUpdate:
             "Heard Johan Berg at -0.70: beyond my bound of 0.55, no effect. Prior +0.40 pulled back +0.02."
         )
 
+    @pytest.mark.parametrize(("share", "chosen"), [(1.0, "noor"), (0.01, "berg")])
+    def test_chooses_by_the_stance_it_will_hold_not_by_the_one_asked_for(self, share: float, chosen: str) -> None:
+        """The way from -0.1 to where Aisha Noor is nearer is longer than a bound of 0.01 lets it go."""
+        opinion = hear(neutral(), say(AISHA, 0.3), own=-0.1, max_change_share=share)
+        rents = next(belief for belief in opinion.beliefs if belief.topic_id == "rents")
+        assert (opinion.first_choice, rents.vote) == (chosen, chosen)
+        assert rents.stance is not None
+        assert rents.stance > -0.05, "the stance is asked for freely"
+
     def test_who_repeats_itself_weighs_no_more(self) -> None:
         once = hear(neutral(), say(AISHA, 0.4), say(JOHAN, -0.2))
         often = hear(neutral(), say(AISHA, 0.3), say(JOHAN, -0.2), say(AISHA, 0.5), say(AISHA, 0.4))

@@ -155,6 +155,12 @@ def test_a_chat_turn_sees_the_conversation_so_far_and_the_update_the_whole_of_it
         assert {remark.speaker_id for remark in view.conversation} == {view.person.id, view.peer_id}
 
 
+def test_every_update_sees_how_far_a_stance_may_move(tmp_path: Path) -> None:
+    seen = run_watched(tmp_path, max_change_percentage=0.05, num_epochs=1)
+    bounds = {(view.act, view.max_change_share) for _, view in views_of(seen, views.UpdateView)}
+    assert bounds == {(kind.act, 0.05) for kind in views.UpdateView.__subclasses__()}
+
+
 def test_feeds_hold_earlier_epochs_for_who_posts_and_this_one_too_for_who_reacts(tmp_path: Path) -> None:
     seen = run_watched(tmp_path, feed_size=100)
     for kind, reach in ((views.PostView, 0), (views.ReadingView, 0), (views.ReactionView, 1)):

@@ -93,12 +93,24 @@ class LifeView(PersonView):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DebateUpdateView(LifeView):
+class UpdateView(LifeView):
+    """What every update of a person's beliefs sees.
+
+    Attributes:
+        max_change_share: how far a stance may move, as a share of the axis: what is asked for beyond that is cut short.
+    """
+
+    shows_candidates: ClassVar[bool] = True
+    expects: ClassVar[type] = Opinion
+
+    max_change_share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebateUpdateView(UpdateView):
     """A person updates its beliefs from the epoch's debates (`heard`)."""
 
     act: ClassVar[str] = "update from debate"
-    shows_candidates: ClassVar[bool] = True
-    expects: ClassVar[type] = Opinion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +122,10 @@ class ChatTurnView(LifeView):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChatUpdateView(LifeView):
+class ChatUpdateView(UpdateView):
     """A person updates its beliefs from its whole `conversation`."""
 
     act: ClassVar[str] = "update from chat"
-    shows_candidates: ClassVar[bool] = True
-    expects: ClassVar[type] = Opinion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +151,7 @@ class ReactionView(LifeView):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SocialUpdateView(LifeView):
+class SocialUpdateView(UpdateView):
     """A person updates its beliefs from its `feed`.
 
     Attributes:
@@ -151,8 +161,6 @@ class SocialUpdateView(LifeView):
     """
 
     act: ClassVar[str] = "update from social media"
-    shows_candidates: ClassVar[bool] = True
-    expects: ClassVar[type] = Opinion
 
     unseen: tuple[str, ...]
     considered: tuple[str, ...] = ()

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ...domain.belief import Belief, Opinion
+from ...domain.belief import Belief, Opinion, clamp_stance
 from ...domain.outcome import Done
-from ..views import ChatUpdateView, DebateUpdateView, OpeningView, PersonView, SocialUpdateView
+from ..views import ChatUpdateView, DebateUpdateView, OpeningView, PersonView, SocialUpdateView, UpdateView
 from .choices import measure_distances, nearest_id
 from .priors import Holding, find_holdings, find_prior
 from .rules import anchor, approach, bounded_mean, bounded_pulls
@@ -77,13 +77,13 @@ def meet(own: float, sources: Sequence[Source], temper: Temper) -> Influence:
     return Influence(stood[-1], pulls, tuple(stood[:-1]))
 
 
-def _update(view: PersonView, temper: Temper, sayings: Sequence[Saying], verb: str, rule: Rule) -> Done[Opinion]:
+def _update(view: UpdateView, temper: Temper, sayings: Sequence[Saying], verb: str, rule: Rule) -> Done[Opinion]:
     unplaced = tell_unplaced(count_unplaced(sayings))
     beliefs = []
     for holding in find_holdings(view):
         sources = gather_sources(sayings, holding.topic.id)
         beliefs.append(_revise(holding, sources, temper, rule, verb, unplaced) if sources else _keep(holding, unplaced))
-    return Done(_to_opinion(view, beliefs))
+    return Done(_to_opinion(view, beliefs, view.max_change_share))
 
 
 def _revise(
@@ -117,9 +117,12 @@ def _to_belief(holding: Holding, stance: float, sentence: str) -> Belief:
     return Belief(holding.topic.id, sentence, stance=on_axis, drawn=holding.prior.drawn)
 
 
-def _to_opinion(view: PersonView, beliefs: Sequence[Belief]) -> Opinion:
-    """Add to the beliefs which candidate is nearest on each topic, and which over all."""
-    stances = {belief.topic_id: belief.stance for belief in beliefs if belief.stance is not None}
+def _to_opinion(view: PersonView, beliefs: Sequence[Belief], max_change_share: float = 1.0) -> Opinion:
+    """Add to the beliefs which candidate is nearest on each topic, and which over all, where they will be held."""
+    held = {belief.topic_id: belief.stance for belief in view.beliefs}
+    asked_for = ((belief.topic_id, belief.stance) for belief in beliefs)
+    reached = {topic: clamp_stance(held.get(topic), stance, max_change_share) for topic, stance in asked_for}
+    stances = {topic_id: stance for topic_id, stance in reached.items() if stance is not None}
     votes = {topic_id: nearest_id(measure_distances(view, {topic_id: stance})) for topic_id, stance in stances.items()}
     return Opinion(
         tuple(_with_vote(belief, votes.get(belief.topic_id)) for belief in beliefs),
