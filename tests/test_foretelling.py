@@ -16,12 +16,13 @@ from synthetic_communities.benchmark.cost.town import CostTown, build_behaviour,
 from synthetic_communities.benchmark.towns import Town, build_config
 from synthetic_communities.cli.main import program
 from synthetic_communities.config import BUNDLED_FILE, Config
+from synthetic_communities.domain.money import spell_usd, spell_usd_range
 from synthetic_communities.errors import ConfigurationError, RecordError, UsageError
 from synthetic_communities.forecast import foretelling
 from synthetic_communities.forecast.assumed import ZERO, Assumed, Span, add_spans, find_span
 from synthetic_communities.forecast.calls import CallsForecast
 from synthetic_communities.forecast.forecast import Forecast
-from synthetic_communities.forecast.table import describe_calls
+from synthetic_communities.forecast.table import describe_calls, spell_price
 from synthetic_communities.forecast.totals import CACHE_DOUBT
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.caching import policy as cache_policy
@@ -31,7 +32,6 @@ from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.llm.stand_in import StandIn, write_words
 from synthetic_communities.report.result import load_run
 from synthetic_communities.report.steps import STEP_OF_ACT
-from synthetic_communities.report.terminal.ranges import spell_money
 from synthetic_communities.runs.directory import CONFIG, FORECAST
 from synthetic_communities.simulation.files import write_config
 from synthetic_communities.testing.loopback import LoopbackServer
@@ -248,9 +248,8 @@ class TestAssumed:
         assert asked.known_usd == add_spans(cast.values())
         assert asked.known_usd.low > 0
         assert asked.as_data()["known_usd"]["high"] == pytest.approx(asked.known_usd.high, abs=1e-6)
-        assert f"not known; what has a price, {spell_money(asked.known_usd.low, asked.known_usd.high)} US" in str(
-            forecast
-        )
+        known = spell_usd_range(asked.known_usd.low, asked.known_usd.high)
+        assert f"not known; what has a price, {known}. Time" in str(forecast)
 
     def test_a_step_in_which_one_of_two_models_has_no_price(self) -> None:
         engine = make_engine(make_config(3, model=HAIKU))
@@ -387,8 +386,10 @@ class TestCaches:
             "low": pytest.approx(asked.uncached_usd.low, abs=1e-6),
             "high": pytest.approx(asked.uncached_usd.high, abs=1e-6),
         }
-        spelt = spell_money(asked.uncached_usd.low, asked.uncached_usd.high)
-        assert f"if the server keeps nothing, {spelt} US dollars." in " ".join(describe_calls(asked))
+        most = spell_usd(asked.uncached_usd.high, is_most=True)
+        cost = spell_usd_range(asked.cost_usd.low, asked.cost_usd.high)
+        assert spell_price(asked).startswith(f"Cost: {cost}, up to {most} if nothing is read from a cache.\nTime: ")
+        assert "are read from a cache, which nobody promises." in " ".join(describe_calls(asked))
 
     @pytest.mark.parametrize(
         "changes",
@@ -403,7 +404,8 @@ class TestCaches:
         asked = self.foretell(**changes)
         assert asked.tokens.cache_read_tokens.low > 0
         assert asked.uncached_usd is asked.as_data()["uncached_usd"] is None
-        assert "keeps nothing" not in " ".join(describe_calls(asked))
+        assert "nobody promises" not in " ".join(describe_calls(asked))
+        assert "up to" not in spell_price(asked)
 
     def test_of_two_models_the_one_that_is_told_costs_the_same(self) -> None:
         asked = self.foretell(model=MODEL, candidate_model=HAIKU)
@@ -488,7 +490,7 @@ class TestCommand:
         asked = foretell(GameEngine.from_config(Config.from_yaml(town).changed(model=MODEL)))
         assert total.split()[2] == f"{asked.calls.low:.0f}"
         assert all(len(line) <= 80 for line in lines[1:])
-        assert (lines[1][:9], lines[2]) == ("Cost: 0.0", "")
+        assert [line[:6] for line in lines[1:4]] == ["Cost: ", "Time: ", ""]
         assert told.count("Cost: ") == 1
         assert "Model calls" not in told
         assert "\nCalls that have to be tried again come on top.\n" in told

@@ -11,10 +11,11 @@ from rich.console import Console
 
 from synthetic_communities.cli.live import draw
 from synthetic_communities.config import Config
+from synthetic_communities.domain.money import spell_usd, spell_usd_range
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.call_log import CallEntry, CallLog
 from synthetic_communities.llm.model import Usage
-from synthetic_communities.llm.money.meter import Meter, Spend, spell_spend, spell_usd, spell_usd_range
+from synthetic_communities.llm.money.meter import Meter, Spend, spell_spend
 from synthetic_communities.llm.money.prices import Prices
 from synthetic_communities.llm.money.rates import Price
 from synthetic_communities.notebook.frames import draw as draw_frame

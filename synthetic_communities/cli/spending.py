@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import click
 
+from ..domain.money import spell_usd, spell_usd_range
 from ..forecast.assumed import ZERO, Span
 from ..forecast.forecast import Forecast
 from ..game_engine import GameEngine
-from ..llm.money.meter import spell_usd, spell_usd_range
 from ..report.terminal.ranges import spell_minutes_words
 from ..report.text import count_of
 from .program import say
@@ -169,7 +169,8 @@ def spell_foretold(expense: Expense) -> str:
     money = [] if expense.cost_usd is None else [_spell_span(expense.cost_usd)]
     time = [] if expense.minutes is None else [spell_minutes_words(expense.minutes.low, expense.minutes.high)]
     together = [] if expense.runs == 1 else [f"all {expense.runs:,} runs taken together"]
-    return f"Foretold: {', '.join([*money, _count(expense), *time, *together])}."
+    uncached = "" if expense.cost_usd is None else _spell_uncached(expense).replace(", ", "; ", 1)
+    return f"Foretold: {', '.join([*money, _count(expense), *time, *together])}{uncached}."
 
 
 def _spell_verdict(expense: Expense, consent: Consent) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from ..domain.money import spell_usd
 from ..llm.model import Usage
-from ..llm.money.meter import spell_usd
 from ..report.html import build_table, paragraph, stand_alone
 from ..report.steps import name_acts
 from ..report.terminal.ranges import spell_rounded

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from ..domain.money import spell_usd, spell_usd_range
 from ..report.steps import name_acts
 from ..report.terminal.ranges import spell_counts, spell_minutes, spell_money, spell_range, spell_words
 from ..report.text import ABSENT, align_row, count_of, measure_width
@@ -26,8 +27,9 @@ def calls_rows(asked: CallsForecast) -> list[list[str]]:
 
 
 def spell_price(asked: CallsForecast) -> str:
-    """Return what calls will cost, and how long they take."""
-    return f"Cost: {_spell_cost(asked)}. Time: {_spell(spell_minutes, asked.minutes)}."
+    """Return what calls will cost, and how long they take; on two lines where one is too short."""
+    between = " " if asked.uncached_usd is None else "\n"
+    return f"Cost: {_spell_cost(asked)}.{between}Time: {_spell(spell_minutes, asked.minutes)}."
 
 
 def describe_calls(asked: CallsForecast) -> Iterator[str]:
@@ -39,11 +41,10 @@ def describe_calls(asked: CallsForecast) -> Iterator[str]:
     if read:
         shares = [f"{each / tokens.prompt_tokens.high:.0%}" for each in (read, written)]
         also = f", and {shares[1]} written to one" if written else ""
-        yield f"Of the prompt tokens {shares[0]} are read from a cache{also}."
+        promised = "" if asked.uncached_usd is None else ", which nobody promises"
+        yield f"Of the prompt tokens {shares[0]} are read from a cache{promised}{also}."
     elif not written:
         yield "No cache is reckoned with."
-    if asked.uncached_usd is not None:
-        yield f"Nobody promises that: if the server keeps nothing, {_spell_dollars(asked.uncached_usd)}."
     if asked.rehearsed < asked.replicates:
         whole = count_of(asked.replicates, "runs")
         yield f"Rehearsed were {asked.rehearsed:,} of the {whole}, from which all is reckoned."
@@ -64,12 +65,20 @@ def _cells(name: str, calls: Span, tokens: TokensForecast, cost_usd: Span | None
 
 def _spell_cost(asked: CallsForecast) -> str:
     if asked.cost_usd is not None:
-        return _spell_dollars(asked.cost_usd)
-    return f"not known; what has a price, {_spell_dollars(asked.known_usd)}" if asked.known_usd.high else "not known"
+        return f"{_spell_dollars(asked.cost_usd)}{_spell_uncached(asked)}"
+    if not asked.known_usd.high:
+        return "not known"
+    return f"not known; what has a price, {_spell_dollars(asked.known_usd)}{_spell_uncached(asked)}"
+
+
+def _spell_uncached(asked: CallsForecast) -> str:
+    if asked.uncached_usd is None:
+        return ""
+    return f", up to {spell_usd(asked.uncached_usd.high, is_most=True)} if nothing is read from a cache"
 
 
 def _spell_dollars(span: Span) -> str:
-    return f"{_spell(spell_money, span)} US dollars"
+    return spell_usd_range(span.low, span.high)
 
 
 def _spell(spell: Callable[[float, float], str], span: Span) -> str:

@@ -6,6 +6,7 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from ..domain.money import spell_usd
 from .call_log import CallEntry
 from .exchange import Exchange, Observer
 from .failures import CallError, ModelUnavailableError
@@ -13,7 +14,6 @@ from .journal.entry import FailedTry
 from .journal.journal import current_journal
 from .listening import current_listener
 from .model import Call, Model, ModelReply, ModelRequest, Usage
-from .money.meter import spell_usd
 from .wrapper import Wrapper
 
 logger = logging.getLogger("synthetic_communities.calls")

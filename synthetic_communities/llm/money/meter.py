@@ -1,8 +1,8 @@
 """What calls have taken so far, for who looks on while a run goes on."""
 
-import math
 from dataclasses import dataclass
 
+from ...domain.money import spell_usd
 from ..call_log import CallEntry, CallLog
 from .prices import Prices
 
@@ -67,31 +67,3 @@ def spell_spend(spend: Spend) -> str:
     if not spend.cost_usd:
         return f"{spend.tokens:,} tokens"
     return f"more than {spell_usd(spend.cost_usd)}, {spend.tokens:,} tokens"
-
-
-def spell_usd(usd: float, *, is_most: bool = False) -> str:
-    """Return an amount of money with cents, and where it is less than that shows with two digits that tell something.
-
-    Args:
-        usd: US dollars.
-        is_most: whether it is the most that something may be, and is not to be rounded down.
-    """
-    return f"{_spell_amount(usd, _count_places(usd), is_most=is_most)} USD"
-
-
-def spell_usd_range(low: float, high: float) -> str:
-    """Return a range of money, both ends with as many places as the upper one needs, and that one not rounded down."""
-    places = _count_places(high)
-    first, last = _spell_amount(low, places), _spell_amount(high, places, is_most=True)
-    return f"about {last} USD" if low == high or first == last else f"{first} to {last} USD"
-
-
-def _count_places(usd: float) -> int:
-    rounded = float(f"{usd:.2g}")
-    return 2 if not rounded else max(2, 1 - math.floor(math.log10(rounded)))
-
-
-def _spell_amount(usd: float, places: int, *, is_most: bool = False) -> str:
-    # What lies a millionth above a figure is a figure that was added up, not one above it.
-    amount = math.ceil(round(usd * 10**places, 6)) / 10**places if is_most else usd
-    return f"{amount:,.{places}f}"

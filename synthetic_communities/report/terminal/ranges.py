@@ -2,13 +2,18 @@
 
 import math
 
+from ...domain.money import spell_ends
+
 UNITS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 """What large numbers are counted in: thousands of millions, millions, thousands."""
 
+MOST_PLACES = 4
+"""Places of money in a column: more have no room beside the other columns."""
+
 
 def spell_range(low: float, high: float) -> str:
-    """Return a range of whole numbers, in thousands or millions where it is large: `1,120-1,770 k`."""
-    size, unit = next(((size, unit) for size, unit in UNITS if high >= 10 * size), (1.0, ""))
+    """Return a range of whole numbers, in thousands or millions where it is as large: `8.2-13 M`."""
+    size, unit = next(((size, unit) for size, unit in UNITS if high >= size), (1.0, ""))
     return f"{_join(_digits(low / size), _digits(high / size))}{unit}"
 
 
@@ -24,9 +29,8 @@ def spell_counts(low: float, high: float) -> str:
 
 
 def spell_money(low: float, high: float) -> str:
-    """Return a range of US dollars, with as many places as are needed to see something."""
-    places = 0 if high >= 1_000 else 2 if high >= 0.1 else 4
-    return _join(f"{low:,.{places}f}", f"{high:,.{places}f}")
+    """Return a range of US dollars, in the figures that words have for it."""
+    return _join(*spell_ends(low, high, MOST_PLACES))
 
 
 def spell_minutes(low: float, high: float) -> str:

@@ -34,6 +34,8 @@ FIGURES: Mapping[str, tuple[str, Spell]] = {
 HEAD = ("Foretold and measured", "foretold", "measured")
 WIDTHS = (23, 20, 20)
 
+UNREAD = "Nothing was read from a cache; that is why it cost more than foretold."
+
 
 def read_foretold(files: RunFiles) -> list[PlainRow]:
     """Return a row for each figure that was foretold.
@@ -74,7 +76,16 @@ def read_foretold_together(forecast: Row | None, usages: Sequence[Row | None]) -
 def build_lines(rows: Sequence[PlainRow]) -> list[str]:
     """Return a table of these rows, nothing if there are none."""
     shown = [row for row in rows if row["figure"] != "cache_read_tokens" or row["high"] or row["took"]]
-    return ["", align_row(HEAD, WIDTHS), *map(_line, shown)] if shown else []
+    return ["", align_row(HEAD, WIDTHS), *map(_line, shown), *_explain(rows)] if shown else []
+
+
+def _explain(rows: Sequence[PlainRow]) -> list[str]:
+    """Return why it cost more than foretold, where that is known: nothing was read from a cache."""
+    by_figure = {row["figure"]: row for row in rows}
+    read, cost = by_figure["cache_read_tokens"], by_figure["cost_usd"]
+    is_missed = bool(read["high"]) and read["took"] == 0
+    is_dearer = None not in (cost["high"], cost["took"]) and cost["took"] > cost["high"]
+    return [UNREAD] if is_missed and is_dearer else []
 
 
 def _line(row: PlainRow) -> str:
