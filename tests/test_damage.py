@@ -47,7 +47,7 @@ def test_the_run_is_whole_without_damage(tmp_path: Path) -> None:
     text = load_run(write(tmp_path)).summary()
 
     assert "Vote (offline mind)" in text
-    assert "a moved most: Rents +0.25 to -0.50;" in text
+    assert "(a) moved most: Rents +0.25 to -0.50;" in text
     assert "  posts: 1 failed (timeout)" in text
 
 

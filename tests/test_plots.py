@@ -224,10 +224,15 @@ class TestPerson:
         assert texts_of(Plots(WHOLE).person("a")) == [
             "The way of Ann Ek (a): Norrhaven",
             "3 people, seed 7, offline mind. One run is one draw of chance.",
-            "Diamond: opening. Square: after debates. Circle: after chats. Triangle: after the feed.",
-            "Hollow: cut short by the bound on one update. Cross: no answer on this topic, the stance",
-            "stays. No sign: not asked. Dotted lines: the first choice changed. Star: the ballot.",
-            *("Rents (+1: cap rents)", "+0.50 to -0.25; debates -0.60, chats -0.15", "First choice, and the ballot"),
+            "Diamond: opening. Square: after debates. Circle: after conversations. Triangle: after the",
+            "feed. Hollow: cut short by the bound on one update. Cross: no answer on this topic, the",
+            "stance stays. No sign: not asked. Dotted lines: the first choice changed. Star: the",
+            "ballot.",
+            *(
+                "Rents (+1: cap rents)",
+                "+0.50 to -0.25; debates -0.60, conversations -0.15",
+                "First choice, and the ballot",
+            ),
             *("against -1", "0", "for +1", "stance"),
             *("opening", "0", "1", "ballot", "epoch"),
             *("Aisha Noor", "Johan Berg", "no first choice", "abstained"),
@@ -298,7 +303,7 @@ class TestPerson:
         opening = move("a", "opening", None, status="failed")
         moves = [move("a", "0 debate", 0.26), move("a", "0 chat", 0.32, before=0.26)]
         for record in (make_record([opening, *moves]), make_record(moves)):
-            assert "first known +0.26, last +0.32; chats +0.06" in texts_of(Plots(record).person("a"))
+            assert "first known +0.26, last +0.32; conversations +0.06" in texts_of(Plots(record).person("a"))
 
     def test_a_name_that_only_one_has_will_do_and_others_are_errors(self) -> None:
         assert "The way of Bo Dahl (b): Norrhaven" in texts_of(Plots(WHOLE).person("Bo Dahl"))

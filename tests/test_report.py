@@ -223,9 +223,9 @@ def test_a_partial_run_says_so_and_shows_what_there_is(status: str | None, why: 
     lines = build_tables(record).splitlines()
 
     assert lines[2] == describe_extent(record) == f"Partial ({why}): 1 of 2 epochs ended, no ballot was held."
-    assert "Johan Berg                             2       1         -" in lines
-    assert "no first choice                        1       4" in lines
-    assert "1 of 1 person changed their first choice, net 1" in lines
+    assert "Johan Berg                             2     1       -" in lines
+    assert "no first choice                        1     4" in lines
+    assert any(line.endswith("  1 of 1 changed choice, net 1") for line in lines)
     assert not [line for line in lines if line.startswith(("abstained", "unreadable", "Choices"))]
 
 
@@ -318,14 +318,14 @@ def test_ballots_that_nobody_was_asked_for_or_that_are_lost_are_told_where_there
     ballots = {"a": cast("noor"), "b": cast(status="not_asked"), "c": cast("noor")}
     rows = vote_rows(build_tables(write_record(ballots=ballots)))
 
-    assert rows[-2] == "unreadable, refused, failed, not asked, not recorded             0, 0, 0, 1, 2"
+    assert rows[-2] == "unreadable, refused, failed, not asked, not recorded         0, 0, 0, 1, 2"
 
 
 def test_a_run_without_opening_opinions_has_nothing_before() -> None:
     text = build_tables(write_record(moves=LATER))
 
-    assert "Aisha Noor                             -       4         2" in text
-    assert "people                                         5         5\n" in text
+    assert "Aisha Noor                             -     4       2" in text
+    assert "people                                       5       5\n" in text
     assert ", net " not in text
     assert "moved most" not in text
 
@@ -342,13 +342,19 @@ def test_numbers_of_any_size_stand_under_their_heads() -> None:
     assert rows[-3].endswith(" 100,000,000, 100,000,000, 100,000,000, 100,000,000, 100,000,000")
 
 
+WIDER = {"noor": "A" * 35, "berg": "B"}
+"""Names that leave no room for more than a word beside the last row."""
+
+
 def test_who_changed_is_told_beside_everybody_or_below_where_there_is_no_room() -> None:
     everybody = write_record(moves=[*OPENING[:3], move("d", "opening", 0.1, "noor"), OPENING[4], *LATER])
-    assert vote_rows(build_tables(everybody, 80))[-1].endswith("   5         5  1 changed, net 1")
+    assert vote_rows(build_tables(everybody, 80))[-1].endswith("   5     5       5  1 changed choice, net 1")
+    wide = write_record(moves=[*OPENING[:3], move("d", "opening", 0.1, "noor"), OPENING[4], *LATER], candidates=WIDER)
+    assert vote_rows(build_tables(wide, 80))[-1].endswith("   5     5       5  1 changed, net 1")
     assert vote_rows(build_tables(write_record(), 100))[-1].endswith("5  1 of 4 changed their first choice, net 1")
     long = write_record(candidates={"noor": "N" * 70, "berg": "B"})
     text = build_tables(long, 80)
-    assert vote_rows(text)[-1].endswith("5         5")
+    assert vote_rows(text)[-1].endswith("5     5       5")
     assert "\n1 of 4 people changed their first choice, net 1\n" in text
 
 
@@ -422,6 +428,12 @@ def test_people_with_a_stance_are_told_where_not_everybody_has_one() -> None:
     ]
 
 
+def test_what_plus_1_means_is_cut_to_the_room_there_is() -> None:
+    in_favour = {"rents": "cap all of them at once"}
+    assert belief_rows(build_tables(write_record(in_favour=in_favour), 80))[-1].startswith("  cap all of...  ")
+    assert belief_rows(build_tables(write_record(in_favour={"rents": ""}), 80))[-1].startswith("            ")
+
+
 def test_columns_stand_closer_where_a_label_would_be_lost_otherwise() -> None:
     assert belief_rows(build_tables(write_record(), 80))[-1] == (
         "  cap rents     ▇  ▇▇ ▇ ▇  after  5 +0.27   0.48  +0.05   0.05     1       0"
@@ -474,11 +486,12 @@ def test_topics_that_do_not_fit_are_counted() -> None:
 # Beside the tables.
 
 
-def test_choices_by_place_and_clamped_updates_share_a_line_where_they_fit() -> None:
-    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. Changes clamped: 1.\n" in build_tables(
+def test_choices_by_place_and_changes_cut_short_share_a_line_where_they_fit() -> None:
+    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2, by chance 50% each. 1 change cut short.\n" in build_tables(
         write_record(), 100
     )
-    assert "\nChoices by place shown: 1st 50%, 2nd 50% of 2. Changes clamped: 1.\n" in build_tables(write_record(), 80)
+    record = write_record(ballots={who: replace(cast("noor"), order_shown=()) for who in PEOPLE})
+    assert "\nChanges cut short by the bound: 1.\n" in build_tables(record, 80)
 
 
 def test_of_many_places_the_first_and_the_last_are_told() -> None:
@@ -503,11 +516,28 @@ MOVER = Mover(
 def test_who_moved_most_is_told_on_as_many_lines_as_it_takes() -> None:
     whole = "p012 moved most: Rents +0.70 to -0.34; debates -0.14, conversations -0.94, feed +0.04."
     assert describe_mover(MOVER, 100) == [whole]
-    assert describe_mover(MOVER, 80) == [whole.replace("conversations", "chats")]
     assert describe_mover(replace(MOVER, title="The harbour"), 80) == [
         "p012 moved most: The harbour +0.70 to -0.34;",
         "  debates -0.14, conversations -0.94, feed +0.04.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("who", "name", "called"),
+    [
+        *(("2", "Ben", "Ben (2)"), ("2", "2", "person 2"), ("2", "", "person 2"), ("p2", "", "p2")),
+        *(("p2", "p2", "p2"), ("p2", " \x1b", "p2"), ("p2", "B" * 50, f"{'B' * 37}... (p2)")),
+    ],
+)
+def test_who_moved_most_is_told_from_how_many_did(who: str, name: str, called: str) -> None:
+    assert describe_mover(replace(MOVER, persona_id=who), 200, name)[0].startswith(f"{called} moved most: Rents ")
+
+
+def test_a_small_move_is_told_in_digits_that_show_it() -> None:
+    by_step = {"debate": 0.004, "chat": 0.0, "social": 0.2}
+    assert describe_mover(replace(MOVER, by_step=by_step), 100)[0].endswith(
+        "; debates +0.004, conversations +0.00, feed +0.20."
+    )
 
 
 def tell_story(who: str, path: Path | None, width: int = 80, command: str = "sc", glyphs: Glyphs = BLOCKS) -> list[str]:
@@ -524,8 +554,9 @@ def test_its_story_is_what_can_be_typed() -> None:
 def test_its_story_is_told_in_the_room_there_is() -> None:
     path = Path("x" * 54)
     assert tell_story("p1", path) == [f"  sc show {path} --person p1"]
-    assert tell_story("p1", Path("x" * 90)) == ["  its story: sc show RUN --person p1"]
-    assert tell_story("p" * 90, path) == []
+    assert tell_story("p1", Path("x" * 90)) == [f"  its story: sc show {'x' * 90} --person p1"], "to be typed as it is"
+    assert tell_story("p1", Path("x" * 900)) == ["  its story: sc show RUN --person p1"]
+    assert tell_story("p" * 900, path) == []
     assert tell_story("a" + "\u0301" * 400, path) == [], "however little room its characters take"
 
 
@@ -543,7 +574,7 @@ def test_where_room_is_short_less_is_said_beside_the_tables_and_nothing_is_folde
     text = build_tables(records["troubled"], 80)
 
     assert "its story" not in text
-    assert "\np036 moved most: The harbour +0.61 to +0.41.\nOne run is one draw; " in text
+    assert "\nAnders Ivarsson (p036) moved most: The harbour +0.61 to +0.41.\nOne run is one draw; " in text
     assert len(re.findall(r"^(Aisha Noor|Johan Berg|Mara Lindqvist) ", text, re.M)) == 3
     assert len(re.findall(r" (before|after ) ", text)) >= 4
 

@@ -39,7 +39,7 @@ NOT_CHOSEN = {
 
 BELIEF_HEADS = (
     *("topic", "", "-1 to +1", "people", "mean", "spread", "net change", "gross change"),
-    *(f"moved > {MOVED_BY}", "changed side", "updates clamped"),
+    *(f"moved > {MOVED_BY}", "changed side", "changes cut short"),
 )
 
 
@@ -150,7 +150,8 @@ def _missing_cells(step: StepMissing) -> tuple[Cell, ...]:
 
 def _next_steps(record: Record, findings: Findings, path: Path) -> Iterator[Fragment]:
     if findings.mover is not None:
-        yield from (paragraph(show_line(line, LINE)) for line in describe_mover(findings.mover, LINE))
+        name = record.people.get(findings.mover.persona_id, "")
+        yield from (paragraph(show_line(line, LINE)) for line in describe_mover(findings.mover, LINE, name))
     yield paragraph(f"{ONE_DRAW} This one has seed {record.seed}.", quiet=True)
     yield paragraph(join(["Record:", code(str(path))], " "))
     lines = [*_story_of(record, findings), *(["result.failed_acts()"] if findings.missing else [])]

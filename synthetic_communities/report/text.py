@@ -84,6 +84,11 @@ def spell_stance(number: float | None) -> str:
     return ABSENT if number is None else f"{round(number, 2) + 0.0:+.2f}"
 
 
+def spell_change(change: float) -> str:
+    """Return a change of stance with its sign; a small one with as many places as show that it is none of 0."""
+    return spell_stance(change) if change == 0 or abs(change) >= 0.005 else f"{change:+.1g}"
+
+
 def spell_number(number: float | None) -> str:
     """Return a number with two decimal places, `-` for none."""
     return ABSENT if number is None else f"{number:.2f}"

@@ -5,7 +5,7 @@ from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..record import Move, Record
-from ..text import spell_stance
+from ..text import spell_change, spell_stance
 from .curves import PersonCurve, Point, follow_person, sum_by_step
 from .flows import Group, order_groups
 from .moments import BALLOT, OPENING
@@ -36,14 +36,14 @@ MARKERS = {OPENING: "D", "debate": "s", "chat": "o", "social": "^"}
 OTHER_MARKER, NO_ANSWER_MARKER = "P", "x"
 """Signs of a step that a later version of this package may have, and of a step whose answer on the topic is missing."""
 
-MOVED_IN = {"debate": "debates", "chat": "chats", "social": "feed"}
+MOVED_IN = {"debate": "debates", "chat": "conversations", "social": "feed"}
 """Step to where it moved somebody."""
 
 LINE_LOOK: dict[str, Any] = {"linestyle": "-", "linewidth": 1, "solid_capstyle": "butt", "solid_joinstyle": "round"}
 MARKER_LOOK: dict[str, Any] = {"color": "black", "markeredgecolor": "black", "markeredgewidth": 1}
 
 KEY = (
-    "Diamond: opening. Square: after debates. Circle: after chats. Triangle: after the feed. "
+    "Diamond: opening. Square: after debates. Circle: after conversations. Triangle: after the feed. "
     "Hollow: cut short by the bound on one update. Cross: no answer on this topic, the stance stays. "
     "No sign: not asked. "
     "Dotted lines: the first choice changed. Star: the ballot."
@@ -95,7 +95,7 @@ def _spell_way(points: Sequence[Point]) -> str:
     known = [(point.move.step, point.move.after) for point in points if point.move.after is not None]
     if not known:
         return "no stance is recorded"
-    moved = [f"{MOVED_IN.get(step, step)} {spell_stance(by)}" for step, by in sum_by_step(points).items()]
+    moved = [f"{MOVED_IN.get(step, step)} {spell_change(by)}" for step, by in sum_by_step(points).items()]
     first, last = (spell_stance(stance) for _, stance in (known[0], known[-1]))
     way = f"{first} to {last}" if known[0][0] == OPENING else f"first known {first}, last {last}"
     return f"{way}; {', '.join(moved)}" if moved else way

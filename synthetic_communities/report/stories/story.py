@@ -12,12 +12,12 @@ from ..extent import Extent, spell_damaged
 from ..frames.attributes import build_columns, name_columns
 from ..frames.plain_rows import PlainRow, mend_text, settle_types
 from ..roster import Roster, describe_mind, find_person
-from ..text import clean_text, spell_stance
+from ..text import clean_text, spell_change, spell_stance
 from .life import STEPS, BeliefStep, Life, Update
 from .life_reading import read_life
 from .outline import Item, Section, Told, spell_name
 from .story_words import build_words
-from .telling import ToldSoFar, ballot_section, epoch_sections, posts_before_section, spell_change, update_section
+from .telling import ToldSoFar, ballot_section, epoch_sections, posts_before_section, update_section
 
 MOVED_BY = {"opening": "opening", "debate": "debates", "chat": "conversations", "social": "feed"}
 """Step to what moved a belief in it."""

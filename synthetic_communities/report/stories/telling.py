@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..text import clean_text, count_of, spell_stance
+from ..text import clean_text, count_of, spell_change, spell_stance
 from .acts import spell_status
 from .conversations import count_turns, turn_items
 from .debates import count_said, spoken_items
@@ -81,11 +81,6 @@ def ballot_section(ballot: OwnBallot) -> Section:
 def posts_before_section(posts: Sequence[Post]) -> Section:
     """Return what was posted in somebody's name before the run."""
     return Section("Own posts from before the run, with their reactions in the end", tuple(map(post_item, posts)))
-
-
-def spell_change(change: float) -> str:
-    """Return a change of stance with its sign; a small one with as many places as show that it is none of 0."""
-    return spell_stance(change) if change == 0 or abs(change) >= 0.005 else f"{change:+.1g}"
 
 
 def quote(words: str) -> str:

@@ -6,10 +6,8 @@ from ..numbers.measures import BINS, shares_of
 from ..numbers.opinions import MOVED_BY, Stances, TopicMoves
 from ..text import (
     align_row,
-    clean_text,
     count_of,
     fit_text,
-    is_fitting,
     measure_width,
     pad,
     spell_count,
@@ -89,13 +87,12 @@ def _widths(rows: Sequence[Sequence[str]], gap: int) -> list[int]:
 
 
 def _labels(topics: Sequence[TopicMoves], room: int) -> list[str]:
-    """Return the labels of all rows: titles, cut to the room there is; and what +1 means, if there is room for it."""
+    """Return the labels of all rows: titles, and what +1 means, both cut to the room there is."""
     room = max(SHORTEST_LABEL, room)
     labels = []
     for topic in topics:
-        in_favour = INDENT + clean_text(topic.in_favour)
-        labels += [fit_text(topic.title, room) or fit_text(UNNAMED, room)]
-        labels += [in_favour if is_fitting(in_favour, room) else ""]
+        in_favour = fit_text(topic.in_favour, room - len(INDENT))
+        labels += [fit_text(topic.title, room) or fit_text(UNNAMED, room), INDENT + in_favour if in_favour else ""]
     return labels
 
 

@@ -17,6 +17,7 @@ from ..text import (
     is_fitting,
     join_counts,
     join_fitting,
+    spell_change,
     spell_place,
     spell_share,
     spell_stance,
@@ -26,27 +27,35 @@ from .glyphs import Glyphs
 RUN = "RUN"
 """What stands for the run directory where there is no room for its path."""
 
-MOVERS = {"debate": ("debates", "debates"), "chat": ("conversations", "chats"), "social": ("feed", "feed")}
-"""What moves stances to what it is called, at length and in short."""
+MOVERS = {"debate": "debates", "chat": "conversations", "social": "feed"}
+"""What moves stances to what it is called."""
 
 MOST_PLACES = 12
 """Places on the ballot that are told of at most, the last among them."""
 
 NAME_WIDTH = 40
 
+LONGEST_TYPED = 400
+"""Characters of a command that is shown even where it takes more than a line."""
+
 REASON_WIDTH = 24
 """Columns that are shown of why acts failed where there is no room for all of it."""
 
 
 def build_notes(order: OrderEffect | None, topics: Sequence[TopicMoves], width: int) -> list[str]:
-    """Return how choices went by the place shown, and how many updates were clamped; on one line if they fit."""
-    clamped = f"Changes clamped: {sum(topic.clamped for topic in topics):,}." if topics else ""
+    """Return how choices went by the place shown, and how many changes were cut short; on one line if they fit."""
+    cut = _spell_cut(sum(topic.clamped for topic in topics)) if topics else []
     if order is None:
-        return [clamped] if clamped else []
+        return cut[:1]
     variants = list(_spell_order(order))
-    together = (f"{variant} {clamped}" for variant in variants[:2])
-    line = next((line for line in together if clamped and len(line) <= width), None)
-    return [line] if line else join_fitting([choose_fitting(variants, width), clamped], width)
+    together = (f"{variant} {said}" for variant in variants[:2] for said in cut)
+    line = next((line for line in together if len(line) <= width), None)
+    return [line] if line else join_fitting([choose_fitting(variants, width), *cut[:1]], width)
+
+
+def _spell_cut(number: int) -> list[str]:
+    """Return how many changes the bound on one update cut short, at length and in short."""
+    return [f"Changes cut short by the bound: {number:,}.", f"{count_of(number, 'changes')} cut short."]
 
 
 def _spell_order(order: OrderEffect) -> Iterator[str]:
@@ -63,14 +72,27 @@ def _name_places(places: Sequence[str], choices: int) -> str:
     return f"Choices by place shown: {', '.join(places)} of {choices:,}"
 
 
-def describe_mover(mover: Mover, width: int) -> list[str]:
-    """Return who moved most, and what moved it, on one line if it fits."""
-    who, title = fit_text(mover.persona_id, NAME_WIDTH), fit_text(mover.title, NAME_WIDTH)
-    whole = f"{who} moved most: {title} {spell_stance(mover.before)} to {spell_stance(mover.after)};"
-    at_length, in_short = (f"{', '.join(_spell_steps(mover, number))}." for number in (0, 1))
-    lines = (f"{whole} {moved_it}" for moved_it in (at_length, in_short))
-    fitting = next((line for line in lines if is_fitting(line, width)), None)
-    return [fitting] if fitting else [fit_text(whole, width), "  " + fit_text(at_length, width - 2)]
+def describe_mover(mover: Mover, width: int, name: str = "") -> list[str]:
+    """Return who moved most, and what moved it, on one line if it fits.
+
+    Args:
+        mover: who moved most.
+        width: columns the lines may take.
+        name: the person's; empty: it is not known.
+    """
+    title = fit_text(mover.title, NAME_WIDTH)
+    way = f"{title} {spell_stance(mover.before)} to {spell_stance(mover.after)};"
+    whole = f"{_name_mover(mover, clean_text(name))} moved most: {way}"
+    moved_it = f"{', '.join(_spell_steps(mover))}."
+    line = f"{whole} {moved_it}"
+    return [line] if is_fitting(line, width) else [fit_text(whole, width), "  " + fit_text(moved_it, width - 2)]
+
+
+def _name_mover(mover: Mover, name: str) -> str:
+    who = fit_text(mover.persona_id, NAME_WIDTH)
+    if name and name != who:
+        return f"{fit_text(name, NAME_WIDTH)} ({who})"
+    return f"person {who}" if who.isdecimal() else who
 
 
 def shorten_mover(lines: Sequence[str]) -> list[str]:
@@ -78,19 +100,22 @@ def shorten_mover(lines: Sequence[str]) -> list[str]:
     return [f"{line[:-1]}." if line.endswith(";") else line for line in lines[:1]]
 
 
-def _spell_steps(mover: Mover, number: int) -> list[str]:
-    names = {step: MOVERS[step][number] if step in MOVERS else clean_text(step) for step in mover.by_step}
-    return [f"{names[step]} {spell_stance(change)}" for step, change in mover.by_step.items()]
+def _spell_steps(mover: Mover) -> list[str]:
+    return [f"{MOVERS.get(step) or clean_text(step)} {spell_change(change)}" for step, change in mover.by_step.items()]
 
 
 def describe_story(mover: Mover, command: str, path: Path | None, *, width: int, glyphs: Glyphs) -> list[str]:
-    """Return what to type for the story of who moved most; nothing if it cannot be typed."""
+    """Return what to type for the story of who moved most, on a line longer than the others where it takes one.
+
+    Nothing if it cannot be typed.
+    """
     who = shlex.quote(mover.persona_id)
     person = f"--person={who}" if mover.persona_id.startswith("-") else f"--person {who}"
     typed = [f"{command} show {shlex.quote(str(path))} {person}"] if path is not None else []
     variants = [line for text in typed for line in (f"its story: {text}", text)]
+    variants = [line for line in variants if is_fitting(line, width - 2)] or variants[:1]
     variants.append(f"its story: {command} show {RUN} {person}")
-    typeable = (line for line in variants if is_fitting(line, width - 2) and glyphs.show(line) == line)
+    typeable = (line for line in variants if len(line) <= LONGEST_TYPED and glyphs.show(line) == line)
     return [f"  {line}" for line in typeable][:1]
 
 

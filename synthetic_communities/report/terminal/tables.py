@@ -187,7 +187,8 @@ def _say_beside(page: _Page) -> tuple[list[str], list[str], list[str]]:
     story = describe_story(findings.mover, page.command, page.path, width=width, glyphs=page.glyphs)
     by_step = {page.glyphs.show(step): change for step, change in findings.mover.by_step.items()}
     shown = replace(findings.mover, persona_id=page.glyphs.show(findings.mover.persona_id), by_step=by_step)
-    return notes, describe_mover(shown, width), story
+    name = page.glyphs.show(page.record.people.get(findings.mover.persona_id, "")[:LONGEST])
+    return notes, describe_mover(shown, width, name), story
 
 
 def _caption(title: str, record: Record) -> str:

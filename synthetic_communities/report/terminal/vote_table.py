@@ -6,7 +6,7 @@ from ..numbers.votes import Tally, Vote
 from ..text import align_row, clean_text, count_of, fit_text, measure_width, pad, spell_count
 
 HEADS = ("first choice before", "after", "ballots")
-COLUMNS = (8, 8, 10)
+COLUMNS = (8, 6, 8)
 """Room that each column of numbers takes at least."""
 
 GAP = 2
@@ -98,7 +98,7 @@ def _add_changed(line: str, beside: int, vote: Vote, width: int) -> list[str]:
         return [line]
     is_known = vote.known_twice == vote.people
     changed = f"{vote.changed:,}" if is_known else f"{vote.changed:,} of {vote.known_twice:,}"
-    for said in (f"{changed} changed their first choice", f"{changed} changed"):
+    for said in (f"{changed} changed their first choice", f"{changed} changed choice", f"{changed} changed"):
         told = f"{pad(line, beside + GAP)}{said}, net {vote.net_change:,}"
         if len(told) <= width:
             return [told]
