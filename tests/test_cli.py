@@ -188,7 +188,8 @@ def test_the_tables_fit_the_terminal(tmp_path: Path, columns: str) -> None:
     lines = done.stdout.splitlines()[1:]
 
     assert len(lines) <= 25
-    assert max(map(len, lines)) <= min(100, max(80, int(columns)))
+    told = [line for line in lines if " show " not in line]  # a command to be typed is not broken
+    assert max(map(len, told)) <= min(100, max(80, int(columns)))
 
 
 @pytest.mark.parametrize(("flag", "lines_per_act"), [("-v", 1), ("--verbose", 1), ("-vv", 3)])
@@ -725,7 +726,7 @@ def test_progress_tells_everything_on_one_line() -> None:
     progress(MOMENT)
 
     assert progress.line() == (
-        "epoch 2 of 3, people talk in pairs: 500 of 2,000 acts done, "
+        "epoch 1 (2nd of 3), people talk in pairs: 500 of 2,000 acts done, "
         "20 in flight, 3 without an answer, 1:00 elapsed, about 3:00 left"
     )
 
@@ -739,7 +740,7 @@ def test_every_step_has_words_for_what_is_going_on() -> None:
     assert set(DOINGS) == {"", *ACTS}
     for step in OUTSIDE_EPOCHS:
         assert "epoch" not in describe_doing(Moment(0, 3, step, 0, 1, 0, 0))
-    assert describe_doing(Moment(2, 3, "a_later_step", 0, 1, 0, 0)) == "epoch 3 of 3, a_later_step"
+    assert describe_doing(Moment(2, 3, "a_later_step", 0, 1, 0, 0)) == "epoch 2 (3rd of 3), a_later_step"
 
 
 @pytest.mark.parametrize(
@@ -773,7 +774,7 @@ def test_the_display_of_a_long_run_fits_a_terminal(width: int) -> None:
         console.print(draw(progress))
 
     doing, bar, rest = capture.get().splitlines()
-    assert doing.rstrip() == "epoch 100 of 100, people weigh what they heard in debates"
+    assert doing.rstrip() == "epoch 99 (100th of 100), people weigh what they heard in debates"
     assert re.fullmatch("[━╸╺]+ +1,234,567 of 2,345,678 acts done", bar.rstrip())
     assert rest.startswith("1,000 in flight, 123,456 without an answer, 11:06:40 elapsed, about 10:00:00")
     assert max(map(len, (doing, bar, rest))) <= width

@@ -29,6 +29,7 @@ from synthetic_communities.minds.offline.mind import OfflineMind
 from synthetic_communities.minds.views import ChatTurnView, View
 from synthetic_communities.report.replicate_lines import has_no_count
 from synthetic_communities.report.replicates import Replicates
+from synthetic_communities.report.terminal.replicate_table import build_replicate_table
 from synthetic_communities.runs.directory import METADATA
 from synthetic_communities.simulation import kept_run
 from synthetic_communities.simulation.watching import Moment
@@ -37,6 +38,7 @@ from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.testing.scripted import ScriptedMind
 from synthetic_communities.testing.virtual_time import run_in_virtual_time, virtual_seconds
 from tests.small_communities import draw_delay, lines_of, read_json, read_record
+from tests.small_records import make_record
 from tests.small_views import KINDS, make_view
 
 PEOPLE = 6
@@ -222,7 +224,22 @@ class TestReplicates:
         assert "offline mind" in lines[1]
         assert max(map(len, lines)) <= 80
         assert re.search(r"^Aisha Noor, ballots +\d+\.\d +-?\d+\.\d to \d+\.\d +\d+\.\d +\d+\.\d$", table, re.MULTILINE)
-        assert re.search(r"^Rents, mean stance +[+-]\d\.\d\d +[+-]\d\.\d\d to", table, re.MULTILINE)
+        assert re.search(r"^Rents, mean stance after +[+-]\d\.\d\d +[+-]\d\.\d\d to", table, re.MULTILINE)
+
+    def test_of_a_long_name_the_name_is_cut_and_not_what_is_said_of_it(self) -> None:
+        long = "A land value tax on undeveloped plots within the old town walls"
+        record = make_record(name=long, topics={"rents": long}, candidates={"noor": long}, epochs=3)
+        what = {"ballots": "noor", "mean": "rents", "deviation": "rents"}
+        numbers = {"runs": 3, "mean": 0.5, "low": 0.1, "high": 0.9, "lowest": 0.1, "highest": 0.9}
+        spreads = [{"group": group, "of": of, **numbers} for group, of in what.items()]
+        lines = build_replicate_table(record, [{"status": "complete"}] * 3, spreads, 80).splitlines()
+        assert lines[0] == "A land val...: 3 replicates of 3 people, 3 epochs, seed 7; 3 of 3 runs complete."
+        assert [re.split("  +", line)[0] for line in lines[4:7]] == [
+            "A land value tax on u..., ballots",
+            "A land val..., mean stance after",
+            "A land val..., spread (sd) after",
+        ]
+        assert max(map(len, lines)) == 80
 
     def test_fewer_than_three_have_no_interval_and_it_is_said(self, tmp_path: Path) -> None:
         runs = GameEngine.run_replicates(bundled(), 2, base_dir=tmp_path)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..llm.money.meter import spell_spend
+from ..report.text import spell_place
 from .watching import Moment
 
 DOINGS = {
@@ -65,11 +66,14 @@ class Progress:
 
 
 def describe_doing(moment: Moment) -> str:
-    """Return what is going on: `epoch 2 of 3, people talk in pairs`."""
+    """Return what is going on: `epoch 1 (2nd of 3), people talk in pairs`."""
     if moment.stopped:
         return f"stopping, {moment.stopped}"
     doing = DOINGS.get(moment.step, moment.step)
-    return doing if moment.step in OUTSIDE_EPOCHS else f"epoch {moment.epoch + 1} of {moment.epochs}, {doing}"
+    if moment.step in OUTSIDE_EPOCHS:
+        return doing
+    # Counted from 0, as in stories, pictures and options; its place beside it, as an end is what people wait for.
+    return f"epoch {moment.epoch} ({spell_place(moment.epoch)} of {moment.epochs}), {doing}"
 
 
 def describe_done(moment: Moment) -> str:

@@ -16,7 +16,8 @@ MODELS = ("yours: --model ollama:qwen3:8b, --model anthropic:claude-haiku-5-5", 
 
 BECAUSE = "  because "
 
-NAME_WIDTH = 30
+NAME_WIDTH, SHORTEST_NAME = 30, 6
+"""Columns of a scenario's name at most, and at least where it is shown."""
 
 
 def build_heading(record: Record, acts: Mapping[str, int] | None, width: int) -> list[str]:
@@ -29,7 +30,7 @@ def build_heading(record: Record, acts: Mapping[str, int] | None, width: int) ->
     """
     partial = [] if record.status == "complete" else [describe_extent(record)]
     damaged = [told] if (told := spell_damaged(len(record.damages), "the figures")) else []
-    lines = [*_spell_minds(record, width), *partial, *damaged, _spell_sizes(record), _spell_acts(record, acts)]
+    lines = [*_spell_minds(record, width), *partial, *damaged, _spell_sizes(record, width), _spell_acts(record, acts)]
     return [line if line.startswith(" ") else fit_text(line, width) for line in lines]
 
 
@@ -84,17 +85,23 @@ def _name_mind(name: str) -> str:
     return "the offline mind" if name == OFFLINE else clean_text(name)
 
 
-def _spell_sizes(record: Record) -> str:
+def join_name(name: str | None, facts: str, width: int) -> str:
+    """Return a scenario's name and facts on a line; of the two the name is cut, and left out where it has no room."""
+    room = min(NAME_WIDTH, width - len(facts) - len(": "))
+    shown = fit_text(name or "", room) if room >= SHORTEST_NAME else ""
+    return fit_text(f"{shown}: {facts}" if shown else facts, width)
+
+
+def _spell_sizes(record: Record, width: int) -> str:
     sizes = {
         "people": len(record.people),
         "candidates": len(record.candidates),
         "topics": len(record.topics),
         "epochs": record.epochs,
     }
-    name = f"{fit_text(record.name, NAME_WIDTH)}: " if record.name and clean_text(record.name) else ""
     made_of = ", ".join(count_of(number, noun) for noun, number in sizes.items())
     replicate = f", replicate {record.replicate}" if record.replicate else ""
-    return f"{name}{made_of}, seed {record.seed}{replicate}."
+    return join_name(record.name, f"{made_of}, seed {record.seed}{replicate}.", width)
 
 
 def _spell_acts(record: Record, acts: Mapping[str, int] | None) -> str:

@@ -6,12 +6,15 @@ from typing import Any
 from ..numbers.intervals import FEWEST
 from ..record import OFFLINE, Record
 from ..replicate_lines import is_complete
-from ..text import align_row, clean_text, count_of, fit_text, measure_width
-from .heading import name_minds
+from ..text import align_row, count_of, fit_text, measure_width
+from .heading import join_name, name_minds
 
 COLUMNS = (9, 18, 10, 10)
 HEADS = ("mean", "95 % interval", "lowest", "highest")
 SHORTEST_LABEL = 14
+
+SHORTEST_NAME = 8
+"""Columns of a name that are shown at least."""
 
 NAMES = {"not_asked": "not asked", "unrecorded": "not recorded"}
 SELDOM = ("not_asked", "unrecorded")
@@ -29,10 +32,10 @@ def build_replicate_table(
         spreads: a row for every number runs are compared by.
         width: columns the lines may take.
     """
-    body = [(label, _cells(spread)) for spread in spreads if (label := _label(spread, record))]
+    body = [(label, _cells(spread)) for spread in spreads if (label := _name(spread, record))]
     caption = "Replicates (offline mind)" if record.mind == OFFLINE else "Replicates"
     room = max(SHORTEST_LABEL, width - sum(COLUMNS))
-    labels = [fit_text(label, room) for label, _ in body]
+    labels = [_fit_label(*label, room) for label, _ in body]
     label_width = max(map(measure_width, [caption, *labels]))
     lines = [
         align_row([label, *cells], (label_width, *COLUMNS)) for label, (_, cells) in zip(labels, body, strict=True)
@@ -43,25 +46,25 @@ def build_replicate_table(
 
 def _heading(record: Record, rows: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     complete = sum(map(is_complete, rows))
-    name = f"{clean_text(record.name)}: " if record.name else ""
     made_of = f"{count_of(len(record.people), 'people')}, {count_of(record.epochs, 'epochs')}, seed {record.seed}"
     which = f"{complete:,} of {count_of(len(rows), 'runs')} complete"
-    told = [
-        f"{name}{count_of(len(rows), 'replicates')} of {made_of}; {which}.",
-        f"People thought with {name_minds(record)}.",
-    ]
-    return [fit_text(line, width) for line in told]
+    facts = f"{count_of(len(rows), 'replicates')} of {made_of}; {which}."
+    return [join_name(record.name, facts, width), fit_text(f"People thought with {name_minds(record)}.", width)]
 
 
-def _label(spread: Mapping[str, Any], record: Record) -> str:
-    """Return what a number is of; empty: it is left out, as there never was one."""
+def _name(spread: Mapping[str, Any], record: Record) -> tuple[str, str] | None:
+    """Return what a number is of, and what it is; None: it is left out, as there never was one."""
     group, of = spread["group"], spread["of"]
     if group == "ballots":
-        return f"{record.candidates.get(of, of)}, ballots"
+        return record.candidates.get(of, of), ", ballots"
     if group == "not_chosen":
-        return "" if of in SELDOM and not spread["highest"] else f"{NAMES.get(of, of)}, ballots"
-    title = record.topics.get(of, of)
-    return f"{title}, mean stance" if group == "mean" else f"{title}, spread (sd)"
+        return None if of in SELDOM and not spread["highest"] else (NAMES.get(of, of), ", ballots")
+    return record.topics.get(of, of), ", mean stance after" if group == "mean" else ", spread (sd) after"
+
+
+def _fit_label(name: str, ending: str, room: int) -> str:
+    """Return both in so many columns; of the two the name is cut."""
+    return fit_text(name, max(SHORTEST_NAME, room - len(ending))) + ending
 
 
 def _cells(spread: Mapping[str, Any]) -> list[str]:
