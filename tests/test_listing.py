@@ -84,7 +84,7 @@ def test_runs_stand_newest_first_with_what_came_of_them(folder: Path) -> None:
         "2026-01-01   Norrhaven  offline mind         3       2  2: Johan Berg   complete",
         "  run_20260101_000000",
         "1971-01-01?  Norrhaven  ollama:qwen...       3       2  no ballot       partial",
-        "  renamed",
+        "  renamed, ollama:qwen3:8b and openai:gpt-5",
         "",
         "~ from the name the run was given: no usage.json says when it began",
         "? from the time of its metadata.json: nothing else says when it began",
@@ -116,6 +116,21 @@ def test_runs_of_one_second_stand_by_their_number(folder: Path) -> None:
         "run_20260101_000001",
         *(f"run_20260101_000000{number}" for number in ("_10", "_9", "_2", "")),
     ]
+
+
+def test_replicates_say_which_they_are_the_first_too_and_the_model_where_it_is_cut(folder: Path) -> None:
+    provenance = {**make_metadata()["provenance"], "mind": "anthropic:claude-haiku-5-5", "candidate_mind": "m" * 60}
+    together = folder / "replicates_1"
+    together.mkdir()
+    for number in (0, 1):
+        config = {**make_metadata()["config"], "replicate": number}
+        write_usage(write_named(together, f"run_2026010{number + 1}_000000", config=config))
+    write_named(folder, "long", provenance=provenance)
+    listed = [line for line in invoke("runs").stdout.splitlines() if line.startswith("  ")]
+    both = ["run_20260102_000000, replicate 1", "run_20260101_000000, replicate 0"]
+    assert sorted(listed) == ["  long", *(f"  replicates_1/{run}" for run in sorted(both))]
+    inside = [line for line in invoke("runs/replicates_1").stdout.splitlines() if line.startswith("  ")]
+    assert sorted(inside) == [f"  {run}" for run in sorted(both)]
 
 
 def test_what_cannot_be_read_is_listed_with_why(folder: Path) -> None:

@@ -236,8 +236,8 @@ class TestReplicates:
         assert lines[0] == "A land val...: 3 replicates of 3 people, 3 epochs, seed 7; 3 of 3 runs complete."
         assert [re.split("  +", line)[0] for line in lines[4:7]] == [
             "A land value tax on u..., ballots",
-            "A land val..., mean stance after",
-            "A land val..., spread (sd) after",
+            "A land valu..., mean stance after",
+            "A land valu..., spread (sd) after",
         ]
         assert max(map(len, lines)) == 80
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..errors import UsageError
 from ..report.listing import ListedRun, Listing, Source, list_runs
-from ..report.text import ABSENT, CUT, clean_text, count_of, fit_text, measure_width, spell_count, spell_in
-from ..runs.directory import METADATA
+from ..report.text import ABSENT, CUT, clean_text, count_of, fit_text, is_fitting, measure_width, spell_count, spell_in
+from ..runs.directory import METADATA, REPLICATES_FOLDER
 
 MIN_WIDTH, MAX_WIDTH = 80, 140
 
@@ -21,6 +21,9 @@ HEADS = ("date (UTC)", "scenario", "model", "people", "epochs", "most ballots", 
 
 TEXTS = (1, 2, 5)
 """Columns of texts, which are cut where there is no room for all of them."""
+
+MODEL = 2
+"""Column of the model, whose whole name stands below where it is cut."""
 
 NUMBERS = (3, 4)
 """Columns of numbers, which stand to the right."""
@@ -120,8 +123,18 @@ def _table_lines(runs: Sequence[ListedRun], folder: Path, width: int) -> Iterato
     yield _line(rows[0], widths)
     for run, row in zip(runs, rows[1:], strict=True):
         yield _line(row, widths)
-        replicate = f", replicate {run.replicate}" if run.replicate else ""
-        yield f"  {fit_text(str(run.path.relative_to(folder)), width - 2 - len(replicate))}{replicate}"
+        model = row[MODEL] if measure_width(row[MODEL]) > widths[MODEL] else ""
+        yield f"  {_spell_place(run, folder, model, width - 2)}"
+
+
+def _spell_place(run: ListedRun, folder: Path, model: str, width: int) -> str:
+    """Return where a run is, which replicate it is, and the model's name, if one is given and has room."""
+    place = run.path.relative_to(folder)
+    is_replicate = run.replicate or len(place.parts) > 1 or run.path.parent.name.startswith(REPLICATES_FOLDER)
+    replicate = f", replicate {run.replicate}" if is_replicate else ""
+    room = width - len(replicate)
+    named = clean_text(f"{place}, {model}" if model else str(place))
+    return (named if is_fitting(named, room) else fit_text(str(place), room)) + replicate
 
 
 def _cells(run: ListedRun) -> tuple[str, ...]:
