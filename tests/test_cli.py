@@ -504,7 +504,9 @@ def test_show_shows_the_tables_of_run_again(place: Path) -> None:
     show = call("show", str(run_path(run.stdout)))
 
     assert show.exit_code == 0
-    assert show.stdout == "".join(run.stdout.splitlines(keepends=True)[1:])
+    *tables, last = show.stdout.splitlines()
+    assert tables == run.stdout.splitlines()[1:-1]
+    assert last == "One run is one draw of chance; replicates give intervals.", "of what file it was is not recorded"
 
 
 def test_show_needs_the_run_directory_alone(place: Path) -> None:
@@ -513,7 +515,10 @@ def test_show_needs_the_run_directory_alone(place: Path) -> None:
     moved = run_path(run.stdout).rename(place / "moved")
 
     def without_path(text: str) -> list[str]:
-        return [line for line in text.splitlines() if "--person" not in line and "Run directory" not in line]
+        return [line for line in text.splitlines() if not any(told in line for told in beside)]
+
+    beside = ("--person", "Run directory", "One run is one draw")
+    assert f"; run {place / 'town'}" in run.stdout or "; run CONFIG --replicates 10" in run.stdout
 
     assert without_path(call("show", str(moved)).stdout) == without_path(run.stdout)
 

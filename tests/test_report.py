@@ -246,7 +246,6 @@ def test_a_run_that_has_only_begun_shows_what_it_is_made_of() -> None:
         "Partial (still running, or killed): 0 of 2 epochs ended, no ballot was held.",
         "Norrhaven: 3 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
         "How many acts there were is not recorded: that is written when a run ends.",
-        "One run is one draw; run --replicates 10 gives intervals. Your own: init my-town",
     ]
 
 
@@ -584,7 +583,7 @@ def test_where_room_is_short_less_is_said_beside_the_tables_and_nothing_is_folde
     text = build_tables(records["troubled"], 80)
 
     assert "its story" not in text
-    assert "\nAnders Ivarsson (p036) moved most: The harbour +0.61 to +0.41.\nOne run is one draw; " in text
+    assert "\nAnders Ivarsson (p036) moved most: The harbour +0.61 to +0.41.\nOne run is one draw of chance; " in text
     assert len(re.findall(r"^(Aisha Noor|Johan Berg|Mara Lindqvist) ", text, re.M)) == 3
     assert len(re.findall(r" (before|after ) ", text)) >= 4
 
@@ -636,11 +635,21 @@ def test_where_room_is_short_reasons_are_cut_and_no_counts() -> None:
     assert line("x" * 60, 80) == f"  updates from debates: 1 failed, {counts}"
 
 
-def test_the_last_line_says_that_one_run_is_one_draw() -> None:
-    for width, said in ((80, "One run is one draw; run "), (100, "One run is one draw of chance; run ")):
-        assert build_tables(write_record(), width).splitlines()[-1] == (
-            f"{said}--replicates 10 gives intervals. Your own: init my-town"
-        )
+@pytest.mark.parametrize(
+    ("config", "width", "said"),
+    [
+        ("", 80, "One run is one draw; run --replicates 10 gives intervals. Your own: init my-town"),
+        ("", 100, "One run is one draw of chance; run --replicates 10 gives intervals. Your own: init my-town"),
+        ("my towns/c.yaml", 80, "One run is one draw; run 'my towns/c.yaml' --replicates 10 gives intervals."),
+        ("c" * 90, 80, "One run is one draw of chance; run CONFIG --replicates 10 gives intervals."),
+        ("a\x1b", 80, "One run is one draw of chance; replicates give intervals."),
+        (None, 80, "One run is one draw of chance; replicates give intervals."),
+    ],
+)
+def test_the_last_line_says_that_one_run_is_one_draw(config: str | None, width: int, said: str) -> None:
+    assert build_tables(write_record(), width, config=config).splitlines()[-1] == said
+    partial = build_tables(write_record(status="stopped"), width, config=config)
+    assert "one draw" not in partial
 
 
 # On one line.

@@ -112,7 +112,7 @@ def run(
         engine.ask_for_key()  # where there is none, nothing is to be left behind
         engine.use_cache(cache)
         tell_foretold(expense)
-        context.exit(run_community(engine, output, **telling))
+        context.exit(run_community(engine, output, config=str(config or ""), **telling))
     tell_foretold(expense)
     model = engine.config.model if "model" in stated else None
     context.exit(run_replicates(engine, replicates, output, model=model, resample=resample, cache=cache, **telling))

@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,6 +58,7 @@ def run_community(
     verbosity: int,
     command: str,
     as_data: bool = False,
+    config: str | None = None,
 ) -> int:
     """Run a community, telling how far it is, show the tables, and return the exit status.
 
@@ -67,14 +68,18 @@ def run_community(
         verbosity: 0, 1 or 2, for no log, a line for every act, or more of each.
         command: what was typed to start this program, for advice on what to type next.
         as_data: whether to print what came of it as JSON, and nothing else on stdout.
+        config: the file that was run, as typed; empty: the bundled scenario; None: it is not known.
 
     Raises:
         click.BadParameter: no run directory can be made in `output`.
     """
-    return run_prepared(engine, make_directory(engine, output), verbosity=verbosity, command=command, as_data=as_data)
+    telling: dict[str, Any] = {"verbosity": verbosity, "command": command, "as_data": as_data, "config": config}
+    return run_prepared(engine, make_directory(engine, output), **telling)
 
 
-def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command: str, as_data: bool) -> int:
+def run_prepared(
+    engine: GameEngine, directory: Path, *, verbosity: int, command: str, as_data: bool, config: str | None = None
+) -> int:
     """As `run_community`, with an engine that has its run directory."""
     if as_data:
         say(f"Run directory: {directory}")
@@ -112,7 +117,7 @@ def run_prepared(engine: GameEngine, directory: Path, *, verbosity: int, command
         say_failure("the run", error)
         say(describe_left(directory, command))
         return FAILED
-    return show_result(result, command, as_data=as_data)
+    return show_result(result, command, as_data=as_data, config=config)
 
 
 def spell_sentence(stop: RunStoppedError) -> str:
@@ -127,16 +132,17 @@ def spell_change(stop: RunStoppedError) -> str:
     return f" {option} {VALUES[stop.setting]}" if option else ""
 
 
-def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int:
+def show_result(result: SimulationResult, command: str, *, as_data: bool, config: str | None = None) -> int:
     """Show the tables of a run, and return its exit status: 1 if people could vote and nobody's answer counts.
 
     Args:
         result: the run.
         command: what was typed to start this program, for advice on what to type next.
         as_data: whether to print JSON instead.
+        config: the file that was run, as typed; empty: the bundled scenario; None: it is not known.
     """
     record = result.record
-    print_text(f"{figures.findings_as_json(result.measures)}\n" if as_data else _set_tables(result, command))
+    print_text(f"{figures.findings_as_json(result.measures)}\n" if as_data else _set_tables(result, command, config))
     was_asked = any(ballot.status != "not_asked" for ballot in record.ballots.values())
     if was_asked and not votes.measure_vote(record).counted:
         say("Nothing could be counted: nobody answered when asked to vote.")
@@ -144,9 +150,9 @@ def show_result(result: SimulationResult, command: str, *, as_data: bool) -> int
     return DONE
 
 
-def _set_tables(result: SimulationResult, command: str) -> str:
+def _set_tables(result: SimulationResult, command: str, config: str | None) -> str:
     columns, shown = measure_columns(), glyphs.choose_glyphs(stdout_encoding())
-    page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
+    page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path, config=config)
     costs = _set_costs(result)
     below = [*(["", *costs] if costs else ()), *side_by_side.build_lines(result.foretold)]
     return page + "".join(f"{line}\n" for line in below)

@@ -1,5 +1,6 @@
 """What happened in a run, on one screen: plain text, from the record alone."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,10 +25,11 @@ LONGEST = 8 * MAX_WIDTH
 
 COMMAND = "synthetic-communities"
 
-ONE_DRAW = (
-    "One run is one draw of chance; run --replicates 10 gives intervals. Your own: init my-town",
-    "One run is one draw; run --replicates 10 gives intervals. Your own: init my-town",
-)
+ONE_DRAW = ("One run is one draw of chance", "One run is one draw")
+"""What a run is, at length and in short."""
+
+BUNDLED = "run --replicates 10 gives intervals. Your own: init my-town"
+"""What to do next after a run of the bundled scenario."""
 
 ENOUGH = (3, 4, 2)
 """Rows for candidates, topics and steps that nothing else may take away."""
@@ -53,6 +55,7 @@ class _Page:
         glyphs: what can be shown.
         command: what was typed to start this program.
         path: the run directory; None: it is not known.
+        config: file of the configuration that was run; empty: the bundled one; None: it is not known.
     """
 
     record: Record
@@ -61,6 +64,7 @@ class _Page:
     glyphs: Glyphs = field(kw_only=True)
     command: str = field(kw_only=True)
     path: Path | None = field(kw_only=True)
+    config: str | None = field(kw_only=True)
 
 
 def build_tables(
@@ -70,6 +74,7 @@ def build_tables(
     glyphs: Glyphs = BLOCKS,
     command: str = COMMAND,
     path: Path | None = None,
+    config: str | None = None,
 ) -> str:
     """Return the tables of a run: at most `MAX_LINES` lines.
 
@@ -79,10 +84,12 @@ def build_tables(
         glyphs: what the terminal can show.
         command: what was typed to start this program, for advice on what to type next.
         path: the run directory, likewise; None: it is not known.
+        config: file of the configuration that was run, likewise; empty: the bundled one; None: it is not known.
     """
     width = min(MAX_WIDTH, max(MIN_WIDTH, width))
     shown = _show_names(record, glyphs)
-    page = _Page(shown, _show_reasons(find(shown), glyphs), width=width, glyphs=glyphs, command=command, path=path)
+    findings = _show_reasons(find(shown), glyphs)
+    page = _Page(shown, findings, width=width, glyphs=glyphs, command=command, path=path, config=config)
     return "\n".join(_fill(page)) + "\n"
 
 
@@ -176,7 +183,18 @@ def _build_lines(page: _Page, rows: Sequence[int], spared: str) -> list[str]:
     mover = shorten_mover(mover) if "cause" in spared else mover
     lines += mover if "mover" not in spared else []
     lines += story if "story" not in spared else []
-    return [*lines, choose_fitting(ONE_DRAW, width)]
+    return [*lines, *_advise(page)]
+
+
+def _advise(page: _Page) -> list[str]:
+    """Return what to do next, as far as it is known what was run; nothing where that has not come to its end."""
+    if page.record.status != "complete":
+        return []
+    own = f"run {shlex.quote(page.config)} --replicates 10 gives intervals." if page.config else ""
+    is_typeable = page.glyphs.show(own) == own
+    ways = [own, "run CONFIG --replicates 10 gives intervals."] if own and is_typeable else []
+    ways = ways or [BUNDLED if page.config == "" else "replicates give intervals."]
+    return [choose_fitting([f"{said}; {way}" for way in ways for said in ONE_DRAW], page.width)]
 
 
 def _say_beside(page: _Page) -> tuple[list[str], list[str], list[str]]:
