@@ -187,6 +187,17 @@ def test_how_a_try_ended_is_kept(reply: Any, outcome: str) -> None:
     assert [entry.outcome for entry in log_of(reply).entries] == [outcome]
 
 
+def test_a_call_within_a_call_stands_under_the_key_of_that_with_its_own_tries() -> None:
+    class Asking(ScriptedModel):
+        async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+            return await inner.reply(request, Call("within", "other", attempt=1, tries=3))
+
+    log = CallLog()
+    inner, outer = Logged(ScriptedModel(["Yes."]), note_in(log)), Logged(Asking([]), note_in(log))
+    run_in_virtual_time(outer.reply(make_request("Who?"), Call("outer", "chat turn", attempt=2, tries=1)))
+    assert [(each.key, each.act, each.attempt, each.tries) for each in log.entries] == [("outer", "chat turn", 2, 3)]
+
+
 def test_a_cancelled_call_is_measured_too_and_calls_under_way_are_counted() -> None:
     log = CallLog()
     model = Logged(Slow(ScriptedModel(lambda request, call: "Yes."), 2.0), note_in(log))
