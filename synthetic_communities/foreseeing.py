@@ -100,7 +100,7 @@ class Foreseeing(ABC):
                 number from 1 up.
         """
         ahead = self._look_ahead(replicates, resample=resample)
-        forecast = add_runs(ahead)
+        forecast = add_runs(ahead, shares_opening=not ahead[0].config.resample_people)
         if forecast.calls:
             asking = foretelling.foretell(self._company, ahead, forecast, assumed)
             forecast = replace(forecast, asked=run_sync(asking, twin="GameEngine.forecast_async"))
@@ -135,7 +135,7 @@ class Foreseeing(ABC):
     ) -> Forecast:
         """As `forecast`; nobody else gets a turn meanwhile, which is a few seconds at most."""
         ahead = self._look_ahead(replicates, resample=resample)
-        forecast = add_runs(ahead)
+        forecast = add_runs(ahead, shares_opening=not ahead[0].config.resample_people)
         if forecast.calls:
             forecast = replace(forecast, asked=await foretelling.foretell(self._company, ahead, forecast, assumed))
         self._foretold = _Foretold(forecast, replicates, resample=resample, config=self.config)
@@ -206,3 +206,26 @@ class Foreseeing(ABC):
         is_told = self._foretold is not None and self._foretold.is_of(self.config, 1, resample=False)
         asked = self._foretold.forecast.asked if self._foretold is not None and is_told else None
         return None if asked is None else asked.as_data()
+
+
+def forecast_together(engines: Sequence[Foreseeing], *, shares_opening: bool) -> Forecast | None:
+    """Return what runs that are there will do together, each with its own people; None where no model is asked.
+
+    Args:
+        engines: of the runs, under one limit.
+        shares_opening: whether they ask what the opening asks once for all of them.
+
+    Raises:
+        ConfigurationError: everything wrong with settings and people of one of them.
+    """
+    if all(engine._asks_nobody() for engine in engines):
+        return None
+    found = [(engine, engine._look_ahead()[0]) for engine in engines]
+    owners = {id(run): engine for engine, run in found}
+    ahead = [run for _, run in found]
+    forecast = add_runs(ahead, shares_opening=shares_opening)
+    if not forecast.calls:
+        return forecast
+    return replace(
+        forecast, asked=run_sync(foretelling.foretell(lambda run: owners[id(run)]._company(run), ahead, forecast))
+    )

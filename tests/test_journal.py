@@ -187,6 +187,26 @@ class TestFile:
         with Recorded(tmp_path / "j") as recorded:
             assert [paid for _, paid in recorded.list_paid()] == [known, usage]
 
+    def test_what_answers_took_is_told_of_those_that_are_taken(self, tmp_path: Path) -> None:
+        usages = [Usage(output_tokens=number) for number in range(3)]
+        opening, later, failed = make_request("a"), make_request("b"), make_request("c")
+        keep(
+            tmp_path / "j",
+            (opening, make_entry(opening, make_reply(usage=usages[1]), Call("opening/x"), source="replicate")),
+            (later, make_entry(later, make_reply(usage=usages[2]))),
+            (failed, make_entry(failed, CallError("timeout"))),
+        )
+        with Recorded(tmp_path / "j") as recorded:
+            told = [(each.source, each.model, each.usage) for each in recorded.list_answers()]
+        assert told == [("replicate", MODEL, usages[1]), ("call", MODEL, usages[2]), ("call", MODEL, Usage())]
+        with Recorded(tmp_path / "j", beginning="opening/") as recorded:
+            (only,) = recorded.list_answers()
+        assert (only.key, only.question[1:]) == ("opening/x", (1, fingerprint(MODEL, opening).request))
+        with closing(sqlite3.connect(tmp_path / "j")) as connection, connection:
+            connection.execute("UPDATE calls SET settings = x'00'")
+        with Recorded(tmp_path / "j") as recorded, pytest.raises(RecordError, match="j cannot be read"):
+            list(recorded.list_answers())
+
     @pytest.mark.parametrize("usage", [None, Usage(input_tokens=3)])
     def test_a_failure_is_read_back_as_it_was(self, tmp_path: Path, usage: Usage | None) -> None:
         request = make_request()
