@@ -123,6 +123,10 @@ class Foreseeing(ABC):
             return self._foretold.forecast
         return None if self._asks_nobody() else self.forecast(replicates=replicates, resample=resample)
 
+    def _given_mind(self) -> Mind | None:
+        """Return what a script gave everybody to think with, by whichever door; None: nothing."""
+        return self._minds.given if self._minds.given is not None else self._own_mind()
+
     def _asks_nobody(self) -> bool:
         mediator = self.mediator or Mediator("mediator")
         own = expect_own(self.population.personas, self.candidates, mediator).values()
@@ -143,7 +147,8 @@ class Foreseeing(ABC):
 
     def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
         mediator = self.mediator or Mediator("mediator")
-        refuse_problems(self.config, self.population, self.candidates, mediator, self._minds.expected_name())
+        unnamed, given = self._minds.expected_name(), self._given_mind()
+        refuse_problems(self.config, self.population, self.candidates, mediator, unnamed, given)
         people = self._expected_of_people()
         candidates = self._minds.expected_of_candidates() if self.config.candidate_model else people
         expected = CastExpectation(
@@ -165,7 +170,9 @@ class Foreseeing(ABC):
         if config == self.config or not (self._draws_people and config.resample_people):
             return self.population.personas
         story = self.population.world_story
-        return [Persona(who, data, story) for who, data in gather_people(config, self.expected_model())]
+        return [
+            Persona(who, data, story) for who, data in gather_people(config, self.expected_model(), self._minds.given)
+        ]
 
     def _company(self, run: RunAhead) -> "Company":
         own = self._own_mind()

@@ -25,11 +25,11 @@ class _Enclosing:
 
     Attributes:
         call: what it is for.
-        is_heard_within: whether one was made within it. Then that is told of, and it is not: it was asked once.
+        within: which was made within it, the last one. Then that is told of, and it is not: it was asked once.
     """
 
     call: Call
-    is_heard_within: bool = False
+    within: Call | None = None
 
 
 _enclosing: ContextVar[_Enclosing | None] = ContextVar("enclosing_call", default=None)
@@ -60,7 +60,7 @@ class Logged(Wrapper):
         """
         ticket, outer = _Enclosing(call), _enclosing.get()
         if outer is not None:
-            outer.is_heard_within = True
+            outer.within = call
         token = _enclosing.set(ticket)
         self._under_way.add(ticket)
         in_flight = len(self._under_way)
@@ -88,13 +88,13 @@ class Logged(Wrapper):
         outer: "_Enclosing | None",
     ) -> None:
         entry = build_entry(call, result, asked=self.name, seconds=seconds, in_flight=in_flight)
-        if not isinstance(result, ModelReply):
-            _record_failure(call, entry, result)
+        if not isinstance(result, ModelReply) and (ticket.within is None or ticket.within.key != call.key):
+            _record_failure(call, entry, result)  # of a call that was handed on, each try is recorded already
         if outer is not None:
             entry = replace(entry, key=outer.call.key, act=outer.call.act, attempt=outer.call.attempt)
         exchange = Exchange(request, entry, result=result)
         listener = current_listener.get()
-        if not ticket.is_heard_within:
+        if ticket.within is None:
             for tell in (listener.hear if listener is not None else None, self._observe):
                 if tell is not None:
                     tell(exchange)
