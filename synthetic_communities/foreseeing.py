@@ -1,7 +1,7 @@
 """What a run will take, told before it begins: what an engine does for whoever asks for the price, or for a probe."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from .config import Config, build_topics
 from .engine.bridge import run_sync
 from .forecast.ahead import RunAhead, add_runs
 from .forecast.assumed import Assumed
+from .forecast.calls import CallsForecast
 from .forecast.counting import forecast_run
 from .forecast.forecast import Forecast
 from .late import Late
@@ -44,6 +45,7 @@ class _Foretold:
     config: Config = field(kw_only=True)
 
     def is_of(self, config: Config, replicates: int, *, resample: bool) -> bool:
+        """Say whether it was made of just these runs: after a change of settings it was not."""
         return (self.config, self.replicates, self.resample) == (config, replicates, resample)
 
 
@@ -99,13 +101,8 @@ class Foreseeing(ABC):
             UsageError: called from inside a running community, where models are asked; or `replicates` is no whole
                 number from 1 up.
         """
-        ahead = self._look_ahead(replicates, resample=resample)
-        forecast = add_runs(ahead, shares_opening=not ahead[0].config.resample_people)
-        if forecast.calls:
-            asking = foretelling.foretell(self._company, ahead, forecast, assumed)
-            forecast = replace(forecast, asked=run_sync(asking, twin="GameEngine.forecast_async"))
-        self._foretold = _Foretold(forecast, replicates, resample=resample, config=self.config)
-        return forecast
+        counted, asking = self._count(assumed, replicates, resample=resample)
+        return self._keep(counted, None if asking is None else run_sync(asking, twin="GameEngine.forecast_async"))
 
     def foretold(self, *, replicates: int = 1, resample: bool = False) -> Forecast | None:
         """Return the forecast that was made last, or one that is made now; None where no model is asked.
@@ -138,12 +135,21 @@ class Foreseeing(ABC):
         self, assumed: Assumed | None = None, *, replicates: int = 1, resample: bool = False
     ) -> Forecast:
         """As `forecast`; nobody else gets a turn meanwhile, which is a few seconds at most."""
+        counted, asking = self._count(assumed, replicates, resample=resample)
+        return self._keep(counted, None if asking is None else await asking)
+
+    def _count(
+        self, assumed: Assumed | None, replicates: int, *, resample: bool
+    ) -> tuple[_Foretold, Coroutine[Any, Any, CallsForecast] | None]:
+        """Return how many acts and calls there will be, and what foretells what these take; None: there are none."""
         ahead = self._look_ahead(replicates, resample=resample)
         forecast = add_runs(ahead, shares_opening=not ahead[0].config.resample_people)
-        if forecast.calls:
-            forecast = replace(forecast, asked=await foretelling.foretell(self._company, ahead, forecast, assumed))
-        self._foretold = _Foretold(forecast, replicates, resample=resample, config=self.config)
-        return forecast
+        counted = _Foretold(forecast, replicates, resample=resample, config=self.config)
+        return counted, foretelling.foretell(self._company, ahead, forecast, assumed) if forecast.calls else None
+
+    def _keep(self, counted: _Foretold, asked: CallsForecast | None) -> Forecast:
+        self._foretold = replace(counted, forecast=replace(counted.forecast, asked=asked))
+        return self._foretold.forecast
 
     def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
         mediator = self.mediator or Mediator("mediator")
@@ -227,9 +233,8 @@ def forecast_together(engines: Sequence[Foreseeing], *, shares_opening: bool) ->
     """
     if all(engine._asks_nobody() for engine in engines):
         return None
-    found = [(engine, engine._look_ahead()[0]) for engine in engines]
-    owners = {id(run): engine for engine, run in found}
-    ahead = [run for _, run in found]
+    ahead = [engine._look_ahead()[0] for engine in engines]
+    owners = {id(run): engine for run, engine in zip(ahead, engines, strict=True)}  # a run has settings, and no hash
     forecast = add_runs(ahead, shares_opening=shares_opening)
     if not forecast.calls:
         return forecast

@@ -223,6 +223,7 @@ class GameEngine(Foreseeing, Replicated):
 
     @population.setter
     def population(self, population: Population) -> None:
+        """Let other people take part: they get the settings of this engine, and keep their seed."""
         self._population = population
         shared = population.community
         limits = build_community(self.config, shared.scene, self._minds.given or shared.mind)
@@ -235,6 +236,7 @@ class GameEngine(Foreseeing, Replicated):
 
     @llm_client.setter
     def llm_client(self, llm_client: Any) -> None:
+        """Let everybody think with this; None: with what the configuration names. A `UsageError` if it is no mind."""
         if llm_client is not None and not isinstance(llm_client, Mind):
             raise UsageError(
                 f"{llm_client!r} is no mind: set llm_client to a client, or to an object with `answer(view)`"

@@ -80,6 +80,7 @@ class Population:
 
     @community.setter
     def community(self, community: Community) -> None:
+        """Give it to everybody at once."""
         self._community = community
         for persona in self.personas:
             persona.community = community
@@ -178,6 +179,7 @@ class Population:
         learners = {who: p for who, p in self.members().items() if p.has_news(knowledge_category)}
 
         async def learn(task: Task) -> Outcome[Any]:
+            """Return one person's update, or why there is none."""
             return await learners[task.about].learn(knowledge_category, Occasion(task.key, call), max_change_percentage)
 
         await self._side_by_side(f"call{call}/belief/{knowledge_category}", learners, learn, limit=max_concurrent)
@@ -210,6 +212,7 @@ class Population:
         said: dict[Conversation, list[Remark]] = {conversation: [] for conversation in conversations}
 
         async def speak(task: Task) -> Outcome[Remark]:
+            """Return a turn, said after those before it; one that failed is not there for the next."""
             place: TurnPlace = task.about
             so_far = said[place.conversation]
             outcome = await speak_turn(by_id, place, so_far, Occasion(task.key, call))
@@ -243,6 +246,7 @@ class Population:
         affinities = self._platform.measure_affinities()
 
         async def write(task: Task) -> Outcome[Any]:
+            """Return a person's post, written after a look at its own feed."""
             feed = self._community.feed_of(task.about, call, pool, affinities.get(task.about))
             return await by_id[task.about].write_post(feed, Occasion(post_key(f"call{call}", task.about), call))
 
@@ -287,6 +291,7 @@ class Population:
         by_id = self.members()
 
         async def react(task: Task) -> Outcome[Any]:
+            """Return a person's reactions to those posts of its feed that are drawn."""
             feed = self._community.feed_of(task.about, call, pool, affinities.get(task.about))
             considered = draw_considered(feed, self._community.chance_of(task.about, call), reaction_probability)
             return await by_id[task.about].react(feed, considered, Occasion(task.key, call))
@@ -318,6 +323,7 @@ class Population:
         by_id = self.members()
 
         async def vote(task: Task) -> Outcome[Ballot]:
+            """Return a person's ballot; one without a choice is one too, and says why."""
             return Done(await by_id[task.about].cast_ballot(cards, Occasion(task.key, call)))
 
         outcomes = await self._side_by_side(f"call{call}/ballot", by_id, vote)
@@ -363,6 +369,7 @@ class Population:
         ended: dict[str, Outcome[Any]] = {}
 
         def settle(task: Task, outcome: Outcome[Any]) -> None:
+            """Keep what came of a task."""
             ended[task.key] = outcome
 
         places = Places(limit or self._community.max_concurrent)

@@ -168,6 +168,7 @@ class Replicated(SeveralRuns):
         """Run replicates in a folder, beside those that are complete already, and write what they say together."""
 
         def write() -> None:
+            """Write down the replicates that are there by now, in their order."""
             made = [(each.config.replicate, each.simulation_dir) for each in engines if each.simulation_dir]
             replicates.write_replicates(place, sorted([*complete, *made]))
 

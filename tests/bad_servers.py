@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 """How long a test waits for a server to start, to stop, or to see a connection closed."""
 
 REPLIES: dict[str, dict[str, Any]] = {

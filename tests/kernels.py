@@ -18,7 +18,7 @@ from traitlets.config import Config as Traits
 
 KERNEL = "the-tests-own"
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 
 # Sockets in the file system need no network; elsewhere their paths are too short for a temporary directory's.
 HAS_IPC = sys.platform == "linux"

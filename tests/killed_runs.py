@@ -111,34 +111,43 @@ def start(config: Path, output: Path) -> subprocess.Popen[bytes]:
 
 
 SCRIPT = """
-import sys
+import sys, time
 from synthetic_communities import GameEngine
+
+def watch(moment):
+    if moment.done >= moment.total / 2:
+        print("half", flush=True)
+        time.sleep(600)
+
 engine = GameEngine.from_config(sys.argv[1])
+engine.observer = watch
 engine.initialize_simulation_output(sys.argv[2])
 engine.run()
 """
 
 
 def start_script(config: Path, output: Path) -> subprocess.Popen[bytes]:
-    """Start a run from a script that cares for no signal, and return its process."""
+    """Start a run from a script that cares for no signal and stands still half-way, and return its process."""
     command = [sys.executable, "-c", SCRIPT, str(config), str(output)]
-    return subprocess.Popen(command, env=build_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, env=build_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 def end_script(town: Town, output: Path, how: signal.Signals) -> tuple[Killed, int]:
-    """Start a run from a script, end it when half of its calls are answered, and go on with it as `disturb` does.
+    """Start a run from a script, end it when half of its acts are done, and go on with it as `disturb` does.
 
     Returns:
         what became of it, and the exit status of its process.
     """
     town.server.reset()
-    process = start_script(town.config, output)
     began = time.monotonic()
-    while process.poll() is None and town.server.stats()["calls"] < town.calls / 2:
-        assert time.monotonic() - began < 60
-        time.sleep(0.002)
-    process.send_signal(how)
-    status = process.wait(60)
+    with start_script(town.config, output) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"half\n"
+            process.send_signal(how)
+            status = process.wait(60)
+        finally:
+            process.kill()
     (path,) = output.iterdir()
     return _go_on(town, path, time.monotonic() - began), status
 

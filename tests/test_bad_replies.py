@@ -7,7 +7,6 @@ import contextlib
 import gzip
 import itertools
 import json
-import time
 import tracemalloc
 from typing import Any
 
@@ -38,9 +37,12 @@ from tests.bad_servers import (
     send_page,
 )
 from tests.model_calls import CALL, KEY, make_model, make_request, note_in
+from tests.patience import CALL_SECONDS, PATIENCE_SECONDS, AdjustableLoop, run_on
 
 NAMES = ("openai:gpt-x", "anthropic:claude-haiku-5-5", "ollama:llama3")
-TIMEOUT_SECONDS = 0.15
+SHORT_SECONDS = 0.15
+"""How long is waited for what never comes."""
+
 FAR_LESS_THAN_HUGE = 40_000_000
 """Bytes that are on the way in the buffers of two connections, and more."""
 
@@ -50,8 +52,8 @@ def connect(server: BadServer, name: str, **settings: Any) -> Model:
     return make_model(name, base_url=base_url, **{"transport": None, **settings})
 
 
-def ask_twice(model: Model) -> list[ModelReply | CallError]:
-    """Make two calls, one after the other, and return what came of them."""
+def ask_twice(model: Model, loop: AdjustableLoop | None = None) -> list[ModelReply | CallError]:
+    """Make two calls, one after the other, and return what came of them; on this loop, or on any."""
 
     async def use() -> list[ModelReply | CallError]:
         came: list[ModelReply | CallError] = []
@@ -63,11 +65,11 @@ def ask_twice(model: Model) -> list[ModelReply | CallError]:
                     came.append(error)
         return came
 
-    return asyncio.run(use())
+    return asyncio.run(use()) if loop is None else run_on(loop, use())
 
 
-def fail_twice(model: Model) -> list[CallError]:
-    came = ask_twice(model)
+def fail_twice(model: Model, loop: AdjustableLoop | None = None) -> list[CallError]:
+    came = ask_twice(model, loop)
     assert all(isinstance(each, CallError) for each in came), came
     return [each for each in came if isinstance(each, CallError)]
 
@@ -78,16 +80,28 @@ def find_connections(server: BadServer) -> set[int]:
     return {ask.connection for ask in server.asks}
 
 
+def until_time_is_up(behave: Behave, loop: AdjustableLoop) -> Behave:
+    """Return what behaves so for a moment, then sets the clock of who asks ahead, and goes on."""
+
+    async def act(peer: Peer) -> None:
+        end = asyncio.get_running_loop().call_later(0.05, loop.let_calls_time_out)
+        try:
+            await behave(peer)
+        finally:
+            end.cancel()
+
+    return act
+
+
 @pytest.mark.parametrize("name", NAMES)
 class TestCalls:
     @pytest.mark.parametrize("behave", [say_nothing, say_hardly_anything, go_on_announcing])
     def test_that_get_no_whole_answer_end_in_time_and_their_connection_with_them(
         self, name: str, behave: Behave
     ) -> None:
-        with BadServer(behave) as server:
-            began = time.monotonic()
-            failures = fail_twice(connect(server, name, call_timeout_seconds=TIMEOUT_SECONDS))
-            assert time.monotonic() - began < 10.0  # the SDK is imported meanwhile, once
+        loop = AdjustableLoop()
+        with BadServer(until_time_is_up(behave, loop)) as server:
+            failures = fail_twice(connect(server, name, call_timeout_seconds=CALL_SECONDS), loop)
             assert [(each.kind, each.is_transient) for each in failures] == [("timeout", True)] * 2
             assert len(find_connections(server)) == len(server.asks) == 2
 
@@ -251,11 +265,10 @@ class TestCalls:
         policy = RetryPolicy(max_tries=4, max_timeouts=2, first_wait_seconds=0.001)
         counted = {}
         for behave in (close, say_nothing, send_huge):
-            log = CallLog()
-            with BadServer(behave) as server:
-                fail_twice(
-                    connect(server, name, retry=policy, observe=note_in(log), call_timeout_seconds=TIMEOUT_SECONDS * 2)
-                )
+            log, loop = CallLog(), AdjustableLoop()
+            with BadServer(until_time_is_up(behave, loop) if behave is say_nothing else behave) as server:
+                settings = {"retry": policy, "observe": note_in(log), "call_timeout_seconds": CALL_SECONDS}
+                fail_twice(connect(server, name, **settings), loop)
             counted[behave] = log.totals().outcomes
             assert len(server.asks) == len(log.entries)
         assert counted == {close: {"connection": 8}, say_nothing: {"timeout": 4}, send_huge: {"reply too large": 2}}
@@ -308,18 +321,21 @@ class TestCalls:
             headers += [f"x-ratelimit-{part}: {told}" for part in parts]
             await peer.answer(None, *headers, f"date: {told}")
 
+        log = CallLog()
+
         async def use(model: Model) -> list[str]:
-            async with model, asyncio.timeout(10.0):
+            async with model, asyncio.timeout(PATIENCE_SECONDS):
                 return [(await model.reply(make_request(), CALL)).text for _ in odd]
 
         with BadServer(answer) as server:
-            assert asyncio.run(use(connect(server, name))) == ["Hello."] * len(odd)
+            assert asyncio.run(use(connect(server, name, observe=note_in(log)))) == ["Hello."] * len(odd)
+        assert sum(entry.waited_seconds for entry in log.entries) < 10.0
 
     def test_others_do_not_wait_for_one_that_is_not_answered(self, name: str) -> None:
         async def answer(peer: Peer) -> None:
             await (say_hardly_anything(peer) if next(turns) == 0 else peer.answer())
 
-        turns = itertools.count()
+        turns, loop = itertools.count(), AdjustableLoop()
         ended: list[str] = []
 
         async def ask_one(model: Model, number: int) -> None:
@@ -327,6 +343,8 @@ class TestCalls:
                 ended.append((await model.reply(make_request(f"{number}"), CALL)).text)
             except CallError as error:
                 ended.append(error.kind)
+            if len(ended) == 7:
+                loop.let_calls_time_out()
 
         async def use(model: Model) -> None:
             async with model, asyncio.TaskGroup() as group:
@@ -334,15 +352,16 @@ class TestCalls:
                     group.create_task(ask_one(model, number))
 
         with BadServer(answer) as server:
-            asyncio.run(use(connect(server, name, call_timeout_seconds=1.0)))
+            run_on(loop, use(connect(server, name, call_timeout_seconds=CALL_SECONDS)))
         assert ended == ["Hello."] * 7 + ["timeout"]
 
 
 @pytest.mark.parametrize("name", ["openai-compatible:m", "ollama:llama3"])
 @pytest.mark.parametrize("behave", [say_nothing, close, send_huge, send_page])
 def test_opening_a_model_ends_or_says_what_to_do(name: str, behave: Behave, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = SHORT_SECONDS if behave is say_nothing else PATIENCE_SECONDS
     for module in ("opening", "ollama_model"):
-        monkeypatch.setattr(f"synthetic_communities.llm.providers.{module}.OPENING_SECONDS", TIMEOUT_SECONDS)
+        monkeypatch.setattr(f"synthetic_communities.llm.providers.{module}.OPENING_SECONDS", seconds)
     with BadServer(Peer.answer, lookups=behave) as server:
         model = make_model(name, base_url=f"{server.url}/v1" if ":m" in name else server.url, transport=None)
         if name.startswith("openai") and behave in (send_huge, send_page):  # somebody listens, and more is not asked
@@ -355,7 +374,7 @@ def test_opening_a_model_ends_or_says_what_to_do(name: str, behave: Behave, monk
 
 
 def test_the_anthropic_model_does_without_what_it_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthetic_communities.llm.providers.anthropic_abilities.OPENING_SECONDS", TIMEOUT_SECONDS)
+    monkeypatch.setattr("synthetic_communities.llm.providers.anthropic_abilities.OPENING_SECONDS", SHORT_SECONDS)
     for behave in (say_nothing, close, send_huge, send_page):
         with BadServer(Peer.answer, lookups=behave) as server:
             came = ask_twice(connect(server, "anthropic:claude-haiku-5-5"))

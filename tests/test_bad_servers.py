@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import pytest
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.failures import ModelUnavailableError
 from synthetic_communities.llm.limits import limiter
-from synthetic_communities.llm.model import ModelRequest
+from synthetic_communities.llm.model import Call, ModelReply, ModelRequest
+from synthetic_communities.llm.timed import Timed
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.views import DebateUpdateView, View
 from synthetic_communities.persona import Persona
@@ -36,11 +37,12 @@ from tests.bad_servers import (
 )
 from tests.model_communities import MODELS, run_engine, set_keys, use_policy
 from tests.model_communities import make_engine as make_sound_engine
+from tests.patience import CALL_SECONDS, AdjustableLoop, run_on
 from tests.small_communities import make_attributes, make_config
 
 PEOPLE = 4
 FAR_LESS_THAN_HUGE = 400_000_000
-SMALL: dict[str, Any] = {"num_epochs": 1, "turns_per_question": 1, "num_rounds_mean": 1, "call_timeout_seconds": 30.0}
+SMALL: dict[str, Any] = {"num_epochs": 1, "turns_per_question": 1, "num_rounds_mean": 1, "call_timeout_seconds": 60.0}
 
 
 def ask_for(wait: str, status: str = "500 Out of order") -> Behave:
@@ -88,7 +90,7 @@ def test_a_run_goes_on_to_its_end_and_records_what_failed(
     protocol: str, behave: Behave, kind: str, tries: int, tmp_path: Path
 ) -> None:
     with BadServer(behave) as server:
-        timeout = 0.1 if kind == "timeout" else 30.0
+        timeout = 0.1 if kind == "timeout" else 60.0
         result = run_engine(make_engine(server, protocol, call_timeout_seconds=timeout), tmp_path)
         assert server.wait_until_closed()
     assert (result.vote_counts.failed, result.vote_counts.population) == (PEOPLE, PEOPLE)
@@ -130,6 +132,24 @@ def test_the_setting_bounds_what_is_read(protocol: str, tmp_path: Path) -> None:
     assert kinds == [{"reply too large"}, {"malformed reply"}]
 
 
+def watch_calls(monkeypatch: pytest.MonkeyPatch, watch: Callable[[set[str], Sequence[str]], None]) -> None:
+    """Let it be told, whenever a call has ended, whose calls are under way and whose have ended, in order."""
+    under_way: set[str] = set()
+    ended: list[str] = []
+    reply = Timed.reply
+
+    async def noted(model: Timed, request: ModelRequest, call: Call) -> ModelReply:
+        under_way.add(call.key)
+        try:
+            return await reply(model, request, call)
+        finally:
+            under_way.discard(call.key)
+            ended.append(call.key)
+            watch(under_way, ended)
+
+    monkeypatch.setattr(Timed, "reply", noted)
+
+
 @pytest.mark.parametrize("protocol", MODELS)
 def test_a_person_who_is_not_answered_holds_nobody_up(
     protocol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -144,18 +164,21 @@ def test_a_person_who_is_not_answered_holds_nobody_up(
 
     monkeypatch.setattr(LLMMind, "build_request", build_marked)
     use_policy(monkeypatch, max_timeouts=1)
-    file = io.StringIO()
-    with LoopbackServer(byte_seconds=0.05) as server:
-        engine = make_sound_engine(server, MODELS[protocol], people=8, **{**SMALL, "call_timeout_seconds": 1.5})
+    file, loop = io.StringIO(), AdjustableLoop()
+    slow, others = "e0/belief/debate/p0", {f"e0/belief/debate/p{number}" for number in range(1, 8)}
+
+    def others_have_gone_on(under_way: set[str], ended: Sequence[str]) -> bool:
+        return under_way == {slow} and others <= {*ended} and any("/chat/" in key for key in ended)
+
+    watch_calls(monkeypatch, lambda *calls: loop.let_calls_time_out() if others_have_gone_on(*calls) else None)
+    with LoopbackServer(byte_seconds=0.5) as server:
+        settings = {**SMALL, "call_timeout_seconds": CALL_SECONDS}
+        engine = make_sound_engine(server, MODELS[protocol], people=8, **settings)
         engine.log_bodies(file)
-        result = run_engine(engine, tmp_path)
+        engine.initialize_simulation_output(tmp_path)
+        result = run_on(loop, engine.run_async())
     lines = [json.loads(line) for line in file.getvalue().splitlines()]
-    ended = [line["key"] for line in lines]
-    slow = ended.index("e0/belief/debate/p0")
-    assert [line["key"] for line in lines if line["outcome"] == "timeout"] == ["e0/belief/debate/p0"]
-    others = {f"e0/belief/debate/p{number}" for number in range(1, 8)}
-    assert others < set(ended[:slow])
-    assert any("/chat/" in key for key in ended[:slow]), "conversations of others took place meanwhile"
+    assert [line["key"] for line in lines if line["outcome"] == "timeout"] == [slow], "when all others had gone on"
     assert result.vote_counts.counted == result.vote_counts.population == 8
 
 

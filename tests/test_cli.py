@@ -46,6 +46,7 @@ from synthetic_communities.simulation.progress import (
 )
 from synthetic_communities.simulation.watching import Moment
 from synthetic_communities.testing.scripted import ScriptedMind
+from tests.patience import wait_for
 from tests.small_communities import make_config, make_engine, read_json, read_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -385,7 +386,7 @@ def test_wrong_usage(place: Path, arguments: tuple[str, ...]) -> None:
 def long_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that takes long enough to be interrupted, its path line already read."""
     with subprocess.Popen(
-        [*COMMAND, "run", "--epochs", "200"],
+        [*COMMAND, "run", "--population", "20", "--epochs", "200"],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -403,7 +404,7 @@ def test_an_interrupted_run_says_where_its_record_is_and_what_it_holds(
     path = run_path(long_run.stdout.readline())
     wait_for(lambda: (tmp_path / path / EPOCHS).exists())
     long_run.send_signal(signal.SIGINT)
-    stdout, stderr = long_run.communicate(timeout=30)
+    stdout, stderr = long_run.communicate(timeout=60)
 
     assert long_run.returncode == 130
     assert stdout == ""
@@ -418,13 +419,6 @@ def test_an_interrupted_run_says_where_its_record_is_and_what_it_holds(
     assert shown.returncode == 0
     assert f"Partial (interrupted): {ended} of 200 epochs ended, no ballot was held." in shown.stdout
     assert "Aisha Noor" in shown.stdout
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited a minute in vain"
-        time.sleep(0.01)
 
 
 class Interrupting(GameEngine):

@@ -54,12 +54,12 @@ def test_the_last_who_wants_it_rare_ends_it_whatever_thread_it_is_in() -> None:
     def stay() -> None:
         with collecting_rarely():
             inside.set()
-            leave.wait(10)
+            leave.wait(60)
 
     thread = threading.Thread(target=stay)
     with collecting_rarely():
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(60)
     assert gc.get_threshold() == (NEW_OBJECTS, 11, 12)
     leave.set()
     thread.join()

@@ -362,14 +362,16 @@ class TestRecord:
 
     def test_every_key_is_described_with_its_type_and_every_key_described_exists(self, runs: list[Path]) -> None:
         for file in documented_files():
-            patterns = {key: to_pattern(key) for key in documented_keys(file)}
-            found = set()
+            kinds = documented_keys(file)
+            patterns = {key: to_pattern(key) for key in kinds}
+            key_of: dict[str, str | None] = {}
             for path, value in (item for run in runs for row in read_rows(run / file) for item in flatten(row)):
-                key = next((key for key, pattern in patterns.items() if pattern.fullmatch(path)), None)
+                if path not in key_of:
+                    key_of[path] = next((key for key, pattern in patterns.items() if pattern.fullmatch(path)), None)
+                key = key_of[path]
                 assert key is not None, f"{file}: {path} is not described"
-                kind = documented_keys(file)[key]
-                assert is_of_kind(value, kind), f"{file}: {path} is {value!r}, described as {kind}"
-                found.add(key)
+                assert is_of_kind(value, kinds[key]), f"{file}: {path} is {value!r}, described as {kinds[key]}"
+            found = {*key_of.values()}
             assert found == set(patterns), f"{file}: {set(patterns) - found} do not occur"
 
     def test_keys_stand_in_the_order_of_the_tables(self, runs: list[Path]) -> None:

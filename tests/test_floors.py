@@ -233,21 +233,17 @@ def find_impure(code: Code) -> list[str]:
 
 
 def find_undocumented(code: Code) -> list[str]:
-    """Return every public module, class and function without a docstring, as text."""
+    """Return every module, and every class and function of a public name, wherever it stands, without a docstring."""
     found: list[str] = []
 
     def look(node: ast.AST, name: str) -> None:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, (ast.If, ast.Try)):
-                look(child, name)
             if not isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                look(child, name)
                 continue
-            if child.name.startswith("_") or _is_setter(child):
-                continue
-            if not ast.get_docstring(child):
+            if not (child.name.startswith("_") or _is_setter(child) or ast.get_docstring(child)):
                 found.append(f"{name}:{child.lineno} {child.name}")
-            if isinstance(child, ast.ClassDef):
-                look(child, f"{name}.{child.name}")
+            look(child, f"{name}.{child.name}")
 
     for module, tree in code.trees.items():
         if not ast.get_docstring(tree):
@@ -311,7 +307,10 @@ class TestPackage:
 WRONG = {
     "__init__.py": '"""P."""\nfrom .config import x\n',
     "errors.py": '"""E."""\n',
-    "config.py": '"""C."""\nimport synthetic_communities.cli as cli\n\n\ndef public():\n    x = 1\n',
+    "config.py": (
+        '"""C."""\nimport synthetic_communities.cli as cli\n\n\ndef public():\n    x = 1\n\n\n'
+        "class _Hidden:\n    def seen(self):\n        def within():\n            pass\n"
+    ),
     "cli.py": '"""C."""\nfrom . import config\n',
     "attic.py": '"""A."""\n',
     "domain/__init__.py": '"""D."""\nfrom .wrong import y\n',
@@ -381,6 +380,8 @@ class TestChecks:
 
     def test_undocumented(self, wrong: Code) -> None:
         assert find_undocumented(wrong) == [
+            f"{PACKAGE}.config._Hidden.seen:11 within",
+            f"{PACKAGE}.config._Hidden:10 seen",
             f"{PACKAGE}.config:5 public",
             f"{PACKAGE}.minds.base.Mind:6 answer",
             f"{PACKAGE}.minds.base:5 Mind",

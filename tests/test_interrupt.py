@@ -35,7 +35,7 @@ def watch(moment):
         print("third epoch", flush=True)
 
 stalls = @@STALLS@@
-config = Config.bundled(population_size=6, num_epochs=3 if stalls else 1500, post_probability=0.5)
+config = Config.bundled(population_size=6, num_epochs=3 if stalls else 400, post_probability=0.5)
 engine = GameEngine.from_config(config, model=Stalling() if stalls else None)
 engine.observer = None if stalls else watch
 engine.initialize_simulation_output(sys.argv[1])
@@ -70,9 +70,9 @@ def interrupt(script: str, directory: Path) -> tuple[Path, int, str, str]:
         assert process.stdout is not None
         try:
             path = Path(process.stdout.readline().strip())
-            assert process.stdout.readline().strip() == "third epoch", process.communicate(timeout=30)
+            assert process.stdout.readline().strip() == "third epoch", process.communicate(timeout=60)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=30)
+            output, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     return path, process.returncode, output, errors

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -33,6 +34,7 @@ from synthetic_communities.llm.journal.journal import CallNotRecordedError, Jour
 from synthetic_communities.llm.journal.journaled import Journaled, as_journaled
 from synthetic_communities.llm.journal.mounts import is_on_network, read_mounts
 from synthetic_communities.llm.journal.recorded import Recorded, read_about, spell_difference
+from synthetic_communities.llm.journal.transaction import transaction
 from synthetic_communities.llm.journal.writer import JournalWriter
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat, Usage
 from synthetic_communities.llm.wrapper import Wrapper
@@ -281,6 +283,29 @@ class TestFile:
         with closing(sqlite3.connect(tmp_path / "j")) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert tables == {"about", "texts", "calls"}
+
+    def test_of_a_journal_that_is_refused_no_copy_is_left(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "copies").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
+        keep_replies(tmp_path / "j", "a")
+        with closing(sqlite3.connect(tmp_path / "j")) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("UPDATE about SET value = '7'")
+            connection.commit()
+            assert (tmp_path / "j-wal").stat().st_size
+            with pytest.raises(JournalError, match="of format version 7") as refused:
+                open_to_read(tmp_path / "j")
+            assert refused.tb, "which holds the connection, so that nobody but who opened it has closed it"
+            assert list((tmp_path / "copies").iterdir()) == []
+
+    def test_what_sqlite_took_back_itself_is_told_as_it_was(self) -> None:
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            connection.execute("CREATE TABLE songs (name TEXT UNIQUE)")
+            with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"), transaction(connection):
+                connection.executemany("INSERT OR ROLLBACK INTO songs VALUES (?)", ["a", "a"])
+            assert connection.execute("SELECT count(*) FROM songs").fetchone() == (0,)
 
     @pytest.mark.parametrize("open_it", [open_to_read, open_to_write])
     def test_another_database_is_refused(self, tmp_path: Path, open_it: Callable[[Path], Any]) -> None:

@@ -39,7 +39,7 @@ from tests.model_communities import (
     set_keys,
     use_policy,
 )
-from tests.small_communities import make_attributes, read_record
+from tests.small_communities import TOPICS, make_attributes, read_record
 from tests.small_views import JUDGING, KINDS, make_view
 
 ACTS = {kind.act for kind in KINDS}
@@ -364,7 +364,8 @@ def run_with_fault(
 ) -> tuple[Any, SimulationResult]:
     """Run two people, with one fault in all the prompts of one act."""
     epochs = 2 if act == "reading of the feed" else 1
-    engine = make_engine(server, MODELS[protocol], people=2, num_epochs=epochs, turns_per_question=1)
+    small = {"num_epochs": epochs, "turns_per_question": 1, "num_rounds_mean": 1, "topics": TOPICS[:1]}
+    engine = make_engine(server, MODELS[protocol], people=2, **small)
     with monkeypatch.context() as patched:
         mark_requests(patched, {act: f"{fault}:0"})
         result = run_engine(engine, directory)

@@ -18,18 +18,26 @@ from synthetic_communities.persona import ChatEntry, Persona
 from synthetic_communities.population import Population
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.model_communities import MODELS, address_of, make_engine, read_usage, run_engine, set_keys
+from tests.patience import Servers
 from tests.small_communities import TOPICS, make_attributes
 
 PEOPLE = 12
-POSTERS = 5
+POSTERS = 7
 TOPIC = Topic("t0", "Rents", "Cap rents.")
 QUESTION = Question("q0", "Who should pay?", TOPIC)
 
 
 @pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """Servers of which one is slow enough for all calls that may be in flight to be there before one is answered."""
+    with Servers(latency=0.1) as all_of_them:
+        yield all_of_them
+
+
+@pytest.fixture(scope="module")
 def server() -> Iterator[LoopbackServer]:
-    """A server slow enough for all calls that may be in flight to be there before the first is answered."""
-    with LoopbackServer(latency=0.2) as running:
+    """A server slow enough for calls that are not to overlap to be seen to overlap."""
+    with LoopbackServer(latency=0.1) as running:
         yield running
 
 
@@ -72,17 +80,17 @@ def react(population: Population) -> Any:
 
 
 def post(population: Population) -> list[Any]:
-    """Let `POSTERS` people post: those are drawn, so the share is chosen that draws as many."""
-    return population.create_social_media_posts(SHARE)
+    """Let `POSTERS` people post: as many as this share draws."""
+    return population.create_social_media_posts(0.4)
 
 
-SHARE = 0.4
-VERBS: dict[str, tuple[Callable[[Population], Any], Callable[[Any], int]]] = {
-    "reactions": (react, lambda _: PEOPLE),
-    "ballots": (lambda population: population.conduct_vote(["Aisha Noor", "Johan Berg"]), lambda _: PEOPLE),
-    "conversations": (lambda population: population.chat_with_peers(1, 0), len),
-    "posts": (post, len),
+VERBS: dict[str, tuple[Callable[[Population], Any], int]] = {
+    "reactions": (react, PEOPLE),
+    "ballots": (lambda population: population.conduct_vote(["Aisha Noor", "Johan Berg"]), PEOPLE),
+    "conversations": (lambda population: population.chat_with_peers(1, 0), PEOPLE // 2),
+    "posts": (post, POSTERS),
 }
+"""Name to a verb, and to how many calls there can be at once."""
 UPDATES: dict[str, Callable[[Population, int], None]] = {
     "debate": lambda population, limit: population.update_beliefs_from_debate(max_concurrent=limit),
     "chat": lambda population, limit: population.update_beliefs_from_chat(max_concurrent=limit),
@@ -93,28 +101,29 @@ UPDATES: dict[str, Callable[[Population, int], None]] = {
 @pytest.mark.parametrize("limit", [1, 3, 100])
 @pytest.mark.parametrize("verb", list(UPDATES))
 def test_belief_updates_are_made_for_as_many_people_at_once_as_the_call_allows(
-    server: LoopbackServer, verb: str, limit: int
+    servers: Servers, verb: str, limit: int
 ) -> None:
-    population = make_population(server, limit=2)
-    people = population.personas if limit > 1 else population.personas[:2]
-    population.personas = list(people)
-    server.reset()
-    UPDATES[verb](population, limit)
-    stats = server.stats()
-    assert stats["calls"] == len(people)
-    assert stats["peak_in_flight"] == min(limit, len(people))
+    people = PEOPLE if limit > 1 else 2
+
+    def update(server: LoopbackServer) -> None:
+        population = make_population(server, limit=2)
+        population.personas = population.personas[:people]
+        UPDATES[verb](population, limit)
+
+    assert servers.reach(min(limit, people), update)["calls"] == people
 
 
 @pytest.mark.parametrize("limit", [3, 100])
 @pytest.mark.parametrize("verb", list(VERBS))
-def test_every_verb_has_as_many_calls_in_flight_as_there_can_be(server: LoopbackServer, verb: str, limit: int) -> None:
-    population = make_population(server, limit)
-    server.reset()
-    act, count = VERBS[verb]
-    possible = count(act(population))
-    assert possible > 3
-    assert (possible < PEOPLE) == (verb in ("conversations", "posts"))
-    assert server.stats()["peak_in_flight"] == min(limit, possible)
+def test_every_verb_has_as_many_calls_in_flight_as_there_can_be(servers: Servers, verb: str, limit: int) -> None:
+    act, possible = VERBS[verb]
+
+    def do(server: LoopbackServer) -> None:
+        done = act(make_population(server, limit))
+        if verb in ("conversations", "posts"):
+            assert len(done) == possible
+
+    servers.reach(min(limit, possible), do)
 
 
 def test_a_conversation_is_one_call_after_the_other(server: LoopbackServer) -> None:
@@ -143,51 +152,56 @@ def test_a_debate_is_one_call_after_the_other(server: LoopbackServer) -> None:
 
 # Runs.
 
+QUICK: dict[str, Any] = {"num_epochs": 1, "num_rounds_mean": 1, "turns_per_question": 1, "topics": TOPICS[:1]}
+
 
 @pytest.fixture(scope="module")
-def quick_server() -> Iterator[LoopbackServer]:
-    with LoopbackServer(latency=0.01) as running:
-        yield running
+def quick_servers() -> Iterator[Servers]:
+    with Servers(latency=0.01, no_auth=True) as all_of_them:
+        yield all_of_them
 
 
 @pytest.mark.parametrize("limit", [1, 5])
-def test_a_run_never_has_more_calls_in_flight_than_it_may(
-    quick_server: LoopbackServer, tmp_path: Path, limit: int
-) -> None:
-    quick_server.reset()
-    engine = make_engine(quick_server, MODELS["openai"], people=8, num_epochs=1, max_concurrent=limit)
-    run_engine(engine, tmp_path)
-    assert quick_server.stats()["peak_in_flight"] == limit
-    assert read_usage(engine)["limits"]["max_concurrent"] == limit
+def test_a_run_never_has_more_calls_in_flight_than_it_may(quick_servers: Servers, tmp_path: Path, limit: int) -> None:
+    def run(server: LoopbackServer) -> None:
+        engine = make_engine(server, MODELS["openai"], people=8, num_epochs=1, max_concurrent=limit)
+        run_engine(engine, tmp_path)
+        assert read_usage(engine)["limits"]["max_concurrent"] == limit
+
+    quick_servers.reach(limit, run)
 
 
 @pytest.mark.parametrize("model", ["ollama:llama3.2:3b", "lmstudio:qwen3-8b"])
 @pytest.mark.parametrize(("stated", "expected"), [({}, 4), ({"max_concurrent": 8}, 8), ({"max_concurrent": 2}, 2)])
 def test_local_servers_are_asked_four_at_once_unless_something_else_is_stated(
-    tmp_path: Path, model: str, stated: dict[str, int], expected: int
+    quick_servers: Servers, tmp_path: Path, model: str, stated: dict[str, int], expected: int
 ) -> None:
-    quick = {"num_epochs": 1, "num_rounds_mean": 1, "turns_per_question": 1, "topics": TOPICS[:1]}
-    with LoopbackServer(latency=0.02, no_auth=True) as local:
-        engine = make_engine(local, model, people=10, **quick, **stated)
+    usages = []
+
+    def run(local: LoopbackServer) -> None:
+        engine = make_engine(local, model, people=10, **QUICK, **stated)
         run_engine(engine, tmp_path)
-        assert local.stats()["peak_in_flight"] == expected
-    usage = read_usage(engine)
-    assert usage["limits"]["max_concurrent"] == expected
-    assert usage["calls"]["peak_in_flight"] == expected
+        usages.append(read_usage(engine))
+
+    quick_servers.reach(expected, run)
+    assert usages[-1]["limits"]["max_concurrent"] == expected
+    assert usages[-1]["calls"]["peak_in_flight"] == expected
 
 
-def test_the_general_default_holds_where_a_hosted_model_is_asked(quick_server: LoopbackServer, tmp_path: Path) -> None:
-    engine = make_engine(quick_server, MODELS["openai"], people=2, num_epochs=1)
+def test_the_general_default_holds_where_a_hosted_model_is_asked(server: LoopbackServer, tmp_path: Path) -> None:
+    engine = make_engine(server, MODELS["openai"], people=2, **QUICK)
     run_engine(engine, tmp_path)
     assert read_usage(engine)["limits"]["max_concurrent"] == 20
 
 
-def test_a_verb_may_have_more_in_flight_than_the_configuration_says(server: LoopbackServer) -> None:
-    engine = make_engine(server, MODELS["openai"], people=8, num_epochs=1, max_concurrent=3)
-    server.reset()
-    engine.population.consume_debate_content(make_transcript())
-    engine.population.update_beliefs_from_debate(max_concurrent=100)
-    assert server.stats()["peak_in_flight"] == 8
-    server.reset()
-    engine.population.conduct_vote(["Aisha Noor", "Johan Berg"])
-    assert server.stats()["peak_in_flight"] == 3
+def test_a_verb_may_have_more_in_flight_than_the_configuration_says(servers: Servers) -> None:
+    def populate(server: LoopbackServer) -> Population:
+        return make_engine(server, MODELS["openai"], people=8, num_epochs=1, max_concurrent=3).population
+
+    def update(server: LoopbackServer) -> None:
+        population = populate(server)
+        population.consume_debate_content(make_transcript())
+        population.update_beliefs_from_debate(max_concurrent=100)
+
+    servers.reach(8, update)
+    servers.reach(3, lambda server: populate(server).conduct_vote(["Aisha Noor", "Johan Berg"]))

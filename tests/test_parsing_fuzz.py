@@ -307,7 +307,7 @@ def test_an_id_of_marks_alone_is_found_and_takes_no_longer_than_others(topic_id:
     long = topic_id * (MAX_REPLY_BYTES // len(topic_id))
     began = time.process_time()
     assert try_text(long, view) == "unreadable"
-    assert time.process_time() - began < 2.0, "where time grew with the square of the length, it would be a minute"
+    assert time.process_time() - began < 10.0, "where time grew with the square of the length, it would be a minute"
 
 
 LONG = (*PIECES, "[ ", "{} ", "</think>", "0", "rents", "\u200b", "ä", '{"vote":"A"}', '{"opinions":[]}', '{"vote":0,')

@@ -21,7 +21,8 @@ from synthetic_communities.runs.directory import EPOCHS, USAGE
 from synthetic_communities.runs.lock import LOCK
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.model_communities import KEYS
-from tests.test_cli import COMMAND, environment, run_path, wait_for
+from tests.patience import wait_for
+from tests.test_cli import COMMAND, environment, run_path
 from tests.test_model_choice import write_config
 
 pytestmark = [
@@ -83,7 +84,7 @@ def test_a_run_ends_as_on_ctrl_c(ignored: tuple[int, ...], tmp_path: Path) -> No
         path = read_path(process)
         wait_for((tmp_path / path / EPOCHS).exists)
         process.send_signal(signal.SIGTERM)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (143, "")
     check_left(tmp_path, path, stderr)
 
@@ -108,7 +109,7 @@ def test_a_run_that_waits_for_a_model_ends_at_once(tmp_path: Path) -> None:
             path = read_path(process)
             wait_for(lambda: server.stats()["in_flight"] > 0)
             process.send_signal(signal.SIGTERM)
-            _, stderr = process.communicate(timeout=30)
+            _, stderr = process.communicate(timeout=60)
     assert process.returncode == 143
     check_left(tmp_path, path, stderr)
     usage = json.loads((tmp_path / path / USAGE).read_text("utf-8"))
@@ -119,7 +120,7 @@ def test_replicates_end_together(tmp_path: Path) -> None:
     with started(tmp_path, *LONG, "--replicates", "2") as process:
         wait_for(lambda: len(list(tmp_path.glob(f"data/simulation/replicates_*/run_*/{EPOCHS}"))) == 2)
         process.send_signal(signal.SIGTERM)
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 143
     (folder,) = (tmp_path / "data" / "simulation").iterdir()
     assert stderr.splitlines()[-4] == f"Interrupted. What is recorded stands in {folder.relative_to(tmp_path)}"
@@ -145,7 +146,7 @@ def test_a_run_whose_terminal_is_closed_ends_as_by_sighup(tmp_path: Path) -> Non
             wait_for(lambda: bool(list(tmp_path.glob(f"data/simulation/run_*/{EPOCHS}"))))
             os.close(theirs)
             os.close(ours)
-            process.wait(timeout=30)
+            process.wait(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 129

@@ -71,6 +71,7 @@ async def _ask_all(bare: Bare, requests: Sequence[Recorded], limit: int) -> None
     waiting = iter(requests)
 
     async def ask_one_after_the_other(ask: Ask, requests: Iterable[Recorded]) -> None:
+        """Ask for what is left, each when the reply before is there; several of these share the requests."""
         for request in requests:
             await ask(request)
 
@@ -86,6 +87,7 @@ async def httpx_over_aiohttp(requests: Sequence[Recorded], limit: int) -> AsyncI
     async with httpx.AsyncClient(transport=transport, timeout=None) as client:
 
         async def ask(request: Recorded) -> None:
+            """Make one call; its reply is read whole, and an error status raised."""
             response = await client.post(request.url, content=request.body, headers=request.headers)
             response.raise_for_status()
 
@@ -102,6 +104,7 @@ async def bare_aiohttp(requests: Sequence[Recorded], limit: int) -> AsyncIterato
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
 
         async def ask(request: Recorded) -> None:
+            """Make one call; its reply is read whole, and an error status raised."""
             async with session.post(request.url, data=request.body, headers=request.headers) as response:
                 response.raise_for_status()
                 await response.read()
@@ -123,6 +126,7 @@ async def anthropic_over_aiohttp(requests: Sequence[Recorded], limit: int) -> As
     async with anthropic.AsyncAnthropic(base_url=base_url, http_client=http_client, **options) as client:
 
         async def ask(request: Recorded) -> None:
+            """Make one call by the SDK, from arguments and not from the recorded body: it writes its own."""
             await client.messages.create(**arguments[id(request)])
 
         yield ask

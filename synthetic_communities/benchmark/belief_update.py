@@ -155,12 +155,14 @@ class _Bench:
     server: LoopbackServer
 
     def record_requests(self) -> tuple[list[Recorded], Leg]:
+        """Return what everybody at once asks, as it was sent, and how long that took: the first leg."""
         people = self.config.population_size
         recorder = Recorder(build_httpx_transport(self.server.url, people))
         leg = self._update(build_loopback_mind(OPENAI, self.server, self.config, transport=recorder), people, people)
         return recorder.requests, leg
 
     def take(self, plan: UpdatePlan, requests: list[Recorded], first: Leg, one_by_one: float) -> Sample:
+        """Return one repetition: ours beside the bare client at every limit, against seconds of one by one."""
         values: dict[str, float] = {}
         faults = list(find_leg_faults(first, first))
         for limit in plan.limits:
@@ -171,9 +173,11 @@ class _Bench:
         return Sample(values, tuple(faults))
 
     def update(self, people: int, limit: int) -> Leg:
+        """Return one update of so many people with this package, and how long it took."""
         return self._update(build_loopback_mind(OPENAI, self.server, self.config), people, limit)
 
     def ask_bare(self, requests: list[Recorded], limit: int) -> Leg:
+        """Return the very same requests made by the bare client, and how long they took."""
         _, timed = time_action(partial(ask_bare, httpx_over_aiohttp, requests, limit), self.server)
         return Leg(len(requests), limit, timed=timed)
 

@@ -72,6 +72,7 @@ async def sleep_as_tasks(acts: int, limit: int, act_seconds: float) -> None:
     """Sleep so many times, each as an act of a plan."""
 
     async def perform(task: Task) -> Outcome[None]:
+        """Sleep for as long as an act takes, and say nothing."""
         await asyncio.sleep(act_seconds)
         return Done(None)
 

@@ -150,6 +150,7 @@ class _Keyed(Wrapper):
     """Tells the transport below which act a request belongs to: nothing in the request itself says so."""
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        """Return the reply; for which task it was asked can be read by whoever sends the request."""
         _asked_for.set(call.key)
         return await self.inner.reply(request, call)
 
@@ -162,10 +163,12 @@ class _Noting:
         self._slept = slept
 
     async def handle_async_request(self, request: Any) -> Any:
+        """Send a request, and note under its task for how many seconds the server says it slept."""
         response = await self._inner.handle_async_request(request)
         if SLEPT in response.headers:
             self._slept[_asked_for.get()] += float(response.headers[SLEPT])
         return response
 
     async def aclose(self) -> None:
+        """Close the transport that is listened to."""
         await self._inner.aclose()

@@ -5,13 +5,14 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
 from ..report.listing import ListedRun, Listing, Source, list_runs
-from ..report.text import ABSENT, CUT, clean_text, count_of, fit_text, measure_width, spell_count
+from ..report.text import ABSENT, CUT, clean_text, count_of, fit_text, measure_width, spell_count, spell_in
 from ..runs.directory import METADATA
 
 MIN_WIDTH, MAX_WIDTH = 80, 140
@@ -96,10 +97,7 @@ def describe_listing(listing: Listing, folder: Path, command: str, width: int, e
 
 def _show(run: ListedRun, encoding: str) -> ListedRun:
     """Return a run whose names are in characters there are."""
-
-    def show(text: str) -> str:
-        return text.encode(encoding, "backslashreplace").decode(encoding)
-
+    show = partial(spell_in, encoding)
     return replace(
         run,
         path=_show_path(run.path, encoding),
@@ -111,7 +109,7 @@ def _show(run: ListedRun, encoding: str) -> ListedRun:
 
 
 def _show_path(path: Path, encoding: str) -> Path:
-    return Path(str(path).encode(encoding, "backslashreplace").decode(encoding))
+    return Path(spell_in(encoding, str(path)))
 
 
 def _table_lines(runs: Sequence[ListedRun], folder: Path, width: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ class _StderrHandler(logging.Handler):
     """Writes to stderr as it is at the time: a live display puts its own in place, and lines then stand above it."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a line of the log to stderr, and those of its traceback below it."""
         # What a mind said may be in the message: it is shown as text, and does nothing to the terminal.
         say(clean_text(record.getMessage()))
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""

@@ -1,27 +1,32 @@
-"""The command `synthetic-communities`: its commands and their options."""
+"""The command `synthetic-communities`: its commands, each with its options; those of several are in `options`."""
 
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ..config import BUNDLED_FILE
-from ..configuration.settings import PROMPT_CACHES
 from ..late import Late
-from ..llm.naming import PROVIDERS
 from .checking import describe_check, describe_run, run_as_data
-from .durations import read_duration
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
+from .options import (
+    ASKING_OPTIONS,
+    CONSENT_OPTIONS,
+    LIMIT_OPTIONS,
+    OUTPUT_OPTIONS,
+    SCENARIO_OPTIONS,
+    TELLING_OPTIONS,
+    options,
+)
 from .program import Program, print_text, say, stdout_encoding
 from .repeating import run_replicates
 from .running import FAILED, run_community
 from .showing import choose_view, show_run
-from .spending import Consent, consent_options, expect, is_confirmed, tell_foretold
+from .spending import Consent, expect, is_confirmed, tell_foretold
 from .starting import describe_next_steps, write_scenario
 
 if TYPE_CHECKING:
@@ -30,71 +35,12 @@ else:  # few commands need them
     probing = Late(f"{__package__}.probing")
     rerunning = Late(f"{__package__}.rerunning")
 
-MODEL_HELP = f"Who thinks: offline, or {', '.join(f'{name}:NAME' for name in PROVIDERS)}."
-
 EXIT_STATUS = """\b
 Exit status: 0 done;
 1 nothing could be counted, the run failed, or nobody agreed to its cost;
 2 wrong usage or configuration, or a damaged run;
 4 stopped, as a limit was reached;
 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
-
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-LIMIT_OPTIONS = (
-    click.option("--max-concurrent", metavar="N", type=int, help="How many acts may be under way at once."),
-    click.option(
-        "--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost; of replicates, each."
-    ),
-    click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies; of replicates, each."),
-    click.option("--max-calls", metavar="N", type=int, help="Calls of models, every try counted; of replicates, each."),
-    click.option(
-        *("--deadline", "deadline_seconds"),
-        metavar="TIME",
-        type=read_duration,
-        help="When to stop: 90m, 2h30m, or seconds.",
-    ),
-    click.option(
-        "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
-    ),
-    click.option(
-        "--prompt-cache",
-        type=click.Choice(PROMPT_CACHES),
-        help="Whether providers keep the beginnings of prompts where that pays; none: they are not told to.",
-    ),
-)
-"""Options for settings that no result depends on: of `run`, and of `resume`."""
-
-
-SCENARIO_OPTIONS = (
-    click.option("--model", metavar="M", help=MODEL_HELP),
-    click.option(
-        "--candidate-model", metavar="M", help="Who thinks for candidates and mediator.  [default: the same as --model]"
-    ),
-    click.option("--epochs", "num_epochs", metavar="N", type=int, help="Rounds of debate, conversation and posts."),
-    click.option(
-        "--population", "population_size", metavar="N", type=int, help="How many people are drawn from the file."
-    ),
-    click.option("--seed", "random_seed", metavar="N", type=int, help="What all chance is drawn from."),
-)
-"""Options for settings that say what is run, and so what it costs: of `run`, and of `check`."""
-
-
-def limit_options(command: Command) -> Command:
-    """Give a command the options of limits, in their order."""
-    return _give_options(command, LIMIT_OPTIONS)
-
-
-def scenario_options(command: Command) -> Command:
-    """Give a command the options that say what is run, in their order."""
-    return _give_options(command, SCENARIO_OPTIONS)
-
-
-def _give_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def typed_command(context: click.Context) -> str:
@@ -116,16 +62,7 @@ def program(context: click.Context) -> None:
 
 @program.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@scenario_options
-@limit_options
-@click.option(
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=Path("data/simulation"),
-    show_default=True,
-    help="The folder the run's own directory is made in.",
-)
+@options(SCENARIO_OPTIONS, ASKING_OPTIONS, LIMIT_OPTIONS, OUTPUT_OPTIONS)
 @click.option(
     "--log-bodies",
     metavar="FILE",
@@ -140,9 +77,7 @@ def program(context: click.Context) -> None:
 )
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Run it N times, each with its own chance.")
 @click.option("--resample", is_flag=True, help="With --replicates: draw other people for each.")
-@consent_options
-@click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
+@options(CONSENT_OPTIONS, TELLING_OPTIONS)
 @click.pass_context
 def run(
     context: click.Context,
@@ -190,15 +125,13 @@ def _refuse_lone_resample(replicates: int | None, resample: bool) -> None:
 
 @program.command("resume")
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
-@limit_options
+@options(ASKING_OPTIONS, LIMIT_OPTIONS)
 @click.option(
     "--retry-failures", is_flag=True, default=None, help="Ask again what failed in epochs that had not ended."
 )
 @click.option("--cache", metavar="DIR", type=click.Path(path_type=Path), help="As for run.")
 @click.option("--api-key-command", metavar="COMMAND", help="What prints the key; the run does not say.")
-@consent_options
-@click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
+@options(CONSENT_OPTIONS, TELLING_OPTIONS)
 @click.pass_context
 def resume_command(
     context: click.Context,
@@ -224,16 +157,7 @@ def resume_command(
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Another configuration.")
 @click.option("--allow-calls", is_flag=True, help="Ask a model what the journal does not hold; it costs money.")
-@click.option(
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    default=Path("data/simulation"),
-    show_default=True,
-    help="The folder the new run's directory is made in.",
-)
-@click.option("--json", "as_data", is_flag=True, help="Show what came of it as JSON, for machines.")
-@click.option("-v", "--verbose", count=True, help="A line for every act and every change of a limit; -vv: more.")
+@options(OUTPUT_OPTIONS, TELLING_OPTIONS)
 @click.pass_context
 def replay_command(
     context: click.Context,
@@ -267,7 +191,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
 
 @program.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@scenario_options
+@options(SCENARIO_OPTIONS, ASKING_OPTIONS)
 @click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
 @click.option("--probe", is_flag=True, help="Ask the model each act once, and say what came of it.")
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Say what N runs of it will do together.")

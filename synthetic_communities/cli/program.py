@@ -12,7 +12,7 @@ import click
 from click.exceptions import Exit
 
 from ..errors import ConfigurationError, SyntheticCommunitiesError
-from ..report.text import clean_text
+from ..report.text import clean_text, spell_in
 from .stopping import INTERRUPTED, stopped_as_by_ctrl_c
 
 WRONG_USAGE = 2
@@ -70,8 +70,7 @@ def print_text(text: str) -> None:
 
     The library beneath would send UTF-8 to an ASCII terminal.
     """
-    encoding = stdout_encoding()
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)
+    click.echo(spell_in(stdout_encoding(), text), nl=False)
     if sys.stdout is not None:
         sys.stdout.flush()  # what cannot be written is an error here, and none of the interpreter's at its end
 

@@ -73,6 +73,7 @@ def run_replicates(
     folder = make_folder(output)
 
     def run(observer: Progress) -> Replicates:
+        """Run all of them in the folder, and return what came of it; every step is told to the observer."""
         return run_sync(GameEngine._run_replicates(engines, None, cache, output, folder, observer, asked))
 
     return run_in_folder(run, folder, verbosity=verbosity, command=command, as_data=as_data)

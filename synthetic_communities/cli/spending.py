@@ -1,9 +1,8 @@
 """Asking before much is spent: what a run from the command line may cost, and whether it is to go on."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
@@ -21,8 +20,6 @@ CONFIRM_ABOVE_USD = 5.0
 REMEDY = "--max-tokens and --max-calls limit what is asked, and the setting prices says what it costs"
 
 ASSUMED = "Replies are taken to be short; check --probe measures them."
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 Step = Literal["go on", "say", "ask", "refuse"]
 
@@ -84,27 +81,6 @@ class Expense:
         return min(
             (usd for usd in (foretold if is_foretold else None, self.limit_usd) if usd is not None), default=None
         )
-
-
-def consent_options(command: Command) -> Command:
-    """Give a command the options by which somebody agrees to what it costs."""
-    above = click.option(
-        *("--confirm-above", "above_usd"),
-        metavar="USD",
-        type=float,
-        default=CONFIRM_ABOVE_USD,
-        show_default=True,
-        callback=_refuse_no_amount,
-        help="What may be spent without asking.",
-    )
-    given = click.option("--yes", "is_given", is_flag=True, help="Spend what it costs; ask nothing.")
-    return above(given(command))
-
-
-def _refuse_no_amount(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    if not value >= 0:
-        raise click.BadParameter(f"{value!r} is no amount of money; give US dollars, 0 or more", context, parameter)
-    return value
 
 
 def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, held: Held = NOTHING_HELD) -> Expense:

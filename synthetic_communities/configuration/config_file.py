@@ -141,21 +141,23 @@ class _FileSearch:
         self.notices: list[str] = []
 
     def find_files(self) -> None:
-        found = {name for name in FILE_SETTINGS if self.is_needed(name) and self.find_one(name)}
+        """Put the paths of the files that are needed into the values, and the text of the world where a file has it."""
+        found = {name for name in FILE_SETTINGS if self.is_needed(name) and self._find_one(name)}
         if self.values["world_file"] is not None and self.values["world_story"] is not None:
             remedy = "remove world_file to keep the text of world_story, or world_story to read the file"
             self.problems.append(Problem(self.where("world_file"), "is given beside world_story", remedy))
         elif "world_file" in found:
-            self.read_world()
+            self._read_world()
 
     def is_needed(self, name: str) -> bool:
         """Say whether to look for the file: the default people are not needed where nobody is drawn from them."""
         return isinstance(self.values[name], str) and (name in self.stated or _has_people(self.values))
 
-    def find_one(self, name: str) -> bool:
+    def _find_one(self, name: str) -> bool:
+        """Say whether the file of a setting is there; if so its path is put into the values, else it is a problem."""
         found = find_file(self.values[name], self.folders)
         if not found:
-            what = f"there is no file {spell_value(self.values[name])} in {self.spell_folders()}"
+            what = f"there is no file {spell_value(self.values[name])} in {self._spell_folders()}"
             remedy = "correct the path" if name in self.stated else f"state {name}: this is its default"
             self.problems.append(Problem(self.where(name), what, remedy))
             return False
@@ -163,15 +165,18 @@ class _FileSearch:
         self.notices += [f"{self.where(name)}: {found.notice}"] if found.notice else []
         return True
 
-    def read_world(self) -> None:
+    def _read_world(self) -> None:
+        """Put the text of the world file into the values; a file that cannot be read is a problem."""
         try:
             self.values["world_story"] = load_text(FilePath(self.values["world_file"]), self.where("world_file"))
         except ConfigurationError as error:
             self.problems += error.problems
 
-    def spell_folders(self) -> str:
+    def _spell_folders(self) -> str:
+        """Return where is looked, in words."""
         names = [str(folder) if folder != FilePath() else "the working directory" for folder in self.folders]
         return " or ".join(dict.fromkeys(names))
 
     def where(self, name: str) -> str:
+        """Return the place of a setting in the file, as problems name it."""
         return self.places.at(name).where

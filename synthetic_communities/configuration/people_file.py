@@ -102,6 +102,7 @@ class _People:
         self.lines: dict[str, int] = {}
 
     def add_line(self, number: int, line: bytes | None) -> None:
+        """Read a line, numbered from 1; None: it is too long to be read. What is wrong with it is a problem."""
         where = f"{self.file}:{number}"
         if line is None:
             self.problems.append(Problem(where, f"is longer than {MAX_LINE_BYTES} bytes", "shorten it"))
@@ -112,19 +113,21 @@ class _People:
             self.problems.append(Problem(where, error.what, error.remedy))
             return
         if data is not None:
-            self.add_person(number, data)
+            self._add_person(number, data)
 
-    def add_person(self, number: int, data: dict[str, Any]) -> None:
+    def _add_person(self, number: int, data: dict[str, Any]) -> None:
+        """Take down who is described, unless the id is wrong or somebody has it already."""
         where = f"{self.file}:{number}"
         self.problems += find_person_problems(data, where)
-        problem = self.find_id_problem(data, where)
+        problem = self._find_id_problem(data, where)
         if problem:
             self.problems.append(problem)
             return
         self.lines[data["id"]] = number
         self.found.append((data["id"], data))
 
-    def find_id_problem(self, data: dict[str, Any], where: str) -> Problem | None:
+    def _find_id_problem(self, data: dict[str, Any], where: str) -> Problem | None:
+        """Return what is wrong with the id; None: nothing."""
         if "id" not in data:
             return Problem(where, "has no id", 'give it one, as in "id": "p001"')
         written = "" if data["id"] is None else json.dumps(data["id"])

@@ -71,6 +71,7 @@ def _too_deep(where: str) -> ConfigurationError:
 
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node; an alias, by which a small file can be a huge one, is refused."""
         if self.check_event(yaml.AliasEvent):
             event = self.get_event()  # type: ignore[no-untyped-call]
             what = f"*{event.anchor} is an alias; write the value out, or put it in quotes if it is text"
@@ -107,21 +108,23 @@ class _Builder:
         self.problems: list[Problem] = []
 
     def build(self, node: yaml.Node, path: Path) -> Any:
+        """Return the value of a node, and note for every path in it on which line it stands and how it is written."""
         self.spots.setdefault(path, _spot(node))
         if isinstance(node, yaml.ScalarNode):
-            return self.build_scalar(node, path)
+            return self._build_scalar(node, path)
         if len(path) >= MAX_DEPTH:
             raise _too_deep(f"{self.file}:{_line(node)}")
         if node.tag not in _COLLECTION_TAGS:
-            self.tell_tag(node, path)
+            self._tell_tag(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, place)) for place, item in enumerate(node.value)]
-        return self.build_mapping(node, path)
+        return self._build_mapping(node, path)
 
-    def build_mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _build_mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        """Return a mapping; of a key that is given twice the first value is kept, and the second a problem."""
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self.build_key(key_node, path)
+            key = self._build_key(key_node, path)
             if key in data:
                 first = self.spots[(*path, key)].line
                 self.tell(key_node, (*path, key), f"is given twice, first on line {first}", "remove one of the two")
@@ -130,33 +133,37 @@ class _Builder:
                 data[key] = self.build(value_node, (*path, key))
         return data
 
-    def build_key(self, node: yaml.Node, path: Path) -> str | None:
+    def _build_key(self, node: yaml.Node, path: Path) -> str | None:
+        """Return a key as text; None: it is no single value. One that is read as anything but text is a problem."""
         if not isinstance(node, yaml.ScalarNode):
             self.tell(node, path, f"has {_name_kind(node)} as a key", "keys are texts")
             return None
-        key = self.build_scalar(node, path)
+        key = self._build_scalar(node, path)
         if not isinstance(key, str):
             what = f"the key `{node.value}` is read as {spell_type(key)}, not as text"
             self.tell(node, (*path, node.value), what, f'write it in quotes: "{node.value}"')
         return str(node.value)
 
-    def build_scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+    def _build_scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        """Return a single value as YAML reads it; as it is written where it cannot be read so, or is to stay text."""
         is_too_long = node.tag in _NUMBER_TAGS and len(node.value) > MAX_NUMBER_CHARACTERS
         if node.tag in _TAGS_MEANT_AS_TEXT or is_too_long:
             return node.value
         try:
             return self.loader.construct_object(node)
         except yaml.MarkedYAMLError:
-            self.tell_tag(node, path)
+            self._tell_tag(node, path)
             return node.value
         except ValueError:
             # Looks like a number or a date and is none (`2024-13-45`): then it is text.
             return node.value
 
-    def tell_tag(self, node: yaml.Node, path: Path) -> None:
+    def _tell_tag(self, node: yaml.Node, path: Path) -> None:
+        """Take down that a tag is not read."""
         self.tell(node, path, f"has the tag {node.tag}, which is not read here", "remove the tag")
 
     def tell(self, node: yaml.Node, path: Path, what: str, remedy: str) -> None:
+        """Take down what is wrong at a path, with its line."""
         where = f"{self.file}: {spell_path(path)}" if path else self.file
         self.problems.append(Problem(f"{where} (line {_line(node)})", what, remedy))
 

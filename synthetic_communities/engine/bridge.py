@@ -144,6 +144,7 @@ def _interrupt_noted() -> Iterator[threading.Event]:
         return
 
     def note(number: int, frame: FrameType | None) -> None:
+        """Take note of Ctrl-C, and leave it to whom it was left to."""
         noted.set()
         handler(number, frame)
 

@@ -18,6 +18,7 @@ class _Apart:
         self._was_enabled = False
 
     def begin(self) -> None:
+        """Have it not looked any more, from the first who wants that on."""
         with self._lock:
             self._builders += 1
             if self._builders == 1:
@@ -25,6 +26,7 @@ class _Apart:
                 gc.disable()
 
     def end(self) -> None:
+        """Have it looked again when the last has left, if it was before the first came."""
         with self._lock:
             self._builders -= 1
             if not self._builders and self._was_enabled:
@@ -57,6 +59,7 @@ class _Rarely:
         self._has_set_aside = False
 
     def begin(self) -> None:
+        """Have it looked rarely, and what there is passed over, from the first who wants that on."""
         with self._lock:
             self._wanted_by += 1
             if self._wanted_by == 1:
@@ -66,6 +69,7 @@ class _Rarely:
                 self._set_aside()
 
     def end(self) -> None:
+        """Have all as it was before the first when the last has left, unless somebody else has set it meanwhile."""
         with self._lock:
             self._wanted_by -= 1
             if not self._wanted_by and gc.get_threshold()[0] == NEW_OBJECTS:  # else somebody has set it meanwhile

@@ -123,6 +123,7 @@ class _RunPlanner:
         self._debate_before: tuple[str, ...] = ()
 
     def tasks(self) -> Iterator[Task]:
+        """Yield every task of the run, each after all that it waits for."""
         yield from self._opening()
         for epoch in range(self._course.epochs):
             yield from self._epoch(epoch)

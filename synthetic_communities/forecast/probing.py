@@ -68,6 +68,7 @@ def copy_stage(stage: Stage, wrap: Callable[[Mind], Mind]) -> Stage:
     wrapped: dict[int, Mind] = {}
 
     def wrap_once(mind: Mind) -> Mind:
+        """Return what stands for a mind: the same for all who share it."""
         return wrapped.setdefault(id(mind), wrap(mind))
 
     population = Population(stage.population.world_story, seed=stage.config.random_seed)

@@ -97,6 +97,7 @@ class Rehearsal:
         under_way: list[tuple[float, int, Task, Outcome[Any]]] = []
 
         def end(task: Task, outcome: Outcome[Any]) -> None:
+            """Put down what came of a task, and let those that wait for it start."""
             bookkeeping.settle(task, outcome)
             ledger.end(task, *_end_of(outcome))
 

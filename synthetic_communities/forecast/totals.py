@@ -16,7 +16,7 @@ SAMPLE_DOUBT = 0.02
 """By what share the calls of a step that does not ask everybody may be off, where a large sample was rehearsed."""
 
 CACHE_DOUBT = 0.01
-"""By what share money may be less: which call is there first decides how much the others read from a cache."""
+"""By what share money may be less where a cache is read: which call is there first decides how much the others read."""
 
 UNSEEN = 3
 """Of as many acts as there were in a sample, so many may be of a kind that none of these was: with 95 % certainty."""
@@ -150,7 +150,8 @@ def join_ends(step: str, low: Totals, high: Totals, *, most: int | None) -> Step
         high: those at the high end.
         most: how many calls there can be, where their number is not known exactly; None: it is.
     """
-    known = _span(low.known_usd * (1 - CACHE_DOUBT), high.known_usd)
+    doubt = CACHE_DOUBT if low.tokens["cache_read_tokens"] else 0.0
+    known = _span(low.known_usd * (1 - doubt), high.known_usd)
     return StepCalls(
         step,
         calls=_span(low.calls, high.calls) if most is None else _doubt(low, high, most),

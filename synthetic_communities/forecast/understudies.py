@@ -110,6 +110,7 @@ def with_posts(sampled: Course, whole: Course, feed_size: int) -> Course:
     """Return the course of a sample in which feeds are as full as in the whole: in it a larger share of people post."""
 
     def choose(drawn: Sequence[str], of_all: Sequence[str]) -> Sequence[str]:
+        """Return who posts in an epoch: those drawn, and so many others that feeds are as full as in the whole."""
         wanted = min(len(of_all), max(len(drawn), FEEDS_FILLED * feed_size), len(sampled.persona_ids))
         others = [who for who in sampled.persona_ids if who not in set(drawn)]
         return [*drawn, *others[: max(0, wanted - len(drawn))]]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from .call_log import CallEntry
 from .exchange import Exchange, Observer
@@ -20,19 +20,45 @@ logger = logging.getLogger("synthetic_communities.calls")
 
 
 @dataclass(slots=True, eq=False)
-class _Enclosing:
-    """A call that is under way, which others may be made within: a script's own client may ask one of this package.
+class _Try:
+    """One try that is under way.
 
     Attributes:
+        request: what is asked.
         call: what it is for.
-        within: which was made within it, the last one. Then that is told of, and it is not: it was asked once.
+        outer: the try it is made within, as a script's own client may ask one of this package; None: within none.
+        began: when it began, in seconds of the event loop's clock.
+        in_flight: how many were under way then, itself among them.
+        within: which call was made within it, the last one. Then that is told of, and it is not: it was asked once.
     """
 
+    request: ModelRequest
     call: Call
-    within: Call | None = None
+    outer: "_Try | None" = field(kw_only=True)
+    began: float = field(kw_only=True)
+    in_flight: int = field(default=1, kw_only=True)
+    within: Call | None = field(default=None, kw_only=True)
+
+    def ended(self, result: ModelReply | BaseException, *, asked: str, now: float) -> Exchange:
+        """Return what passed, under the key of the call it was made within, if any: it is that which a run knows."""
+        whose = self.call if self.outer is None else self.outer.call
+        entry = CallEntry(
+            whose.key,
+            whose.act,
+            asked=asked,
+            outcome=_outcome_of(result),
+            attempt=whose.attempt,
+            tries=self.call.tries,
+            model=result.model if isinstance(result, ModelReply) else None,
+            usage=_usage_of(result),
+            seconds=now - self.began,
+            waited_seconds=self.call.waited_seconds,
+            in_flight=self.in_flight,
+        )
+        return Exchange(self.request, entry, result=result)
 
 
-_enclosing: ContextVar[_Enclosing | None] = ContextVar("enclosing_call", default=None)
+_under_way: ContextVar[_Try | None] = ContextVar("try_under_way", default=None)
 
 SHOWN_CHARACTERS = 200
 """How much of a prompt and of a reply stands in a log line."""
@@ -49,7 +75,7 @@ class Logged(Wrapper):
         """Take the model, and who is told besides the run."""
         super().__init__(inner)
         self._observe = observe
-        self._under_way: set[object] = set()  # and no number: two threads may not lose a count to each other
+        self._in_flight: set[_Try] = set()  # and no number: two threads may not lose a count to each other
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
         """Return the reply.
@@ -58,43 +84,34 @@ class Logged(Wrapper):
             CallError: there is none.
             ModelUnavailableError: no call can succeed.
         """
-        ticket, outer = _Enclosing(call), _enclosing.get()
-        if outer is not None:
-            outer.within = call
-        token = _enclosing.set(ticket)
-        self._under_way.add(ticket)
-        in_flight = len(self._under_way)
         clock = asyncio.get_running_loop().time
-        began = clock()
+        tried = self._begin(request, call, clock())
+        token = _under_way.set(tried)
         try:
             reply = await self.inner.reply(request, call)
         except BaseException as error:  # told of, and passed on
-            self._tell(request, call, error, clock() - began, in_flight, ticket, outer)
+            self._tell(tried, tried.ended(error, asked=self.name, now=clock()))
             raise
         finally:
-            self._under_way.discard(ticket)
-            _enclosing.reset(token)
-        self._tell(request, call, reply, clock() - began, in_flight, ticket, outer)
+            self._in_flight.discard(tried)
+            _under_way.reset(token)
+        self._tell(tried, tried.ended(reply, asked=self.name, now=clock()))
         return reply
 
-    def _tell(
-        self,
-        request: ModelRequest,
-        call: Call,
-        result: ModelReply | BaseException,
-        seconds: float,
-        in_flight: int,
-        ticket: "_Enclosing",
-        outer: "_Enclosing | None",
-    ) -> None:
-        entry = build_entry(call, result, asked=self.name, seconds=seconds, in_flight=in_flight)
-        if not isinstance(result, ModelReply) and (ticket.within is None or ticket.within.key != call.key):
-            _record_failure(call, entry, result)  # of a call that was handed on, each try is recorded already
-        if outer is not None:
-            entry = replace(entry, key=outer.call.key, act=outer.call.act, attempt=outer.call.attempt)
-        exchange = Exchange(request, entry, result=result)
+    def _begin(self, request: ModelRequest, call: Call, now: float) -> _Try:
+        tried = _Try(request, call, outer=_under_way.get(), began=now)
+        if tried.outer is not None:
+            tried.outer.within = call
+        self._in_flight.add(tried)
+        tried.in_flight = len(self._in_flight)
+        return tried
+
+    def _tell(self, tried: _Try, exchange: Exchange) -> None:
+        is_handed_on = tried.within is not None and tried.within.key == tried.call.key  # each try is recorded there
+        if isinstance(exchange.result, BaseException) and not is_handed_on:
+            _record_failure(tried.call, exchange.entry, exchange.result)
         listener = current_listener.get()
-        if ticket.within is None:
+        if tried.within is None:
             for tell in (listener.hear if listener is not None else None, self._observe):
                 if tell is not None:
                     tell(exchange)
@@ -106,25 +123,6 @@ def _record_failure(call: Call, entry: CallEntry, error: BaseException) -> None:
     journal = current_journal.get()
     if journal is not None:
         journal.note(FailedTry(call, entry.outcome, detail=str(error), seconds=entry.seconds, ended=time.time()))
-
-
-def build_entry(
-    call: Call, result: ModelReply | BaseException, *, asked: str = "", seconds: float, in_flight: int
-) -> CallEntry:
-    """Return the entry of a try that ended with a reply or an exception."""
-    return CallEntry(
-        call.key,
-        call.act,
-        asked=asked,
-        outcome=_outcome_of(result),
-        attempt=call.attempt,
-        tries=call.tries,
-        model=result.model if isinstance(result, ModelReply) else None,
-        usage=_usage_of(result),
-        seconds=seconds,
-        waited_seconds=call.waited_seconds,
-        in_flight=in_flight,
-    )
 
 
 def _outcome_of(result: ModelReply | BaseException) -> str:

@@ -159,6 +159,7 @@ def _build_provider(
     caches: bool,
 ) -> Model:
     def connect() -> Connections:
+        """Return connections that are not open yet: through the transport that was given, else over aiohttp."""
         headers = {"authorization": f"Bearer {server.key}"} if server.key else {}
         if transport is not None:
             return HttpConnections(transport, server.url, headers, max_reply_bytes=max_reply_bytes)

@@ -28,6 +28,7 @@ def kept_awake(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     next_time: asyncio.TimerHandle
 
     def come_round() -> None:
+        """Do nothing but have the loop wake again: whoever handles Ctrl-C gets a turn by that."""
         nonlocal next_time
         next_time = loop.call_later(WOKEN_EVERY_SECONDS, come_round)
 

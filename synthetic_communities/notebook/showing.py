@@ -1,9 +1,7 @@
 """Showing in a notebook how far a run is, while it lasts and when it has ended."""
 
 import asyncio
-import contextvars
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from pathlib import Path
 
 from ..errors import RunStoppedError
 from ..simulation.progress import Progress
+from ..simulation.telling import told_meanwhile
 from .frames import Frame, draw, draw_end
 from .kernel import OneDisplay, Publish, is_notebook, kept_awake
 
@@ -52,7 +51,8 @@ def shown(directory: Path, publish: Publish) -> Iterator[Progress]:
     screen.show(lambda: draw(progress))
     ending = "failed"
     try:
-        with _redrawn(screen, progress):
+        # A kernel knows the cell that something is to be shown in by a context variable, which the thread has too.
+        with told_meanwhile(lambda wait: redraw_until(wait, progress, screen), "notebook progress"):
             yield progress
         ending = "complete"
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -82,23 +82,6 @@ def at_home_in_notebook(directory: Path, *, is_watched: bool) -> Iterator[Progre
         else:
             with shown(directory, OneDisplay()) as progress:
                 yield progress
-
-
-@contextmanager
-def _redrawn(screen: Screen, progress: Progress) -> Iterator[None]:
-    """Redraw in a thread of its own: the loop may be busy for longer than a tick, and acts do not wait for displays."""
-    stop = threading.Event()
-    # A kernel knows the cell that something is to be shown in by a context variable.
-    context = contextvars.copy_context()
-    thread = threading.Thread(
-        target=context.run, args=(redraw_until, stop.wait, progress, screen), name="notebook progress", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def redraw_until(wait: Callable[[float], bool], progress: Progress, screen: Screen) -> None:

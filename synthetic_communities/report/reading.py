@@ -90,6 +90,7 @@ class _Usage:
 
     @classmethod
     def of(cls, files: RunFiles) -> "_Usage":
+        """Return what `usage.json` says; nothing where it is missing, or damaged, which is noted."""
         usage = files.usage()
         if usage is None:
             return cls()
@@ -112,6 +113,7 @@ def _read_moves(
     ids = {name: candidate_id for candidate_id, name in candidates.items()}
 
     def read(row: Row) -> Move:
+        """Return the move of a line; people, topics and candidates of another run are damage."""
         chosen = row.known("first_choice", ids) if row.text_or_none("first_choice") is not None else None
         return Move(
             row.known("persona_id", people),

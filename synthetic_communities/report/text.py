@@ -21,6 +21,11 @@ def clean_text(text: str) -> str:
     return " ".join(printing.split())
 
 
+def spell_in(encoding: str, text: str) -> str:
+    """Return a text in characters that an encoding has; what it lacks stands there by its number."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def fit_text(text: str, width: int) -> str:
     """Return a clean text of at most `width` columns, cut where it is longer."""
     text = clean_text(text[: 2 * LONGEST_PIECE * width])

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import Any
@@ -110,17 +111,9 @@ def append_bytes(path: Path, pieces: Iterable[bytes]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with errors_named(path), open(path, "ab", buffering=0, opener=open_private) as file:
-        before = file.tell()
-        try:
-            for chunk in _gather(pieces):
-                _write_all(file, chunk)
-            os.fsync(file.fileno())
-            if not before:
-                sync_names(path.parent)
-        except BaseException:
-            file.truncate(before)
-            raise
+    with errors_named(path), open(path, "ab", buffering=0, opener=open_private) as file, _all_or_nothing(path, file):
+        for chunk in _gather(pieces):
+            _write_all(file, chunk)
 
 
 def continue_file(path: Path, pieces: Iterable[bytes], start: int) -> int:
@@ -134,22 +127,32 @@ def continue_file(path: Path, pieces: Iterable[bytes], start: int) -> int:
         RecordError: something else stands there.
     """
     with errors_named(path), open(path, "a+b", buffering=0, opener=open_private) as file:
-        before = size = file.seek(0, os.SEEK_END)
         position = start
-        try:
+        with _all_or_nothing(path, file) as size:
             for chunk in _gather(pieces):
                 there = _read_all(file, position, min(len(chunk), max(0, size - position)))
                 if there != chunk[: len(there)]:
                     raise RecordError(_describe_other(path, position, there, chunk))
                 _write_all(file, chunk[len(there) :])
                 position += len(chunk)
-            os.fsync(file.fileno())
-            if not before:
-                sync_names(path.parent)
-        except BaseException:
-            file.truncate(before)
-            raise
     return position
+
+
+@contextmanager
+def _all_or_nothing(path: Path, file: FileIO) -> Iterator[int]:
+    """Have what is added to a file in here on the disk at the end, and nothing of it there if anything is raised.
+
+    Gives how many bytes it had before.
+    """
+    before = file.seek(0, os.SEEK_END)
+    try:
+        yield before
+        os.fsync(file.fileno())
+        if not before:  # the file may be new, and its name not on the disk yet
+            sync_names(path.parent)
+    except BaseException:
+        file.truncate(before)
+        raise
 
 
 def cut_torn_line(path: Path) -> None:

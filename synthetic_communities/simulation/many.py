@@ -27,6 +27,7 @@ class Together:
         """Return what one of the runs tells how far it is."""
 
         def observe(moment: Moment) -> None:
+            """Tell of all runs together whenever this one is a step further."""
             self._moments[number] = moment
             self._observer(add_up(moment, [each for each in self._moments if each is not None]))
 

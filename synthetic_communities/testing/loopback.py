@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +22,21 @@ from .environment import build_environment
 from .server.arguments import build_arguments
 from .server.settings import LoopbackSettings
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
+_ASK_SECONDS = 60.0
 _STOP_SECONDS = 5.0
-_MODULE = "synthetic_communities.testing.server"
+
+# The server stands on nothing else in the package, and to import all that takes as long again as to start: so in its
+# process the package holds nothing by itself, and its parts are found where they lie.
+_START = """
+import sys, types
+package = types.ModuleType("synthetic_communities")
+package.__path__ = [sys.argv.pop(1)]
+sys.modules[package.__name__] = package
+from synthetic_communities.testing.server.__main__ import main
+main()
+"""
+_PACKAGE = Path(__file__).parents[1]
 
 
 class LoopbackServer:
@@ -52,14 +65,17 @@ class LoopbackServer:
         Raises:
             RuntimeError: it did not start; what it said of it is on stderr.
         """
-        command = [sys.executable, "-m", _MODULE, *build_arguments(self.settings)]
+        arguments = build_arguments(self.settings)
+        command = [sys.executable, "-c", _START, str(_PACKAGE), *arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=build_environment()
         )
         line = _read_line(self._process)
         if not line:
             self._stop()
-            raise RuntimeError(f"the loopback server did not start: {' '.join(command)}")
+            raise RuntimeError(
+                f"the loopback server did not start, or not in time; its settings: {' '.join(arguments)}"
+            )
         told = json.loads(line)
         self.url, self.pid = told["url"], told["pid"]
         return self
@@ -80,7 +96,7 @@ class LoopbackServer:
 
     def _ask(self, method: str, path: str) -> dict[str, Any]:
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_STOP_SECONDS)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_ASK_SECONDS)
         try:
             connection.request(method, path)
             told: dict[str, Any] = json.loads(connection.getresponse().read())

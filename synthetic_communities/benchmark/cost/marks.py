@@ -33,6 +33,7 @@ def marked_anew(calls: Sequence[NotedCall], arrange: Callable[[NotedCall], Promp
     seen = Counter(key for call in calls for key in _list_beginnings(arrange(call)))
 
     def mark(call: NotedCall) -> Iterator[Prompt]:
+        """Yield the prompt of a call, with marks by how often each of its beginnings comes again."""
         prompt = arrange(call)
         reuse = [seen[key] - 1 for key in _list_beginnings(prompt)]
         yield replace(prompt, blocks=_mark(prompt.model, prompt.blocks, reuse))

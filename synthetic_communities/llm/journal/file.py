@@ -5,12 +5,14 @@ import os
 import shutil
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ...errors import RecordError
 from .later_column import add_column, show_column
+from .transaction import transaction
 
 JOURNAL_VERSION = 1
 
@@ -61,6 +63,7 @@ class _Connection(sqlite3.Connection):
     folder: TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
+        """Close it, and take away the copy it was opened to, if any."""
         super().close()
         if self.folder is not None:
             self.folder.cleanup()
@@ -77,19 +80,26 @@ def open_to_write(path: Path, *, is_on_network: bool = False) -> tuple[sqlite3.C
     """
     _make_file(path)
     connection = _connect(path, "mode=rw")
-    try:
+    with _closed_if_refused(connection, path):
         mode = _choose_mode(connection, is_on_network)
         connection.execute("PRAGMA synchronous=FULL")
         _make_tables(connection)
         _check_version(connection, path)
         add_column(connection)
+    return connection, mode
+
+
+@contextmanager
+def _closed_if_refused(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Close a connection where SQLite or this package refuses what it leads to, and say why as a `JournalError`."""
+    try:
+        yield
     except sqlite3.Error as error:
         connection.close()
         raise JournalError(describe(path, error)) from error
     except JournalError:
         connection.close()
         raise
-    return connection, mode
 
 
 def _make_file(path: Path) -> None:
@@ -141,15 +151,9 @@ def _set_mode(connection: sqlite3.Connection, wanted: str) -> str:
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         for statement in () if has_tables(connection) else SCHEMA:
             connection.execute(statement)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:
@@ -174,17 +178,11 @@ def open_to_read(path: Path, *, is_shared: bool = False) -> sqlite3.Connection:
         raise JournalError(f"{path} is no file")
     beside = [other for other in (path.with_name(path.name + end) for end in BESIDE) if _holds_something(other)]
     connection = _connect(path, "mode=rw") if is_shared else _open_untouched(path, beside)
-    try:
+    with _closed_if_refused(connection, path):
         _refuse_damage(connection, path, is_closed=not beside)
         if has_tables(connection):
             _check_version(connection, path)
             show_column(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        raise JournalError(describe(path, error)) from error
-    except JournalError:
-        connection.close()
-        raise
     return connection
 
 
@@ -238,6 +236,7 @@ def _copy_whole(files: list[Path], folder: Path) -> Path:
     """Copy files that belong together, again if one was written meanwhile, and return the copy of the first."""
 
     def look() -> list[tuple[int, int]]:
+        """Return when each of the files was last changed, and how long it is."""
         return [(each.stat().st_mtime_ns, each.stat().st_size) for each in files]
 
     for _ in range(_COPY_TRIES):

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from .transaction import transaction
+
 LATER = "cache_write_1h_tokens"
 """It stands in the table of calls."""
 
@@ -24,15 +26,9 @@ def add_column(connection: sqlite3.Connection) -> None:
     """
     if not _lacks_it(connection):
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         if _lacks_it(connection):  # another process may have been quicker
             connection.execute(f"ALTER TABLE calls ADD COLUMN {LATER} INTEGER")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _lacks_it(connection: sqlite3.Connection) -> bool:

@@ -9,6 +9,7 @@ from ..failures import CallError
 from ..model import Call, ModelReply, Usage
 from .digests import Fingerprint
 from .entry import FailedTry, JournalEntry
+from .transaction import transaction
 
 TOKENS = (
     *("input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "cache_read_tokens"),
@@ -38,16 +39,10 @@ def add_rows(connection: sqlite3.Connection, rows: "Rows") -> None:
     Raises:
         sqlite3.Error: they cannot be written.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         _add(connection, _ADD_TEXTS, rows.texts)
         _add(connection, _ADD_CALLS, rows.calls)
         _add(connection, _ADD_TRIES, rows.failed_tries)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite may have rolled back by itself
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _add(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:

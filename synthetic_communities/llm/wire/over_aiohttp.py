@@ -103,7 +103,10 @@ def _make_response_class() -> "type[aiohttp.ClientResponse]":
     import aiohttp
 
     class WellFormedResponse(aiohttp.ClientResponse):
+        """A response whose reason, which httpx takes in ASCII only, can be handed on."""
+
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
+            """Read the head of the reply, and mend its reason where there is none, or one beyond ASCII."""
             started = await super().start(connection)
             if self.reason is None or not self.reason.isascii():
                 self.reason = well_formed(self.reason or "")

@@ -35,6 +35,7 @@ def find_unpacking(headers: Mapping[str, str]) -> Unpack | None:
     unpacking = zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def unpack(part: bytes, most: int) -> bytes:
+        """Return at most so many bytes of what comes next; what cannot be unpacked is a `CannotUnpackError`."""
         try:
             return unpacking.decompress(part, most)
         except zlib.error as error:

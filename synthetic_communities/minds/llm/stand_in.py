@@ -92,6 +92,7 @@ def fill_form(lines: list[str], sentence: float, length: float | None) -> str:
     """
 
     def fill(each: float) -> str:
+        """Return the form with every gap filled by so many characters."""
         return "\n".join(_BRACKET.sub(lambda found: _fill(found.group(), each), line) for line in lines)
 
     return fill(sentence if length is None else sentence + (length - len(fill(sentence))) / len(lines))
@@ -104,6 +105,7 @@ def _fill(bracket: str, sentence: float) -> str:
 @lru_cache(maxsize=64)
 def _judgement(topics: tuple[str, ...], letter: str, sentence: float, length: float | None) -> str:
     def write(each: float) -> str:
+        """Return a judgement in which every sentence has so many characters."""
         words = write_words(each)
         opinions = [{"topic": topic, "sentence": words, "stance": -0.55, "candidate": letter} for topic in topics]
         rest: dict[str, Any] = {"first_choice": letter, "vote": letter, "reason": words}

@@ -18,6 +18,7 @@ def read_ballots(files: RunFiles) -> list[PlainRow]:
     box = BallotBox(roster.people, roster.candidates)
 
     def read(row: Row) -> PlainRow:
+        """Return the row of a ballot; a second one of the same person, or one that cannot be, is damage."""
         box.add(row)
         return _ballot(row)
 

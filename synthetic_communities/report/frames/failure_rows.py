@@ -22,6 +22,7 @@ def read_failures(files: RunFiles) -> list[PlainRow]:
     last_epoch = max(0, roster.epochs - 1)
 
     def read(row: Row) -> list[PlainRow]:
+        """Return the row of a ballot that failed, none of any other; a second one of a person is damage."""
         box.add(row)
         return [_failed_ballot(row, last_epoch)] if row.text("status") in FAILED_BALLOTS else []
 

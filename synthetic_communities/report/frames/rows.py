@@ -146,6 +146,7 @@ def _read_of_people(files: RunFiles, file: str, build: Callable[[Row], PlainRow]
     people = read_roster(files.metadata).people
 
     def read(row: Row) -> PlainRow:
+        """Return the row; one of somebody who does not take part is damage."""
         row.known("persona_id", people)
         return build(row)
 

@@ -131,6 +131,7 @@ def _tally(
     record: Record, candidate_id: str | None, before: Choices | None, after: Choices | None, chosen: Choices
 ) -> Tally:
     def count(choices: Choices | None) -> int | None:
+        """Return how many chose the candidate, or nobody; None: choices of that time are not recorded."""
         return sum(choices.get(who) == candidate_id for who in record.people) if choices else None
 
     name = record.candidates[candidate_id] if candidate_id is not None else ""

@@ -174,6 +174,7 @@ def _fold(record: Record, moments: Sequence[_Moment], most_candidates: int) -> l
     others = Group(OTHERS, f"{len(record.candidates) - len(kept)} {GROUPS[OTHERS]}")
 
     def fold(group: Group) -> Group:
+        """Return the group, or that of all others where it is a candidate who gets no band."""
         return others if group.kind == "candidate" and group.candidate_id not in kept else group
 
     return [(name, {who: fold(group) for who, group in groups.items()}) for name, groups in moments]

@@ -91,13 +91,16 @@ class _Epochs:
 
 def _read_own_lines(files: RunFiles, roster: Roster, who: str) -> _OwnLines:
     def own(file: str, read: Callable[[Row], T]) -> Iterator[T]:
+        """Yield what is read of a file's lines about this person, and of no others."""
         return _each(files, file, lambda row: read(row) if row.text("persona_id") == who else None)
 
     def read_belief(row: Row) -> tuple[Moment, BeliefStep]:
+        """Return a step of belief, with when it was."""
         belief = read_belief_step(row, roster)
         return (belief.epoch, belief.step), belief
 
     def read_own_turn(row: Row) -> tuple[int, Conversation] | None:
+        """Return a turn of a conversation it took part in, with the epoch; None: it is of others."""
         is_own = who in (row.text("speaker_id"), row.text("listener_id"))
         return (row.whole_number("epoch"), read_turn(row, roster)) if is_own else None
 
@@ -113,6 +116,7 @@ def _read_epochs(files: RunFiles, roster: Roster, who: str, shown: Mapping[Momen
     posts = LifePosts(who, {each for (_, step), ids in shown.items() if step in ("post", "feed") for each in ids})
 
     def read(row: Row) -> tuple[int, dict[str, Debate], list[MissingAct]]:
+        """Return an epoch, the debates it heard then, and what it was to do and did not; posts are noted."""
         epoch = row.whole_number("epoch")
         ids = shown.get((epoch, "debate"), ())
         debates = {debate.id: debate for debate in read_debates(row, roster) if debate.id in ids}

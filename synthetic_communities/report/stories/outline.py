@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 from ..html import Content, Fragment, build_table, fold, join, paragraph, show_line, show_text, stand_alone, strong
-from ..text import clean_text, fit_text
+from ..text import clean_text, fit_text, spell_in
 from .paragraphs import wrap_text
 
 NARROWEST, WIDEST = 40, 100
@@ -100,9 +101,7 @@ def set_html(sections: Sequence[Section]) -> list[Fragment]:
 
 
 def _section_lines(section: Section, width: int, encoding: str) -> Iterator[str]:
-    def show(text: str) -> str:  # before lines are filled: a character by its number takes more room
-        return text.encode(encoding, "backslashreplace").decode(encoding)
-
+    show = partial(spell_in, encoding)  # before lines are filled: a character by its number takes more room
     if section.title:
         yield from wrap_text(show(clean_text(section.title)), width, rest=STEP * 2)
     for item in section.items:

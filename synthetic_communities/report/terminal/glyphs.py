@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..text import clean_text
+from ..text import clean_text, spell_in
 
 EMPTY = " "
 """What stands for nobody, where a distribution is drawn."""
@@ -24,7 +24,7 @@ class Glyphs:
 
     def show(self, text: str) -> str:
         """Return a text on one line, of what prints here; what the encoding lacks stands there by its number."""
-        return clean_text(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return spell_in(self.encoding, clean_text(text))
 
     def draw(self, shares: Sequence[float], most: float) -> str:
         """Return a distribution, a character for each share; `most` is the share that the last of the steps stands for.

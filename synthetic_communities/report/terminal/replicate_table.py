@@ -66,6 +66,7 @@ def _label(spread: Mapping[str, Any], record: Record) -> str:
 
 def _cells(spread: Mapping[str, Any]) -> list[str]:
     def spell(number: float) -> str:
+        """Return a number as its group is spelled: people to a tenth, stances with their sign and to a hundredth."""
         if spread["group"] in ("ballots", "not_chosen"):
             return f"{number:,.1f}"
         return f"{round(number, 2) + 0.0:+.2f}" if spread["group"] == "mean" else f"{number:.2f}"

@@ -113,9 +113,11 @@ def _show_names(record: Record, glyphs: Glyphs) -> Record:
     """Return a record whose names can be shown as they are; its ids are as they were."""
 
     def show(text: str) -> str:
+        """Return a name in characters the terminal has, and not endless."""
         return glyphs.show(text[:LONGEST])
 
     def show_all(texts: Mapping[str, str]) -> dict[str, str]:
+        """Return names so, under the ids they had."""
         return {key: show(text) for key, text in texts.items()}
 
     return replace(
@@ -135,6 +137,7 @@ def _show_reasons(findings: Findings, glyphs: Glyphs) -> Findings:
     """Return findings in which all that is missing can be shown as it is called."""
 
     def show(step: StepMissing) -> StepMissing:
+        """Return what is missing with its step and its reason so; a damaged record may have any text there."""
         return replace(step, step=glyphs.show(step.step[:LONGEST]), reason=glyphs.show(step.reason[:LONGEST]))
 
     return replace(findings, missing=tuple(map(show, findings.missing)))

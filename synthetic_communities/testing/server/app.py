@@ -114,6 +114,7 @@ class LoopbackApp:
 
     def _lookup(self, door: Door | None, look: Lookup) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
+            """Return what was asked for as JSON, else the door's own error; either is counted by its status."""
             mine = door or self._door_of(request)
             try:
                 mine.admit(_lower(request))

@@ -60,6 +60,7 @@ def _watch_parent(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
     def read_to_the_end() -> None:
+        """Wait until the parent has closed its end of the pipe, or is gone, then have the server stop."""
         while os.read(0, 4096):
             pass
         # The loop may have closed in the meantime.

@@ -39,6 +39,7 @@ def _remembered(check: Check) -> Check:
 
     @lru_cache(maxsize=64)
     def judge(text: str) -> str | None:
+        """Return what is wrong with a schema, given as text so that it can be remembered; None: nothing."""
         try:
             check(json.loads(text))
         except Problem as problem:
@@ -46,6 +47,7 @@ def _remembered(check: Check) -> Check:
         return None
 
     def checked(schema: Any) -> None:
+        """Raise the problem of a schema, if it has one."""
         message = judge(json.dumps(schema))
         if message is not None:
             raise Problem(message)

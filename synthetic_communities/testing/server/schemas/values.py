@@ -63,6 +63,7 @@ class _Builder:
         }
 
     def build(self, node: Schema, depth: int) -> Any:
+        """Return a value that fits a node of the schema; `Problem` if only one without end would."""
         if depth > DEEPEST:
             raise Problem("only a value without end would fit the schema")
         node = self._expand(node, depth)
