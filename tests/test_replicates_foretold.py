@@ -405,7 +405,8 @@ class TestFromPython:
 
     def test_runs_that_are_not_alike_are_foretold_as_each_is(self, town: Path) -> None:
         config = Config.from_yaml(town)
-        engines = [GameEngine.from_config(config.changed(world_story="By the water. " * times)) for times in (1, 200)]
+        others = [{**each, "description": "By the water. " * 200} for each in config.candidates or ()]
+        engines = [GameEngine.from_config(each) for each in (config, config.changed(candidates=others))]
         together = forecast_together(engines, shares_opening=False)
         alone = [asked.tokens.prompt_tokens.low for engine in engines if (asked := engine.forecast().asked)]
         assert together is not None
