@@ -779,7 +779,7 @@ def test_the_display_of_a_long_run_fits_a_terminal(width: int) -> None:
         console.print(draw(progress))
 
     doing, bar, rest = capture.get().splitlines()
-    assert doing.rstrip() == "epoch 99 (100th of 100), people weigh what they heard in debates"
+    assert doing.rstrip() == "epoch 99 (100th of 100), people weigh what was debated"
     assert re.fullmatch("[━╸╺]+ +1,234,567 of 2,345,678 acts done", bar.rstrip())
     assert rest.startswith("1,000 in flight, 123,456 without an answer, 11:06:40 elapsed, about 10:00:00")
     assert max(map(len, (doing, bar, rest))) <= width

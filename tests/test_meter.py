@@ -140,7 +140,7 @@ class TestShown:
         with console.capture() as capture:
             console.print(draw(progress))
         first = capture.get().splitlines()[0].rstrip()
-        assert first == "epoch 100 of 100, people weigh what they heard in debates, 9,999.99 USD so far"
+        assert first == "epoch 99 (100th of 100), people weigh what was debated, 9,999.99 USD so far"
 
     def test_in_a_notebook_and_when_it_has_ended(self) -> None:
         frames = [draw_frame(progress_of(Spend(10, 0.25))), draw_end(progress_of(Spend(10, 0.25)), "complete", Path())]

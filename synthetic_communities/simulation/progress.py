@@ -16,7 +16,7 @@ DOINGS = {
     "introduction": "the mediator introduces a question",
     "statement": "candidates debate",
     "reflection": "candidates look back on a debate",
-    "debate_update": "people weigh what they heard in debates",
+    "debate_update": "people weigh what was debated",
     "chat_turn": "people talk in pairs",
     "chat_update": "people weigh what their partner said",
     "post": "people post",
