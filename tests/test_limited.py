@@ -605,6 +605,54 @@ class TestFirstReplies:
         found = self.run(script, "ABC")
         assert found == [("NotReachedError", 10.5), ("CallError", 5.0), ("Yes.", 60.0)]
 
+    @pytest.mark.parametrize(
+        ("then", "ended"),
+        [
+            ([GONE] * 3, ["NotReachedError", "NotReachedError", "ModelUnavailableError"]),
+            ([GONE, GONE, "Yes.", GONE], ["NotReachedError", "NotReachedError", "Yes.", "NotReachedError"]),
+            (
+                [GONE, GONE, CallError("timeout"), GONE],
+                ["NotReachedError"] * 2 + ["CallError", "ModelUnavailableError"],
+            ),
+            ([GONE, GONE, CallError("server error"), GONE], ["NotReachedError"] * 2 + ["CallError", "NotReachedError"]),
+        ],
+    )
+    def test_a_server_that_was_there_is_gone_after_three_calls_in_a_row(
+        self, then: list[Any], ended: list[str]
+    ) -> None:
+        async def use() -> list[str]:
+            model = FirstReplies(ScriptedModel(["Yes.", *then]))
+            found = []
+            for number in range(1 + len(then)):
+                try:
+                    found.append((await model.reply(make_request(), Call(str(number)))).text)
+                except (CallError, ModelUnavailableError) as error:
+                    found.append(type(error).__name__)
+            return found
+
+        assert asyncio.run(use()) == ["Yes.", *ended]
+
+    def test_all_who_find_it_gone_at_once_stop_the_run_and_none_of_them_has_failed(self) -> None:
+        script = {"A": (0.1, "Yes."), "B": (1.0, self.GONE), "C": (2.0, self.GONE), "D": (3.0, self.GONE)}
+        found = self.run(lambda call: script.get(call.key, (60.0, self.GONE)), "ABCDE")
+        assert found == [("Yes.", 0.1), *[("ModelUnavailableError", 3.0)] * 3, ("ModelUnavailableError", 60.0)]
+
+    def test_a_call_that_reaches_it_meanwhile_leaves_them_failures_of_their_own(self) -> None:
+        script = {"A": (0.1, "Yes."), "B": (1.0, self.GONE), "C": (2.0, self.GONE), "D": (5.0, self.GONE)}
+        found = self.run(lambda call: script.get(call.key, (4.0, "Yes.")), "ABCDE")
+        assert found == [
+            ("Yes.", 0.1),
+            ("NotReachedError", 4.0),
+            ("NotReachedError", 4.0),
+            ("NotReachedError", 5.0),
+            ("Yes.", 4.0),
+        ]
+
+    def test_one_or_two_wait_for_seconds_whether_another_call_reaches_it(self) -> None:
+        script = {"A": (0.1, "Yes."), "B": (1.0, self.GONE), "C": (2.0, self.GONE)}
+        found = self.run(lambda call: script.get(call.key, (60.0, "Yes.")), "ABCD")
+        assert found == [("Yes.", 0.1), ("NotReachedError", 11.0), ("NotReachedError", 12.0), ("Yes.", 60.0)]
+
     def test_the_whole_stack_stops_at_a_first_request_that_is_refused(self) -> None:
         transport = httpx.MockTransport(lambda request: httpx.Response(422, json={"detail": "no such effort"}))
         with pytest.raises(ModelUnavailableError, match=r"HTTP 422: no such effort"):

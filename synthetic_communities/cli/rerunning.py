@@ -1,6 +1,7 @@
 """Going on with runs, running them again from their journals, and holding them against these."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from ..llm.journal.file import is_begun
 from ..llm.journal.journal import JOURNAL
 from ..llm.journal.recorded import Recorded
 from ..llm.money.prices import Prices
+from ..report.frames.failure_rows import FAILED_BALLOTS
 from ..report.result import SimulationResult
 from ..report.text import clean_text, count_of
 from ..rerunning import (
@@ -22,6 +24,7 @@ from ..rerunning import (
     resume_replicates,
     verify_run,
 )
+from ..runs.directory import CONFIG
 from .program import print_text
 from .repeating import run_in_folder
 from .running import FAILED, run_community, run_prepared, show_result
@@ -52,9 +55,25 @@ def resume(path: Path, changes: dict[str, Any], consent: Consent, **telling: Any
         if not is_confirmed(expect(engine, paid_usd=measure_paid(path, engine.config)), consent):
             return FAILED
         return run_prepared(engine, path, **telling)
+    result, command = SimulationResult(path), telling["command"]
     if not telling["as_data"]:
-        print_text(f"{path} is complete; there is nothing to go on with.\n")
-    return show_result(SimulationResult(path), telling["command"], as_data=telling["as_data"])
+        left = describe_unanswered(result, command) if changes.get("retry_failures") else ""
+        print_text(f"{path} is complete; there is nothing to go on with.\n{left}")
+    return show_result(result, command, as_data=telling["as_data"])
+
+
+def describe_unanswered(result: SimulationResult, command: str) -> str:
+    """Return how many acts of a complete run are without an answer, and what to do about it, in lines."""
+    record = result.record
+    votes = sum(ballot.status in FAILED_BALLOTS for ballot in record.ballots.values())
+    number = len(record.missing) + votes
+    if not number:
+        return "No act of it is without an answer.\n"
+    config = shlex.quote(str(result.path / CONFIG))
+    left = (
+        f"Without an answer: {count_of(number, 'acts')}. Epochs that have ended are not asked again, nor are ballots."
+    )
+    return f"{left}\nTo have all asked anew, begin another run: {command} run {config}\n"
 
 
 def _is_confirmed(left: Sequence[Path], changes: dict[str, Any], consent: Consent) -> bool:

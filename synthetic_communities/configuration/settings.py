@@ -258,7 +258,7 @@ SETTINGS = (
         low=0,
         high=1,
         unit="share",
-        meaning="share of a step's acts that may come to nothing before the run is stopped; at 1 any may",
+        meaning="share of a step's acts, or of all, that may come to nothing before the run is stopped; at 1 any may",
     ),
     Setting(
         "prices",

@@ -5,44 +5,70 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..domain.outcome import Outcome, reason_of
+from ..domain.outcome import Outcome, Skipped, reason_of
 from ..engine.ledger import Task
 from ..errors import RunStoppedError
 from ..report.steps import name_acts
 
 LEAST_ENDED = 20
-"""How many acts of a step have to have ended before their share says anything."""
+"""How many acts, of a step or of the whole run, have to have ended before their share says anything."""
+
+LEAST_FAILED = 5
+"""How many of a run's acts have to have come to nothing themselves: for one that fails dozens may be skipped."""
 
 MOST_REASONS = 3
 """How many reasons are told."""
 
 COUNTED = ("done", "refused", "unreadable", "failed")
-"""How acts end that were asked; one that was skipped, or had nothing to answer, says nothing of the model."""
+"""How acts end that were asked; one that had nothing to answer says nothing of the model."""
+
+ACTS = "acts"
+"""What the acts of all steps together are called."""
 
 
 class TooManyFailuresError(RunStoppedError):
-    """Too many acts of a step were refused, unreadable or failed. It stops the run, which keeps what it has."""
+    """Too many acts of a step, or of all, came to nothing. It stops the run, which keeps what it has."""
 
 
 @dataclass(slots=True)
 class StepCount:
-    """How the acts of a step end.
+    """How the acts of a step, or of the whole run, end.
 
     Attributes:
         under_way: how many have begun and not ended.
         ended: how many were answered or came to nothing.
         reasons: why to how many came to nothing.
         examples: why to the key of the first of them.
+        skipped: how many were skipped because another came to nothing; of a step they are not counted.
     """
 
     under_way: int = 0
     ended: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+
+    @property
+    def failed(self) -> int:
+        """How many were asked and came to nothing."""
+        return self.reasons.total()
+
+    def end(self, outcome: Outcome[Any], key: str) -> None:
+        """Count an act that was under way."""
+        self.under_way -= 1
+        if outcome.status not in COUNTED:
+            return
+        self.ended += 1
+        if outcome.status != "done":
+            why = reason_of(outcome) or outcome.status
+            self.reasons[why] += 1
+            self.examples.setdefault(why, key)
 
 
 class Failures:
-    """Counts the acts of a run that come to nothing, step by step.
+    """Counts the acts of a run that come to nothing, step by step, and all together.
+
+    With few people hardly any step has enough acts to tell; those of all steps have, soon enough.
 
     It is a stop and no record: which acts were in time to be counted may differ from run to run. Acts under way count
     as if they were going to be answered, so failures that come sooner than answers do not weigh more for it.
@@ -52,43 +78,53 @@ class Failures:
         """Take the largest share that may come to nothing; at 1.0 any may."""
         self._most_share = most_share
         self._by_step: defaultdict[str, StepCount] = defaultdict(StepCount)
+        self._all = StepCount()
         self._under_way: set[str] = set()
+        self._failed: set[str] = set()
 
     def begin(self, task: Task) -> None:
         """Take note that an act began."""
         self._under_way.add(task.key)
-        self._by_step[task.step].under_way += 1
+        for count in (self._by_step[task.step], self._all):
+            count.under_way += 1
 
     def end(self, task: Task, outcome: Outcome[Any]) -> TooManyFailuresError | None:
-        """Take note of how an act ended, and return why to stop, if there is a reason."""
-        if task.key not in self._under_way:  # it never began, or is none of an agent's
+        """Take note of how an act ended, or that it was skipped, and return why to stop, if there is a reason."""
+        if task.key in self._under_way:
+            self._end_asked(task, outcome)
+        elif task.is_act and isinstance(outcome, Skipped) and outcome.cause in self._failed:
+            self._all.skipped += 1
+        else:  # nobody was asked, and not for a failure's sake
             return None
+        words = self._find_reason(task.step)
+        return TooManyFailuresError(words, "max_failures") if words else None
+
+    def _end_asked(self, task: Task, outcome: Outcome[Any]) -> None:
         self._under_way.remove(task.key)
-        count = self._by_step[task.step]
-        count.under_way -= 1
-        if outcome.status not in COUNTED:
-            return None
-        count.ended += 1
-        if outcome.status == "done":
-            return None
-        why = reason_of(outcome) or outcome.status
-        count.reasons[why] += 1
-        count.examples.setdefault(why, task.key)
-        if not is_worthless(count, self._most_share):
-            return None
-        return TooManyFailuresError(describe_failures(task.step, count), "max_failures")
+        if outcome.status in COUNTED and outcome.status != "done":
+            self._failed.add(task.key)
+        for count in (self._by_step[task.step], self._all):
+            count.end(outcome, task.key)
+
+    def _find_reason(self, step: str) -> str:
+        if is_worthless(self._by_step[step], self._most_share):
+            return describe_failures(name_acts(step), self._by_step[step])
+        if self._all.failed >= LEAST_FAILED and is_worthless(self._all, self._most_share):
+            return describe_failures(ACTS, self._all)
+        return ""
 
 
 def is_worthless(count: StepCount, most_share: float) -> bool:
-    """Say whether more than this share of a step's acts comes to nothing, even if all that are under way do not."""
-    enough = count.ended >= LEAST_ENDED
-    return enough and count.reasons.total() > most_share * (count.ended + count.under_way)
+    """Say whether more than this share of the acts comes to nothing, even if all that are under way do not."""
+    ended = count.ended + count.skipped
+    return ended >= LEAST_ENDED and count.failed + count.skipped > most_share * (ended + count.under_way)
 
 
-def describe_failures(step: str, count: StepCount) -> str:
-    """Return how many acts of a step came to nothing, and the commonest reasons, each with an example."""
-    head = f"{count.reasons.total():,} of {count.ended:,} {name_acts(step)} came to nothing"
-    return f"{head} ({'; '.join(_reasons(count.reasons, count.examples))})"
+def describe_failures(acts: str, count: StepCount) -> str:
+    """Return how many acts came to nothing, and the commonest reasons, each with an example."""
+    head = f"{count.failed:,} of {count.ended:,} {acts} came to nothing"
+    skipped = f", and {count.skipped:,} more skipped for their sake" if count.skipped else ""
+    return f"{head} ({'; '.join(_reasons(count.reasons, count.examples))}){skipped}"
 
 
 def _reasons(reasons: Mapping[str, int], examples: Mapping[str, str]) -> list[str]:
