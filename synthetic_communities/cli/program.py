@@ -12,7 +12,7 @@ import click
 from click.exceptions import Exit
 
 from ..errors import ConfigurationError, SyntheticCommunitiesError
-from ..report.text import clean_text, spell_in
+from ..report.text import clean_text, spell_error, spell_in
 from .stopping import INTERRUPTED, stopped_as_by_ctrl_c
 
 WRONG_USAGE = 2
@@ -98,9 +98,7 @@ def stdout_encoding() -> str:
 
 def say_failure(what: str, error: Exception) -> None:
     """Write to stderr what failed and why, with the file where it is one, and what failed besides."""
-    is_of_file = isinstance(error, OSError) and error.filename is not None
-    why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and is_of_file else str(error)
-    say_errors([f"{what} failed: {why}", *getattr(error, "__notes__", ())])
+    say_errors([f"{what} failed: {spell_error(error)}", *getattr(error, "__notes__", ())])
 
 
 def say_errors(errors: Iterable[str]) -> None:

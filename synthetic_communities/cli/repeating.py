@@ -16,13 +16,14 @@ from ..engine.bridge import run_sync
 from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..late import Late
+from ..llm.failures import WrongSettingsError
 from ..report.text import clean_text, count_of
 from ..runs.plan import refuse_unprepared
 from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
 from .logs import logs_on_stderr
 from .program import STOPPED, WRONG_USAGE, print_text, say, say_errors, say_failure
-from .running import DONE, FAILED, measure_columns, spell_change, spell_sentence, tell
+from .running import CORRECTED, DONE, FAILED, measure_columns, spell_change, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def run_in_folder(
         return STOPPED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the runs", error)
-        say(describe_left(folder, command))
+        say(describe_left(folder, command, wants_correction=isinstance(error, WrongSettingsError)))
         return FAILED
     return show_replicates(runs, command, as_data=as_data)
 
@@ -120,13 +121,14 @@ def make_folder(output: Path) -> Path:
         raise click.BadParameter(why, param_hint="--output") from error
 
 
-def describe_left(folder: Path, command: str, *, change: str = "") -> str:
+def describe_left(folder: Path, command: str, *, change: str = "", wants_correction: bool = False) -> str:
     """Return where runs that did not end left their records, how many came to an end, and how to go on.
 
     Args:
         folder: that of the runs.
         command: what was typed to start this program.
         change: the option without which they would end there again, after a space.
+        wants_correction: whether they would end there again in any case, as their settings are wrong.
     """
     if not folder.is_dir():
         return f"Nothing is recorded any more: {folder} is gone."
@@ -142,7 +144,8 @@ def describe_left(folder: Path, command: str, *, change: str = "") -> str:
     complete = sum(map(replicate_lines.is_complete, rows))
     extent = f"{complete:,} of {count_of(len(rows), 'runs')} complete."
     quoted = shlex.quote(str(folder))
-    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}{change}"
+    going_on = CORRECTED if wants_correction else f"To go on:  {command} resume {quoted}{change}"
+    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\n{going_on}"
 
 
 def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:

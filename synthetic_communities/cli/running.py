@@ -1,5 +1,7 @@
 """Running a community from the command line, and showing what came of it."""
 
+from __future__ import annotations
+
 import os
 import shlex
 import shutil
@@ -29,6 +31,7 @@ from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..report.numbers import figures, votes
+    from ..report.record import Record
     from ..report.terminal import cost_table, glyphs, heading, side_by_side, tables
 else:  # not every command shows a run
     cost_table = Late("synthetic_communities.report.terminal.cost_table")
@@ -184,6 +187,10 @@ def tell(progress: Progress) -> AbstractContextManager[None]:
     return told_live(progress) if can_redraw else told_plainly(progress)
 
 
+CORRECTED = "Correct the configuration and begin another run."
+"""What is said in place of how to go on, where going on would end in the same way."""
+
+
 def describe_left(directory: Path, command: str, *, change: str = "") -> str:
     """Return where a run that did not end left its record, what that holds, how to look at it, and how to go on.
 
@@ -198,8 +205,14 @@ def describe_left(directory: Path, command: str, *, change: str = "") -> str:
     if not (directory / METADATA).is_file():
         return f"{where}: the configuration, and nothing else yet."
     try:
-        extent = heading.describe_extent(load_run(directory).record)
+        record = load_run(directory).record
     except RecordError as error:
         return f"{where}, and cannot be read as it is: {error}"
     quoted = shlex.quote(str(directory))
-    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}{change}"
+    seeing = f"{where}\n{heading.describe_extent(record)}\nTo see it: {command} show {quoted}"
+    return f"{seeing}\n{describe_going_on(record, quoted, command, change=change)}"
+
+
+def describe_going_on(record: Record, quoted: str, command: str, *, change: str = "") -> str:
+    """Return how to go on with a run that is partial; where that cannot help, what to do instead."""
+    return CORRECTED if record.wants_correction else f"To go on:  {command} resume {quoted}{change}"

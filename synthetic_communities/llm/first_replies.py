@@ -5,7 +5,7 @@ import contextlib
 import threading
 
 from ..waiting import without_place
-from .failures import CallError, ModelUnavailableError, NotReachedError
+from .failures import CallError, ModelUnavailableError, NotReachedError, WrongSettingsError
 from .model import Call, Model, ModelReply, ModelRequest
 from .wrapper import Wrapper
 
@@ -54,7 +54,12 @@ class FirstReplies(Wrapper):
             reply = await self.inner.reply(request, call)
         except CallError as error:
             if await self._is_for_all(error):
-                raise ModelUnavailableError(self._explain(error)) from error
+                raise self._explain(error) from error
+            raise
+        except WrongSettingsError as error:
+            self._end(has_replied=False)
+            if self._has_replied:  # so they were not wrong, and may help again
+                raise ModelUnavailableError(str(error)) from error
             raise
         except BaseException:
             self._end(has_replied=False)
@@ -131,15 +136,15 @@ class FirstReplies(Wrapper):
             with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(_tell, verdict, none_succeeds)
 
-    def _explain(self, error: CallError) -> str:
+    def _explain(self, error: CallError) -> ModelUnavailableError:
         if isinstance(error, NotReachedError):
             since = f"in {self._unreached:,} calls in a row" if self._is_reached else "and no call has succeeded so far"
-            return (
+            return ModelUnavailableError(
                 f"{self.name}: no connection to {error.where} came about, however often it was tried, {since} "
                 f"({error.detail}); {error.remedy}"
             )
         said = f"HTTP {error.status}: {error.detail}" if error.detail else f"HTTP {error.status}"
-        return (
+        return WrongSettingsError(
             f"{self.name}: the server takes no request as it is sent ({said}), and none has succeeded so far; change "
             "what it names, or else check model, base_url, temperature and effort"
         )

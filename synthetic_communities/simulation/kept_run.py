@@ -162,6 +162,7 @@ class KeptRun:
                     journal=journal,
                     began_at=began_at,
                     stopped=stopped,
+                    failed=ended_by if status == "failed" else None,
                 )
 
 

@@ -10,6 +10,7 @@ from ...runs.row import Row
 from ...runs.run_files import RunFiles
 from ..extent import spell_damaged
 from ..frames.failure_rows import read_failures
+from ..reading import find_why_partial
 from ..roster import Roster, describe_mind
 from ..text import clean_text, count_of
 from .acts import name_act, spell_status
@@ -84,6 +85,7 @@ class FailedActs(Told):
     mind: str = field(kw_only=True)
     candidate_mind: str = field(kw_only=True)
     damaged: int = field(default=0, kw_only=True)
+    why_partial: str = field(default="", kw_only=True)
 
     def __repr__(self) -> str:
         return f"FailedActs({count_of(len(self.acts), 'acts')})"
@@ -94,6 +96,7 @@ class FailedActs(Told):
         minds = [describe_mind(self.mind, "People"), describe_mind(self.candidate_mind, "Candidates and mediator")]
         notes = [*minds, *([NO_CALLS] if self.acts and not self.has_calls else [])]
         notes += filter(None, [spell_damaged(self.damaged, "these acts")])
+        notes += [f"The run itself ended before its end: {self.why_partial}"] if self.why_partial else []
         head = Section(f"Without an answer: {number}", tuple(map(Item, notes)))
         return [head, *_act_sections(self.acts, has_calls=self.has_calls)]
 
@@ -111,7 +114,9 @@ def find_failed_acts(files: RunFiles, roster: Roster) -> FailedActs:
     acts = tuple(_build_act(row, calls.get(row["task"], [])) for row in read_failures(files))
     has_calls = (files.path / FAILED_CALLS).is_file()
     minds = {"mind": roster.mind, "candidate_mind": roster.candidate_mind}
-    return FailedActs(acts, has_calls, **minds, damaged=len(files.damages))
+    usage = files.usage()
+    why = find_why_partial(usage) if usage is not None else ""
+    return FailedActs(acts, has_calls, **minds, damaged=len(files.damages), why_partial=why)
 
 
 def _read_call(row: Row) -> FailedCall:

@@ -29,6 +29,7 @@ def build_heading(record: Record, acts: Mapping[str, int] | None, width: int) ->
     """
     partial = [] if record.status == "complete" else [describe_extent(record)]
     damaged = [told] if (told := spell_damaged(len(record.damages), "the figures")) else []
+    partial += wrap_text(record.why_partial, width, first=BECAUSE, rest=" " * len(BECAUSE)) if partial else ()
     lines = [*_spell_minds(record, width), *partial, *damaged, _spell_sizes(record), _spell_acts(record, acts)]
     return [line if line.startswith(" ") else fit_text(line, width) for line in lines]
 
@@ -103,6 +104,6 @@ def _spell_acts(record: Record, acts: Mapping[str, int] | None) -> str:
         return "How many acts there were is not recorded: that is written when a run ends."
     calls = "model calls not known" if record.model_calls is None else count_of(record.model_calls, "model calls")
     ended = join_counts((acts.get(status, 0), name) for status, name in (("done", "done"), ("not_asked", "not asked")))
-    failed = any(acts.get(status) for status in MISSING_STATUSES)
+    failed = record.status == "failed" or any(acts.get(status) for status in MISSING_STATUSES)
     parts = [ended or "none done", *([] if failed else ["nothing failed"])]
     return f"{count_of(sum(acts.values()), 'acts')} in {record.seconds or 0:,.1f} s, {calls}: {', '.join(parts)}."
