@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ from synthetic_communities.domain.outcome import Failed
 from synthetic_communities.domain.person import parse_person
 from synthetic_communities.forecast.counting import count_drawn_priors
 from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.call_log import CallEntry
+from synthetic_communities.llm.exchange import Exchange
+from synthetic_communities.llm.failures import CallError, NotReachedError
+from synthetic_communities.llm.model import ModelReply
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.report.steps import ACTS
 from synthetic_communities.runs.directory import EPOCHS, METADATA, USAGE
@@ -44,8 +49,9 @@ from synthetic_communities.simulation.progress import (
     estimate_seconds_left,
     spell_time,
 )
-from synthetic_communities.simulation.watching import Moment
+from synthetic_communities.simulation.watching import Moment, Watcher
 from synthetic_communities.testing.scripted import ScriptedMind
+from tests.model_calls import make_request
 from tests.patience import wait_for
 from tests.small_communities import make_config, make_engine, read_json, read_record
 
@@ -777,6 +783,55 @@ def test_the_display_of_a_long_run_fits_a_terminal(width: int) -> None:
     assert re.fullmatch("[━╸╺]+ +1,234,567 of 2,345,678 acts done", bar.rstrip())
     assert rest.startswith("1,000 in flight, 123,456 without an answer, 11:06:40 elapsed, about 10:00:00")
     assert max(map(len, (doing, bar, rest))) <= width
+
+
+HELD_UP = Moment(1, 3, "chat_turn", 500, 2000, 20, 3, held_up="held up by anthropic (HTTP 429)")
+
+
+def test_what_calls_wait_for_is_told_after_a_while_in_place_of_the_time_left() -> None:
+    now = [100.0]
+    progress = Progress(lambda: now[0])
+    rests = {}
+    for now[0], moment in ((110.0, HELD_UP), (112.0, HELD_UP), (115.0, HELD_UP), (122.4, MOMENT), (123.0, HELD_UP)):
+        progress(moment)
+        rests[now[0]] = progress.rest(moment)
+
+    told = "held up by anthropic (HTTP 429) for 5 s, 20 in flight, 3 without an answer, 0:15 elapsed"
+    assert rests.pop(115.0) == told
+    assert all(rest.startswith("20 in flight, ") and rest.endswith(" left") for rest in rests.values())
+
+
+def test_on_a_terminal_what_calls_wait_for_is_what_is_not_cut() -> None:
+    now = [0.0]
+    progress = Progress(lambda: now[0])
+    progress(HELD_UP)
+    now[0] = 25.0
+    console = Console(width=80, force_terminal=True, color_system=None, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(draw(progress))
+    assert capture.get().splitlines()[2].startswith("held up by anthropic (HTTP 429) for 25 s, 20 in flight")
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (CallError("rate limit", is_transient=True, status=429), "held up by openai (HTTP 429)"),
+        (CallError("timeout", is_transient=True), "held up by openai (timeout)"),
+        (NotReachedError("refused", where="here", remedy="look"), "no connection to openai"),
+        (CallError("bad request", status=400), ""),
+        (ModelReply("Yes.", stop="end", model="m"), ""),
+    ],
+)
+def test_what_a_try_tells_of_what_calls_wait_for(result: Any, told: str) -> None:
+    moments: list[Moment] = []
+    watcher = Watcher(1, moments.append)
+    tried = Exchange(make_request(), CallEntry("k", "post", asked="openai:m", outcome="x"), result=result)
+    watcher.note_try(tried)
+    assert [moment.held_up for moment in moments] == [told] * bool(told)
+    gone = Exchange(make_request(), CallEntry("k", "post", asked="openai:m", outcome="cancelled"), result=OSError())
+    watcher.note_try(gone)
+    watcher.note_try(replace(tried, result=ModelReply("Yes.", stop="end", model="m")))
+    assert [moment.held_up for moment in moments] == [told, ""] * bool(told)
 
 
 def test_on_a_terminal_the_progress_is_redrawn_and_stdout_stays_clean(tmp_path: Path) -> None:
