@@ -239,7 +239,7 @@ def call(task: str, **changes: Any) -> dict[str, Any]:
 
 
 CALLS = [
-    call("e0/belief/debate/p1", attempt=2),
+    call("e0/belief/debate/p1", attempt=2, user=["Who are you, in JSON?"]),
     call("e0/belief/debate/p1", tries=2, reply="{half"),
     call("e0/belief/debate/p1", outcome="timeout", model=None, reply=None, error="read timed out"),
     call("e1/belief/chat/p2", outcome="refused", system=["Be long."], reply="No."),
@@ -250,6 +250,9 @@ class TestFailures:
     def test_as_text_without_calls(self, run: SimulationResult) -> None:
         assert str(run.failed_acts()).splitlines() == [
             "Without an answer: 7 acts",
+            "  3 failed (timeout)",
+            "  2 unreadable",
+            "  2 refused",
             "  People thought with scripted.",
             "  Candidates and mediator thought with scripted.",
             "  Requests and replies: none are recorded, as this run has no",
@@ -269,6 +272,27 @@ class TestFailures:
             "  Answer as it came: Both!",
         ]
 
+    def test_tries_that_went_the_same_way_are_told_together_and_their_error_above_all(
+        self, run: SimulationResult, tmp_path: Path
+    ) -> None:
+        path, refused = copy_run(run, tmp_path), "Cannot connect to host here:1"
+        gone = {"outcome": "connection", "model": None, "reply": None, "error": refused}
+        tries = [call("e1/post/p1", tries=number, **gone) for number in range(1, 7)]
+        lost = call("e1/belief/social/p0", **{**gone, "error": "reset"})
+        also = call("e1/debate/t0/q0/t0/c1", **gone)
+        write_lines(path / FAILED_CALLS, [*tries, lost, also])
+
+        lines = str(load_run(path).failed_acts()).splitlines()
+
+        assert lines[1] == f"  3 failed (timeout): {refused} (2 of them)"
+        start = lines.index("e1/post/p1: post failed (timeout)")
+        assert lines[start + 1 : lines.index("", start)] == [
+            "  Asked, tries 1 to 6: connection",
+            "    Request: (the same as for the call before)",
+            "    Reply: (there was none)",
+            f"    Error: {refused}",
+        ]
+
     def test_as_text_with_calls(self, run: SimulationResult, tmp_path: Path) -> None:
         path = copy_run(run, tmp_path)
         write_lines(path / FAILED_CALLS, CALLS)
@@ -284,15 +308,15 @@ class TestFailures:
             "    Reply: (there was none)",
             "    Error: read timed out",
             "  Asked, try 2, answered by m-1: end",
-            "    System: (the same as for the call before)",
-            "    Request: Who are you?",
+            "    Request: (the same as for the call before)",
             "    Reply: {half",
             "  Asked again, try 1, answered by m-1: end",
             "    System: (the same as for the call before)",
-            "    Request: Who are you?",
+            "    Request: Who are you, in JSON?",
             "    Reply: Well,",
             "      I think",
         ]
+        assert lines[1:4] == ["  3 failed (timeout)", "  2 unreadable", "  2 refused"]
         start = lines.index("e1/belief/chat/p2: update from chat refused")
         assert lines[start + 1 : start + 3] == ["  Asked, try 1, answered by m-1: refused", "    System: Be long."]
         start = lines.index("e1/react/p2: reaction refused")
