@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..domain.outcome import Outcome, Skipped, reason_of
+from ..domain.outcome import Outcome, reason_of
 from ..engine.ledger import Task
 from ..errors import RunStoppedError
 from ..report.steps import name_acts
@@ -13,14 +13,11 @@ from ..report.steps import name_acts
 LEAST_ENDED = 20
 """How many acts, of a step or of the whole run, have to have ended before their share says anything."""
 
-LEAST_FAILED = 5
-"""How many of a run's acts have to have come to nothing themselves: for one that fails dozens may be skipped."""
-
 MOST_REASONS = 3
 """How many reasons are told."""
 
 COUNTED = ("done", "refused", "unreadable", "failed")
-"""How acts end that were asked; one that had nothing to answer says nothing of the model."""
+"""How acts end that were asked; one that was skipped, or had nothing to answer, says nothing of the model."""
 
 ACTS = "acts"
 """What the acts of all steps together are called."""
@@ -39,19 +36,12 @@ class StepCount:
         ended: how many were answered or came to nothing.
         reasons: why to how many came to nothing.
         examples: why to the key of the first of them.
-        skipped: how many were skipped because another came to nothing; of a step they are not counted.
     """
 
     under_way: int = 0
     ended: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
-    skipped: int = 0
-
-    @property
-    def failed(self) -> int:
-        """How many were asked and came to nothing."""
-        return self.reasons.total()
 
     def end(self, outcome: Outcome[Any], key: str) -> None:
         """Count an act that was under way."""
@@ -80,7 +70,6 @@ class Failures:
         self._by_step: defaultdict[str, StepCount] = defaultdict(StepCount)
         self._all = StepCount()
         self._under_way: set[str] = set()
-        self._failed: set[str] = set()
 
     def begin(self, task: Task) -> None:
         """Take note that an act began."""
@@ -89,42 +78,30 @@ class Failures:
             count.under_way += 1
 
     def end(self, task: Task, outcome: Outcome[Any]) -> TooManyFailuresError | None:
-        """Take note of how an act ended, or that it was skipped, and return why to stop, if there is a reason."""
-        if task.key in self._under_way:
-            self._end_asked(task, outcome)
-        elif task.is_act and isinstance(outcome, Skipped) and outcome.cause in self._failed:
-            self._all.skipped += 1
-        else:  # nobody was asked, and not for a failure's sake
+        """Take note of how an act ended, and return why to stop, if there is a reason."""
+        if task.key not in self._under_way:  # it never began, or is none of an agent's
             return None
-        words = self._find_reason(task.step)
-        return TooManyFailuresError(words, "max_failures") if words else None
-
-    def _end_asked(self, task: Task, outcome: Outcome[Any]) -> None:
         self._under_way.remove(task.key)
-        if outcome.status in COUNTED and outcome.status != "done":
-            self._failed.add(task.key)
-        for count in (self._by_step[task.step], self._all):
+        counts = {name_acts(task.step): self._by_step[task.step], ACTS: self._all}
+        for count in counts.values():
             count.end(outcome, task.key)
-
-    def _find_reason(self, step: str) -> str:
-        if is_worthless(self._by_step[step], self._most_share):
-            return describe_failures(name_acts(step), self._by_step[step])
-        if self._all.failed >= LEAST_FAILED and is_worthless(self._all, self._most_share):
-            return describe_failures(ACTS, self._all)
-        return ""
+        if outcome.status == "done" or outcome.status not in COUNTED:
+            return None
+        worthless = (each for each in counts.items() if is_worthless(each[1], self._most_share))
+        words = next((describe_failures(acts, count) for acts, count in worthless), None)
+        return TooManyFailuresError(words, "max_failures") if words else None
 
 
 def is_worthless(count: StepCount, most_share: float) -> bool:
     """Say whether more than this share of the acts comes to nothing, even if all that are under way do not."""
-    ended = count.ended + count.skipped
-    return ended >= LEAST_ENDED and count.failed + count.skipped > most_share * (ended + count.under_way)
+    enough = count.ended >= LEAST_ENDED
+    return enough and count.reasons.total() > most_share * (count.ended + count.under_way)
 
 
 def describe_failures(acts: str, count: StepCount) -> str:
     """Return how many acts came to nothing, and the commonest reasons, each with an example."""
-    head = f"{count.failed:,} of {count.ended:,} {acts} came to nothing"
-    skipped = f", and {count.skipped:,} more skipped for their sake" if count.skipped else ""
-    return f"{head} ({'; '.join(_reasons(count.reasons, count.examples))}){skipped}"
+    head = f"{count.reasons.total():,} of {count.ended:,} {acts} came to nothing"
+    return f"{head} ({'; '.join(_reasons(count.reasons, count.examples))})"
 
 
 def _reasons(reasons: Mapping[str, int], examples: Mapping[str, str]) -> list[str]:
