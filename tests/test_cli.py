@@ -229,13 +229,14 @@ def test_the_texts_of_calls_go_nowhere_where_no_model_is_asked(place: Path) -> N
 def test_log_lines_hold_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     with logs_on_stderr(1):
         logging.getLogger("synthetic_communities.acts").info("%s", "\x1b[2J\rgone\nand\u202eback")
+        logging.getLogger("synthetic_communities.llm").warning("more than a tenth")
         try:
             raise ValueError("as\x1b it was")
         except ValueError:
             logging.getLogger("synthetic_communities").exception("failed")
 
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == ["[2J gone andback", "failed"]
+    assert lines[:3] == ["[2J gone andback", "Warning: more than a tenth", "Error: failed"]
     assert lines[-1] == "ValueError: as it was"
 
 

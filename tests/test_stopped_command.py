@@ -154,13 +154,13 @@ def test_check_says_that_a_price_is_missing(town: Path) -> None:
     write_town(town.parent, model="ollama:mine", max_cost_usd=1)
     result = call("check", "town.yaml")
     assert result.exit_code == 2
-    assert "max_cost_usd (line 5): what ollama:mine costs is not known; state it under prices:" in result.stderr
+    assert "max_cost_usd (line 5): what ollama:mine costs is not known; state it under prices," in result.stderr
 
 
 def test_run_says_so_too_before_anything_is_asked(town: Path) -> None:
     result = call("run", "town.yaml", "--model", "ollama:mine", "--max-cost-usd", "1")
     assert result.exit_code == 2
-    assert "Error: --max-cost-usd: what ollama:mine costs is not known; state it under prices:" in result.stderr
+    assert "Error: --max-cost-usd: what ollama:mine costs is not known; state it under prices," in result.stderr
     assert not (town.parent / "data").exists()
 
 
