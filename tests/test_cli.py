@@ -425,6 +425,7 @@ def test_an_interrupted_run_says_where_its_record_is_and_what_it_holds(
     shown = spawn(tmp_path, "show", str(path))
     assert shown.returncode == 0
     assert f"Partial (interrupted): {ended} of 200 epochs ended, no ballot was held." in shown.stdout
+    assert shown.stdout.endswith(f"\nTo go on:  python -m synthetic_communities resume {path}\n")
     assert "Aisha Noor" in shown.stdout
 
 
@@ -554,6 +555,7 @@ def test_show_of_a_run_that_was_killed(place: Path) -> None:
     assert result.exit_code == 0
     assert "Partial (still running, or killed): 2 of 2 epochs ended, no ballot was held." in result.stdout
     assert "Rents" in result.stdout
+    assert result.stdout.endswith(f"\nTo go on, if it was killed:  synthetic-communities resume {path}\n")
 
 
 # init

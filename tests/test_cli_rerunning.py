@@ -448,6 +448,7 @@ def test_a_replay_that_was_broken_off_is_replayed_again(town: Path, server: Loop
     assert call("replay", path, "--config", "longer.yaml", "--output", "again").exit_code == 1
     (again,) = Path("again").iterdir()
     calls_of(server)
+    assert "To go on" not in call("show", again).stdout
     refused = call("resume", again)
     assert (refused.exit_code, calls_of(server)) == (2, 0)
     assert refused.stderr == (

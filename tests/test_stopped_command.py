@@ -93,6 +93,7 @@ def test_a_run_that_is_stopped_says_why_and_how_to_go_on(
 
     shown = call("show", str(path))
     assert "Partial (stopped): 0 of 1 epoch ended, no ballot was held." in shown.stdout
+    assert shown.stdout.endswith(f"\nTo go on, with a larger limit:  sc resume {path}\n")
 
 
 def test_too_many_failures_stop_a_run(town: Path, server: LoopbackServer, tmp_path: Path) -> None:
@@ -120,6 +121,7 @@ def test_a_run_whose_settings_are_wrong_says_so_and_keeps_why(town: Path, server
     assert f"no ballot was held. because {why}" in " ".join(shown.split())
     assert f"{remedy} " in " ".join(shown.split())
     assert "nothing failed" not in shown
+    assert shown.endswith("\nCorrect the configuration and begin another run.\n")
     assert "Without an answer: no acts" in (failures := call("show", str(path), "--failures").stdout)
     assert f"The run itself ended before its end: {why}" in " ".join(failures.split())
     usage = json.loads((path / "usage.json").read_text(encoding="utf-8"))

@@ -21,9 +21,10 @@ from ..report.text import clean_text, count_of
 from ..runs.plan import refuse_unprepared
 from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
+from .going_on import advise_later_together, describe_going_on
 from .logs import logs_on_stderr
 from .program import STOPPED, WRONG_USAGE, print_text, say, say_errors, say_failure
-from .running import CORRECTED, DONE, FAILED, measure_columns, spell_change, spell_sentence, tell
+from .running import DONE, FAILED, measure_columns, spell_change, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def describe_left(folder: Path, command: str, *, change: str = "", wants_correct
     complete = sum(map(replicate_lines.is_complete, rows))
     extent = f"{complete:,} of {count_of(len(rows), 'runs')} complete."
     quoted = shlex.quote(str(folder))
-    going_on = CORRECTED if wants_correction else f"To go on:  {command} resume {quoted}{change}"
+    going_on = describe_going_on(folder, command, change=change, wants_correction=wants_correction)
     return f"{where}\n{extent}\nTo see it: {command} show {quoted}\n{going_on}"
 
 
@@ -163,6 +164,7 @@ def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:
     else:
         one = shlex.quote(str(runs[0].path))
         advice = f"The runs: {runs.path}\n  one of them: {command} show {one}\n"
+        advice += advise_later_together(runs.path, [run.record for run in runs], command)
         beside = [*side_by_side.build_lines(foretold), ""] if foretold else []
         print_text(runs.summary(measure_columns()) + "".join(f"{line}\n" for line in beside) + advice)
     if replicate_lines.has_no_count(runs.rows):

@@ -22,6 +22,7 @@ from ..report.result import SimulationResult, load_run
 from ..report.text import clean_text
 from ..runs.directory import METADATA
 from ..simulation.progress import Progress
+from .going_on import advise_later, describe_going_on
 from .live import told_live
 from .loading import OPTIONS
 from .logs import logs_on_stderr
@@ -31,7 +32,6 @@ from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..report.numbers import figures, votes
-    from ..report.record import Record
     from ..report.terminal import cost_table, glyphs, heading, side_by_side, tables
 else:  # not every command shows a run
     cost_table = Late("synthetic_communities.report.terminal.cost_table")
@@ -152,6 +152,7 @@ def _set_tables(result: SimulationResult, command: str) -> str:
     page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
     costs = _set_costs(result)
     below = [*(["", *costs] if costs else ()), *side_by_side.build_lines(result.foretold)]
+    below += advise_later(result.path, result.record, command)
     return page + "".join(f"{line}\n" for line in below)
 
 
@@ -187,10 +188,6 @@ def tell(progress: Progress) -> AbstractContextManager[None]:
     return told_live(progress) if can_redraw else told_plainly(progress)
 
 
-CORRECTED = "Correct the configuration and begin another run."
-"""What is said in place of how to go on, where going on would end in the same way."""
-
-
 def describe_left(directory: Path, command: str, *, change: str = "") -> str:
     """Return where a run that did not end left its record, what that holds, how to look at it, and how to go on.
 
@@ -209,10 +206,6 @@ def describe_left(directory: Path, command: str, *, change: str = "") -> str:
     except RecordError as error:
         return f"{where}, and cannot be read as it is: {error}"
     quoted = shlex.quote(str(directory))
+    going_on = describe_going_on(directory, command, change=change, wants_correction=record.wants_correction)
     seeing = f"{where}\n{heading.describe_extent(record)}\nTo see it: {command} show {quoted}"
-    return f"{seeing}\n{describe_going_on(record, quoted, command, change=change)}"
-
-
-def describe_going_on(record: Record, quoted: str, command: str, *, change: str = "") -> str:
-    """Return how to go on with a run that is partial; where that cannot help, what to do instead."""
-    return CORRECTED if record.wants_correction else f"To go on:  {command} resume {quoted}{change}"
+    return f"{seeing}\n{going_on}"
