@@ -315,6 +315,22 @@ class TestMinutes:
 
 
 class TestSample:
+    @pytest.mark.parametrize("limit", [1, 20])
+    def test_its_places_are_as_scarce_as_in_the_run(
+        self, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With 20 calls at once neither the longest chain nor the work alone says how long it takes."""
+        seconds = Assumed(seconds_per_reply=dict.fromkeys(STEP_OF_ACT, Span(2, 2)))
+        config = build_config(Town(60, limit, epochs=1), tmp_path, seed=3, model=MODEL)
+        whole = foretell(GameEngine.from_config(config), seconds)
+        monkeypatch.setattr(foretelling, "MOST_ACTS", 230)
+        sampled = foretell(GameEngine.from_config(config), seconds)
+        assert sampled.sampled is not None
+        by_work = 2 * whole.calls.low / 60 / limit
+        assert (by_work < 0.85 * whole.minutes.low) == (limit == 20)
+        assert sampled.minutes.low == pytest.approx(whole.minutes.low, rel=0.07)
+        assert whole.minutes.low == pytest.approx(whole.minutes.high / foretelling.SLOWEST, rel=0.03)
+
     def test_a_sample_tells_of_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = build_config(Town(120, 20, epochs=1), tmp_path, seed=3, model=MODEL, feed_size=4)
         whole = foretell(GameEngine.from_config(config))

@@ -56,7 +56,7 @@ async def foretell(
         tuple(
             join_ends(step, totals[0][step], totals[1][step], most=doubted.get(step)) for step in ACTS if step in called
         ),
-        minutes=Span(*(_minutes(*each, config, forecast, people=people) for each in zip(ends, totals, strict=True))),
+        minutes=Span(*(_minutes(*each, config, forecast) for each in zip(ends, totals, strict=True))),
         unpriced=tuple(model for model in models if prices.of(model) is None),
         assumed=assumed,
         sampled=sampled if sampled < people else None,
@@ -90,11 +90,9 @@ def _sample(company: Company, run: RunAhead) -> tuple[Company, Course]:
     return replace(company, people=people), with_posts(drawn, course, config.feed_size)
 
 
-def _minutes(
-    rehearsed: Rehearsed, totals: Mapping[str, Totals], config: Config, forecast: Forecast, *, people: int
-) -> float:
+def _minutes(rehearsed: Rehearsed, totals: Mapping[str, Totals], config: Config, forecast: Forecast) -> float:
     """Return how long the runs take: as long as their acts, and as the account may ask of the model it asks most."""
-    minutes = [_act_seconds(rehearsed, totals, forecast, people=people) / 60]
+    minutes = [_act_seconds(rehearsed, totals, forecast) / 60]
     if config.requests_per_minute:
         calls = add_by_model(item for each in totals.values() for item in each.calls_by_model.items())
         minutes += [number / config.requests_per_minute for number in calls.values()]
@@ -104,15 +102,13 @@ def _minutes(
     return max(minutes)
 
 
-def _act_seconds(rehearsed: Rehearsed, totals: Mapping[str, Totals], forecast: Forecast, *, people: int) -> float:
+def _act_seconds(rehearsed: Rehearsed, totals: Mapping[str, Totals], forecast: Forecast) -> float:
     """Return how long the acts take: the longest chain of them, or the work of all under the limit.
 
-    In a rehearsal of everybody some places are empty now and then, which counts. In a sample more of them are, so there
-    it does not: the high end has room for it. Of several runs the longest counts, though each is rehearsed alone.
+    Some places are empty now and then, which counts: a sample has as many places for each of its people as all have,
+    and so has each of several runs. As these fill one another's, the run with the fewest empty ones makes the low end.
     """
-    rehearsals = [run.rehearsal for run in rehearsed.runs]
+    rehearsals, is_high = [run.rehearsal for run in rehearsed.runs], rehearsed.end.is_high
     chain, work = max(each.chain for each in rehearsals), sum(each.seconds for each in totals.values())
-    seconds = max(chain, work / forecast.max_concurrent)
-    if len(rehearsals[0].stage.population.personas) == people:
-        seconds = max(seconds, *(each.now for each in rehearsals))
-    return seconds * (SLOWEST if rehearsed.end.is_high else 1.0)
+    idle = (max if is_high else min)(each.idle for each in rehearsals)
+    return max(chain, work / forecast.max_concurrent + idle) * (SLOWEST if is_high else 1.0)
