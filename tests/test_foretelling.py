@@ -295,10 +295,13 @@ class TestMinutes:
     def test_an_account_may_be_slower(self) -> None:
         slow = make_engine(make_config(3, model=MODEL, requests_per_minute=0.5, tokens_per_minute=None))
         asked = foretell(slow)
-        assert asked.minutes.low == asked.minutes.high == 2 * asked.calls.low
+        assert asked.minutes.low == pytest.approx(2 * (asked.calls.low - 1)), "the first goes at once"
+        assert asked.minutes.high == pytest.approx(2 * asked.calls.low * foretelling.SLOWEST)
         slow = make_engine(make_config(3, model=MODEL, tokens_per_minute=10.0))
         asked = foretell(slow)
-        assert asked.minutes.high == pytest.approx(asked.tokens.total_tokens.high / 10, rel=1e-6)
+        assert asked.minutes.high == pytest.approx(foretelling.SLOWEST * asked.tokens.total_tokens.high / 10, rel=1e-6)
+        but_one = 1 - 1 / asked.calls.low
+        assert asked.minutes.low == pytest.approx(but_one * asked.tokens.total_tokens.low / 10, rel=1e-6)
 
     def test_every_model_has_a_limit_of_its_own(self) -> None:
         limits = {"requests_per_minute": 0.5, "tokens_per_minute": None}
@@ -307,11 +310,13 @@ class TestMinutes:
         calls = {step.step: step.calls.low for step in asked.steps}
         of_cast = sum(calls[step] for step in cast)
         assert 0 < of_cast < asked.calls.low - of_cast
-        assert asked.minutes.low == 2 * (asked.calls.low - of_cast)
+        assert asked.minutes.low == pytest.approx(2 * (asked.calls.low - of_cast - 1))
         asked = foretell(make_engine(make_config(3, model=MODEL, candidate_model=HAIKU, tokens_per_minute=10.0)), POINT)
         tokens = {step.step: step.tokens.total_tokens.high for step in asked.steps}
         of_cast = sum(tokens[step] for step in cast)
-        assert asked.minutes.high == pytest.approx(max(of_cast, sum(tokens.values()) - of_cast) / 10, rel=0.01)
+        assert asked.minutes.high == pytest.approx(
+            foretelling.SLOWEST * max(of_cast, sum(tokens.values()) - of_cast) / 10, rel=0.01
+        )
 
 
 class TestSample:
@@ -345,7 +350,7 @@ class TestSample:
         for usd in ("cost_usd", "known_usd", "uncached_usd"):
             assert getattr(sampled, usd).high == pytest.approx(getattr(whole, usd).high, rel=0.03)
         slow = foretell(GameEngine.from_config(config.changed(requests_per_minute=1.0, tokens_per_minute=2_000.0)))
-        assert slow.minutes.high == pytest.approx(slow.tokens.total_tokens.high / 2_000, rel=1e-3)
+        assert slow.minutes.high == pytest.approx(foretelling.SLOWEST * slow.tokens.total_tokens.high / 2_000, rel=1e-3)
         slow = foretell(GameEngine.from_config(config.changed(requests_per_minute=1.0)))
         assert slow.minutes.low == pytest.approx(whole.calls.low, rel=0.03)
         assert "Rehearsed with 30 of the people" in str(GameEngine.from_config(config).forecast())
@@ -447,7 +452,7 @@ class TestCaches:
         assert asked.cost_usd is not None
         assert asked.cost_usd.low == pytest.approx(by_hand, rel=0.01)
         slow = foretell(engine_like(config.changed(tokens_per_minute=10.0)), assume_as_measured(engine))
-        assert slow.minutes.high == pytest.approx(slow.tokens.total_tokens.high / 10), "no token is counted twice"
+        assert slow.minutes.high == pytest.approx(1.2 * slow.tokens.total_tokens.high / 10), "no token is counted twice"
 
     def test_slow_replies_lose_entries_at_both_ends_or_at_none(self) -> None:
         engine = make_engine(make_config(8, model=MODEL, world_story="A town by the water. " * 200, max_concurrent=1))
