@@ -370,6 +370,17 @@ class TestCaches:
         assert f"{share:.0%} are read from a cache" in " ".join(describe_calls(asked))
         assert "No cache" not in " ".join(describe_calls(asked))
 
+    def test_debates_are_marked_whether_or_not_anybody_listens(self) -> None:
+        alone, heard = (
+            foretell(make_engine(make_config(people, model=HAIKU, world_story="A town by the water. " * 200)))
+            for people in (0, 1)
+        )
+        cast = {"question", "introduction", "statement", "reflection"}
+        assert cast <= {step.step for step in alone.steps}
+        usd = [sum(step.known_usd.low for step in asked.steps if step.step in cast) for asked in (alone, heard)]
+        assert usd[0] == pytest.approx(usd[1], rel=0.02)
+        assert alone.tokens.cache_read_tokens.low > 0.6 * alone.tokens.prompt_tokens.low
+
     def test_without_marks_everything_is_plain(self) -> None:
         tokens = self.foretell(prompt_cache="none").tokens
         assert tokens.cache_read_tokens == tokens.cache_write_tokens == ZERO
