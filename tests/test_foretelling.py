@@ -216,7 +216,8 @@ class TestAssumed:
         default = foretell(engine)
         stated = foretell(engine, Assumed(thinking_tokens=dict.fromkeys(STEP_OF_ACT, Span(10, 20))))
         assert none.tokens.thinking_tokens == ZERO
-        assert default.tokens.thinking_tokens == Span(40 * default.calls.low, 1000 * default.calls.low)
+        assert default.tokens.output_tokens.low == none.tokens.output_tokens.low, "it need not think"
+        assert default.tokens.thinking_tokens == Span(0, 1000 * default.calls.low)
         assert stated.tokens.thinking_tokens == Span(10 * default.calls.low, 20 * default.calls.low)
         assert stated.tokens.output_tokens.low == none.tokens.output_tokens.low + 10 * default.calls.low
 
@@ -269,7 +270,7 @@ class TestAssumed:
             for effort in (None, "low")
         }
         assert "no thinking; 1 to 4 seconds a reply. check --probe measures them." in told[None]
-        assert "; thinking of 40 to 1,000 tokens a reply; 1 to 4 seconds a reply, which do not count" in told["low"]
+        assert "; thinking of 0 to 1,000 tokens a reply; 1 to 4 seconds a reply, which do not count" in told["low"]
         probed = Assumed(reply_characters={"post": Span(9, 9)}, thinking_tokens={"post": Span(1, 2)})
         known = " ".join(describe_calls(foretell(make_engine(make_config(3, model=MODEL)), probed)))
         assert "; thinking of 0 to 2 tokens a reply; 1 to 4 seconds a reply, which" in known

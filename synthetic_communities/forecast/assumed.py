@@ -58,8 +58,8 @@ SENTENCE_CHARACTERS = Span(58, 66)
 SECONDS_PER_REPLY = Span(1.0, 4.0)
 """From the question to the last word of the reply."""
 
-THINKING_SHARES = Span(0.02, 0.5)
-"""Of the room for thinking that an effort has, what a reply may take of it."""
+THINKING_SHARES = Span(0.0, 0.5)
+"""Of the room for thinking that an effort has, what a reply may take of it: a model that may think need not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Assumed:
         reply_characters: act to the length of its replies. By default 194 to 205 for plain text; a judgement holds
             a sentence of 58 to 66 for each topic and one more, and the rest of its form.
         seconds_per_reply: act to how long a reply takes, by default 1 to 4 seconds.
-        thinking_tokens: act to tokens of thinking; by default none where no effort is set, else 2 to 50 per cent of
+        thinking_tokens: act to tokens of thinking; by default none where no effort is set, else up to 50 per cent of
             the room that the effort has.
     """
 
