@@ -108,10 +108,13 @@ class Forecast:
 
 
 def with_calls(forecast: Forecast, asked: CallsForecast) -> Forecast:
-    """Return a forecast of acts with what its calls take: steps that may ask nobody make as many as rehearsed."""
+    """Return a forecast of acts with what its calls take: steps that may ask nobody make as many as rehearsed.
+
+    Where none is made at all there is nothing to tell of them.
+    """
     rehearsed = {step.step: round(step.calls.high) for step in asked.steps}
     steps = (step if step.is_exact else replace(step, calls=rehearsed.get(step.step, 0)) for step in forecast.steps)
-    return replace(forecast, steps=tuple(steps), asked=asked)
+    return replace(forecast, steps=tuple(steps), asked=asked if asked.steps else None)
 
 
 def is_told_by_calls(forecast: Forecast) -> bool:
