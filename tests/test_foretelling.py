@@ -79,6 +79,32 @@ class TestSpan:
         assert find_span(spans, "post") is None
 
 
+class TestWhatNoModelIsLike:
+    @pytest.mark.parametrize(
+        ("stated", "told"),
+        [
+            ({"characters_per_token": Span(0, 0)}, "characters_per_token: 0 to 0 must be above 0"),
+            ({"characters_per_token": Span(3, float("inf"))}, "characters_per_token: 3 to inf must be finite"),
+            ({"seconds_per_reply": {"post": Span(-2, 1)}}, r"seconds_per_reply\['post'\]: -2 to 1 must be at least 0"),
+            ({"reply_characters": {"post": Span(-1, -1)}}, r"reply_characters\['post'\]: -1 to -1 must"),
+            ({"thinking_tokens": {"statment": Span(1, 2)}}, r"thinking_tokens\['statment'\]: no act .* statement, "),
+        ],
+    )
+    def test_it_is_refused_by_name_and_value(self, stated: dict[str, Any], told: str) -> None:
+        with pytest.raises(ValueError, match=told):
+            Assumed(**stated)
+
+    def test_everything_wrong_is_named(self) -> None:
+        with pytest.raises(
+            ValueError, match=r"(?s)reply_characters\['x'\].*seconds_per_reply\['y'\]: -1 to 0.*'y'\]: no"
+        ):
+            Assumed(reply_characters={"x": Span(1, 2)}, seconds_per_reply={"y": Span(-1, 0)})
+
+    def test_acts_go_by_either_name_and_nothing_takes_no_time(self) -> None:
+        none = Assumed(seconds_per_reply={name: Span(0, 0) for pair in STEP_OF_ACT.items() for name in pair})
+        assert {none.seconds(step) for step in STEP_OF_ACT.values()} == {Span(0, 0)}
+
+
 class Overheard:
     """What stand-ins were asked in a run, by step."""
 
