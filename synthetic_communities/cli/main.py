@@ -10,7 +10,7 @@ import click
 
 from ..config import BUNDLED_FILE
 from ..late import Late
-from .checking import describe_check, describe_run, run_as_data
+from .checking import describe_check, describe_run, run_as_data, tell_misspelled
 from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
 from .loading import load_engine
 from .options import (
@@ -104,6 +104,7 @@ def run(
     _refuse_lone_resample(replicates, resample)
     if replicates is not None and log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
+    tell_misspelled(engine)
     expense = expect(engine, runs=replicates or 1, resample=resample)
     if not is_confirmed(expense, Consent(above_usd, is_given)):
         context.exit(FAILED)
