@@ -379,6 +379,24 @@ def test_wrong_usage(place: Path, arguments: tuple[str, ...]) -> None:
     assert refused(*arguments)[0].startswith("Usage: synthetic-communities")
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--model ollama:qwen3:8b", "--model is an option of run: scripts/run run --model ollama:qwen3:8b"),
+        ("--replicates=2", "--replicates is an option of run: scripts/run run --replicates=2"),
+        ("--probe check 'a b'", "--probe is an option of check: scripts/run check --probe 'a b'"),
+        ("--probe", "No such option '--probe'."),
+    ],
+)
+def test_an_option_before_its_command(place: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str) -> None:
+    monkeypatch.setenv("SYNTHETIC_COMMUNITIES_COMMAND", "scripts/run")
+
+    first, *_, last = refused(*shlex.split(typed))
+
+    assert first == "Usage: scripts/run [OPTIONS] [COMMAND] [ARGS]..."
+    assert last.startswith(f"Error: {meant}")
+
+
 # Exit status 130: interrupted.
 
 

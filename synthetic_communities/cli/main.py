@@ -1,7 +1,6 @@
 """The command `synthetic-communities`: its commands, each with its options; those of several are in `options`."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -44,8 +43,8 @@ Exit status: 0 done;
 
 
 def typed_command(context: click.Context) -> str:
-    """Return what was typed to start this program: what a script that wraps it says, else its own name."""
-    return os.environ.get("SYNTHETIC_COMMUNITIES_COMMAND") or context.find_root().command_path
+    """Return what was typed to start this program."""
+    return context.find_root().command_path
 
 
 @click.group(cls=Program, invoke_without_command=True, epilog=EXIT_STATUS)

@@ -2,9 +2,10 @@
 
 import io
 import os
+import shlex
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -19,12 +20,39 @@ WRONG_USAGE = 2
 WRITING_FAILED = 1
 STOPPED = 4
 
+NAME_VARIABLE = "SYNTHETIC_COMMUNITIES_COMMAND"
+"""Environment variable in which a script that wraps this program says how it was called."""
+
+DEFAULT_COMMAND = "run"
+"""What is run where no command is typed."""
+
 MOST_ERRORS = 10
 """Errors that are told one by one."""
 
 
 class Program(click.Group):
     """A group of commands whose known errors end them with a clear line on stderr, and no traceback."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+        """Run what was typed, under the name that was typed: that of a script that wraps this program, else its own."""
+        return super().main(args, os.environ.get(NAME_VARIABLE) or prog_name, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options that stand before a command.
+
+        Raises:
+            click.UsageError: they are options of a command, which is named, or of none.
+        """
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = next((each for each in typed if each in self.commands), DEFAULT_COMMAND)
+            if not _takes(self.commands[name], error.option_name):
+                raise
+            rest = typed[: typed.index(name)] + typed[typed.index(name) + 1 :] if name in typed else typed
+            told = f"{error.option_name} is an option of {name}: {ctx.command_path} {name} {shlex.join(rest)}"
+            raise click.UsageError(told, ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -56,6 +84,10 @@ class Program(click.Group):
         except KeyboardInterrupt:
             say("Interrupted.")
             raise Exit(INTERRUPTED) from None
+
+
+def _takes(command: click.Command, option: str) -> bool:
+    return any(option in (*param.opts, *param.secondary_opts) for param in command.params)
 
 
 def say(line: str) -> None:
