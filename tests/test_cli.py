@@ -326,6 +326,15 @@ def test_everything_wrong_with_a_configuration_is_said_at_once(place: Path, comm
         assert part in said
 
 
+def test_as_many_problems_are_said_as_are_listed(place: Path) -> None:
+    (place / "bad.yaml").write_text("".join(f"unknown_{number}: 1\n" for number in range(51)))
+
+    lines = refused("run", "bad.yaml")
+
+    assert len(lines) == 51
+    assert re.fullmatch(r"Error: bad\.yaml: \d more problems not shown; mend these first", lines[-1])
+
+
 @pytest.mark.parametrize("command", ["run", "check"])
 def test_a_configuration_that_is_not_there(place: Path, command: str) -> None:
     (line,) = refused(command, "nowhere.yaml")
@@ -367,9 +376,10 @@ def test_a_configuration_without_anybody_or_anything(place: Path, command: str) 
 def test_an_output_folder_that_cannot_be_made(place: Path) -> None:
     (place / "taken").write_text("")
 
-    assert refused("run", "--output", "taken/inside")[-1] == (
-        "Error: Invalid value for --output: no run directory can be made in taken/inside: Not a directory"
-    )
+    assert refused("run", "--output", "taken/inside") == [
+        "Error: no run directory can be made in taken/inside: Not a directory; "
+        "name a folder you may write to: --output DIR"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -598,7 +608,7 @@ def test_init_overwrites_nothing(place: Path) -> None:
     (place / "town" / "world.md").write_text("mine")
     (place / "town" / "notes.txt").write_text("mine too")
 
-    line = refused("init", "town")[-1]
+    (line,) = refused("init", "town")
 
     assert line == "Error: nothing was written, as there is already town/world.md; name another folder"
     assert sorted(path.name for path in (place / "town").iterdir()) == ["notes.txt", "world.md"]
@@ -607,7 +617,7 @@ def test_init_overwrites_nothing(place: Path) -> None:
 def test_init_into_what_is_no_folder(place: Path) -> None:
     (place / "town").write_text("")
 
-    assert refused("init", "town")[-1] == "Error: town cannot be written: File exists"
+    assert refused("init", "town") == ["Error: town cannot be written: File exists; name another folder"]
 
 
 # What all commands share.

@@ -177,7 +177,7 @@ class TestReading:
     def test_long_lists_of_problems_are_cut_and_counted(self, town: Path) -> None:
         told = problems_of(town, REQUIRED + "".join(f"unknown_{number}: 1\n" for number in range(60)))
         assert len(told) == 51
-        assert told[-1] == "town.yaml: and 10 more; correct these first"
+        assert told[-1] == "town.yaml: 10 more problems not shown; mend these first"
 
 
 class TestFiles:

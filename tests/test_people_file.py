@@ -164,7 +164,7 @@ class TestProblems:
     def test_long_lists_are_cut_and_counted(self, people: Path) -> None:
         told = problems_of(people, "x\n" * 60)
         assert len(told) == 51
-        assert told[-1] == "people.jsonl: and 10 more; correct these first"
+        assert told[-1] == "people.jsonl: 10 more problems not shown; mend these first"
 
     def test_missing_files_and_folders(self, people: Path) -> None:
         with pytest.raises(ConfigurationError) as caught:

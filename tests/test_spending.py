@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -29,6 +28,7 @@ from synthetic_communities.cli.spending import (
     spell_foretold,
     spell_unknown,
 )
+from synthetic_communities.errors import UsageError
 from synthetic_communities.forecast.assumed import Assumed, Span
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.replicates import Replicates
@@ -233,7 +233,7 @@ class TestAsking:
     def test_where_nobody_can_be_asked_the_option_is_named(self, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
         for name in ("stdin", "stderr"):
             monkeypatch.setattr(sys, name, Terminal("y\n", is_terminal=name != which))
-        with pytest.raises(click.UsageError, match=r"cost 6.00 to 9.00 USD .*is more than 5.00 USD .*add --yes"):
+        with pytest.raises(UsageError, match=r"cost 6.00 to 9.00 USD .*is more than 5.00 USD .*add --yes"):
             is_confirmed(Expense(9, DEAR), Consent())
 
     @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ class TestAsking:
     def test_what_only_may_be_more_is_told_so(self, monkeypatch: pytest.MonkeyPatch, expense: Expense) -> None:
         monkeypatch.setattr(sys, "stdin", None)
         why = "is more than" if expense.cost_usd == Span(6.0, 9.0) else "may be more than"
-        with pytest.raises(click.UsageError, match=f"; that {why} 5.00 USD"):
+        with pytest.raises(UsageError, match=f"; that {why} 5.00 USD"):
             is_confirmed(expense, Consent())
 
     @pytest.mark.parametrize(
@@ -258,12 +258,12 @@ class TestAsking:
         self, monkeypatch: pytest.MonkeyPatch, limit: float | None, way_out: str
     ) -> None:
         monkeypatch.setattr(sys, "stdin", None)
-        with pytest.raises(click.UsageError, match=f"add --yes to go on all the same, or {way_out}$"):
+        with pytest.raises(UsageError, match=f"add --yes to go on all the same, or {way_out}$"):
             is_confirmed(Expense(9, DEAR, limit_usd=limit), Consent())
 
     def test_without_streams_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)
-        with pytest.raises(click.UsageError):
+        with pytest.raises(UsageError):
             is_confirmed(Expense(9, DEAR), Consent())
 
 

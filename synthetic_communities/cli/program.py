@@ -5,13 +5,14 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 import click
 from click.exceptions import Exit
 
+from ..configuration.places import MAX_PROBLEMS_LISTED
 from ..errors import ConfigurationError, SyntheticCommunitiesError
 from ..report.text import clean_text, spell_in
 from .stopping import INTERRUPTED, stopped_as_by_ctrl_c
@@ -29,13 +30,18 @@ DEFAULT_COMMAND = "run"
 MOST_ERRORS = 10
 """Errors that are told one by one."""
 
+MOST_PROBLEMS = 2 * (MAX_PROBLEMS_LISTED + 1)
+"""As many problems as are listed of a configuration and its people, each with a line that counts the others."""
+
 
 class Program(click.Group):
     """A group of commands whose known errors end them with a clear line on stderr, and no traceback."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
-        """Run what was typed, under the name that was typed: that of a script that wraps this program, else its own."""
-        return super().main(args, os.environ.get(NAME_VARIABLE) or prog_name, **extra)
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read what was typed, under the name that was typed: that of a wrapping script, else the own one."""
+        return super().make_context(os.environ.get(NAME_VARIABLE) or info_name, args, parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options that stand before a command.
@@ -70,7 +76,7 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            say_errors(map(str, error.problems))
+            say_errors(map(str, error.problems), MOST_PROBLEMS)
             raise Exit(WRONG_USAGE) from error
         except SyntheticCommunitiesError as error:
             say_errors([str(error)])
@@ -135,10 +141,10 @@ def say_failure(what: str, error: Exception) -> None:
     say_errors([f"{what} failed: {why}", *getattr(error, "__notes__", ())])
 
 
-def say_errors(errors: Iterable[str]) -> None:
-    """Write a line for each of these to stderr, and where there are many, how many more there are."""
+def say_errors(errors: Iterable[str], most: int = MOST_ERRORS) -> None:
+    """Write a line for each of these to stderr, and where there are more than `most`, how many more there are."""
     told = list(errors)
-    shown = told if len(told) <= MOST_ERRORS + 1 else told[:MOST_ERRORS]
+    shown = told if len(told) <= most + 1 else told[:most]
     for error in shown:
         say(f"Error: {clean_text(error)}")
     if len(told) > len(shown):

@@ -4,8 +4,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import click
-
+from ..errors import UsageError
 from ..forecast.assumed import ZERO, Span
 from ..forecast.forecast import Forecast
 from ..game_engine import GameEngine
@@ -138,7 +137,7 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     """Say whether this is to be spent; who is at a terminal is asked.
 
     Raises:
-        click.UsageError: it is much, and there is nobody to be asked.
+        UsageError: it is much, and there is nobody to be asked.
     """
     step, told = decide(expense, consent, is_at_terminal=_is_terminal(sys.stdin) and _is_terminal(sys.stderr)), ""
     if step == "say":
@@ -148,7 +147,7 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     if step == "refuse":
         why = f"{told}; that {_spell_verdict(expense, consent)} {spell_usd(consent.above_usd)} (--confirm-above)"
         other = "limit it by --max-cost-usd" if expense.limit_usd is None else "set a lower --max-cost-usd"
-        raise click.UsageError(f"{why}; add --yes to go on all the same, or {other}")
+        raise UsageError(f"{why}; add --yes to go on all the same, or {other}")
     if step != "ask":
         return True
     assumed = f" {ASSUMED}" if expense.is_assumed else ""
