@@ -35,7 +35,7 @@ from synthetic_communities.forecast.counting import count_drawn_priors
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.report.steps import ACTS
-from synthetic_communities.runs.directory import EPOCHS, METADATA, USAGE
+from synthetic_communities.runs.directory import EPOCHS, METADATA, PLAN, USAGE
 from synthetic_communities.simulation.progress import (
     DOINGS,
     OUTSIDE_EPOCHS,
@@ -360,6 +360,10 @@ def test_fewer_people_than_asked_for(place: Path, command: str, size: str) -> No
     (line,) = refused(command, str(config))
 
     assert "holds 100 people, fewer than the population_size of 101" in line
+    assert refused(command, "--population", size) == [
+        f"Error: --population: {size} people are asked for, and the bundled scenario has 100; "
+        "ask for fewer, or make a scenario of your own: init my-town"
+    ]
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
@@ -546,7 +550,26 @@ def test_show_needs_the_run_directory_alone(place: Path) -> None:
 
 
 def test_show_of_what_is_no_run(place: Path) -> None:
-    assert refused("show", "nowhere") == ["Error: nowhere is no run directory: it holds no metadata.json"]
+    (place / "empty").mkdir()
+    for folder, why in {
+        "nowhere": "there is no directory nowhere",
+        "empty": "empty is no run directory: it holds no metadata.json",
+    }.items():
+        assert refused("show", folder) == [f"Error: {why}"]
+
+
+@pytest.mark.parametrize("command", ["show", "resume", "replay", "verify"])
+def test_a_folder_that_runs_are_in_is_told_from_none(place: Path, command: str) -> None:
+    for folder, file in {"some runs": METADATA, "a plan": PLAN}.items():
+        (place / folder / "run_1").mkdir(parents=True)
+        (place / folder / "run_1" / METADATA).write_text("{}")
+        (place / folder / file).write_text("{}")
+    (place / "some runs" / METADATA).rename(place / METADATA)
+
+    assert refused(command, "some runs") == [
+        "Error: some runs is no run directory, it holds some; to see which: synthetic-communities list 'some runs'"
+    ]
+    assert "to see which" not in refused(command, "a plan")[0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import click
 from ..config import BUNDLED_FILE
 from ..late import Late
 from .checking import describe_check, describe_run, run_as_data, tell_misspelled
-from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
+from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing, refuse_folder_of_runs
 from .loading import load_engine
 from .options import (
     ASKING_OPTIONS,
@@ -150,6 +150,7 @@ def resume_command(
     """
     stated = {name: value for name, value in changes.items() if value is not None}
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    refuse_folder_of_runs(directory, telling["command"])
     context.exit(rerunning.resume(directory, stated, Consent(above_usd, is_given), **telling))
 
 
@@ -174,6 +175,7 @@ def replay_command(
     With another configuration, calls whose requests did not change are answered; the others need --allow-calls.
     """
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    refuse_folder_of_runs(directory, telling["command"])
     context.exit(rerunning.replay(directory, config, output, allow_calls=allow_calls, **telling))
 
 
@@ -186,6 +188,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
     No key and no network are needed. Exit status: 0 identical; 1 it differs; 3 nothing can be said, as this version
     of the package asks something else than the one that ran.
     """
+    refuse_folder_of_runs(directory, typed_command(context))
     context.exit(rerunning.verify(directory))
 
 
@@ -244,6 +247,7 @@ def show(context: click.Context, /, directory: Path, as_data: bool, **options: A
     What is shown is read from the directory RUN, and from nothing else.
     """
     view = choose_view(options)
+    refuse_folder_of_runs(directory, typed_command(context))
     context.exit(show_run(directory, view, as_data=as_data, command=typed_command(context)))
 
 
