@@ -300,7 +300,7 @@ def refused(*arguments: str) -> list[str]:
 def test_a_model_that_does_not_exist(place: Path) -> None:
     (line,) = refused("run", "--model", "gpt-99")
 
-    assert line.startswith("Error: --model: 'gpt-99' names no provider; write one of offline, anthropic:MODEL, ")
+    assert line.startswith("Error: --model: 'gpt-99' names no provider; did you mean openai:gpt-99? Else write ")
 
 
 def test_everything_wrong_with_options_is_said_at_once_by_their_names(place: Path) -> None:

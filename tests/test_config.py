@@ -486,11 +486,26 @@ class TestModels:
             "llamacpp:MODEL, openai-compatible:MODEL, ollama:MODEL"
         )
         assert found_in(made(model="gpt-5", candidate_model="Offline", base_url="http://localhost")) == [
-            f"model: 'gpt-5' names no provider; write one of {known}",
-            f"candidate_model: 'Offline' names no provider; write one of {known}",
+            f"model: 'gpt-5' names no provider; did you mean openai:gpt-5? Else write one of {known}",
+            f"candidate_model: 'Offline' names no provider; did you mean offline? Else write one of {known}",
         ]
+        assert found_in(made(model="mine:small")) == [f"model: 'mine:small' names no provider; write one of {known}"]
         assert found_in(made(model="openai")) == ["model: 'openai' names no model; write openai:MODEL"]
         assert found_in(made(model="anthropic", candidate_model="ollama:llama3.2:3b")) == []
+
+    @pytest.mark.parametrize(
+        ("model", "meant"),
+        [
+            ("opnai:gpt-5-mini", "openai:gpt-5-mini"),
+            ("OpenAI:gpt-5-mini", "openai:gpt-5-mini"),
+            ("google:gemini-2.5-flash", "gemini:gemini-2.5-flash"),
+            ("claude-haiku-5-5", "anthropic:claude-haiku-5-5"),
+            ("olama:qwen3:8b", "ollama:qwen3:8b"),
+        ],
+    )
+    def test_a_name_like_one_is_told(self, model: str, meant: str) -> None:
+        (told,) = found_in(made(model=model))
+        assert told.startswith(f"model: {model!r} names no provider; did you mean {meant}? Else write one of offline, ")
 
     @pytest.mark.parametrize("model", [None, "offline"])
     def test_it_takes_no_settings_of_language_models(self, model: str | None) -> None:
@@ -744,10 +759,6 @@ class TestDocs:
         (example,) = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
         (town.parent / "people.jsonl").write_text("")
         assert read(town, example).find_problems() == []
-
-    def test_its_python_runs(self) -> None:
-        (example,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-        exec(compile(example, str(DOCS), "exec"), {})
 
     def test_the_messages_it_shows_are_those_given(self, town: Path) -> None:
         text = "population_size: 0\nquestions_per_topic: 1\nturns_per_question: 1\nepochs: 1\nrandom_seed: 1\n"

@@ -123,12 +123,20 @@ def test_in_words(expense: Expense, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "words"), [(Span(0, 0), "is not; --max"), (DEAR, "what has a price will cost 6.00 to")]
+    ("known", "words"), [(Span(0, 0), "this run; the setting"), (DEAR, "this run; what has a price will cost 6.00 to")]
 )
 def test_what_is_not_known_in_words(known: Span, words: str) -> None:
     told = spell_unknown(Expense(9, None, known_usd=known, unpriced=("vllm:m",)))
-    assert told.startswith("What this run will cost is not known, as the price of vllm:m is not")
+    assert told.startswith("The price of vllm:m is not known, so neither is that of this run; ")
     assert words in told
+    assert "Similar" not in told
+
+
+def test_names_with_a_price_like_one_without_are_told() -> None:
+    told = spell_unknown(Expense(9, None, unpriced=("openai:gpt-5-minni", "ollama:gpt-5-minni")))
+    assert told.startswith("The price of openai:gpt-5-minni and ollama:gpt-5-minni is not known, so neither is")
+    assert " limit what is asked. Similar names with a price: openai:gpt-5-mini, openai:gpt-5" in told
+    assert "ollama" not in told.partition("Similar")[2]
 
 
 @pytest.mark.parametrize(
@@ -329,7 +337,7 @@ class TestCommand:
     def test_a_price_that_is_not_known_is_told_and_stops_nothing(self, server: LoopbackServer, town: Path) -> None:
         result = call("run", write_town(server), "--replicates", "2")
         assert result.exit_code == 0
-        assert "What these 2 runs will cost is not known, as the price of vllm:test is not;" in result.stderr
+        assert "The price of vllm:test is not known, so neither is that of these 2 runs;" in result.stderr
         assert re.search(
             r"^Foretold: up to \d+ calls, \d+ to \d+ seconds, all 2 runs taken together\.$", result.stderr, re.M
         )

@@ -9,13 +9,14 @@ from ..forecast.assumed import ZERO, Span
 from ..forecast.forecast import Forecast
 from ..game_engine import GameEngine
 from ..llm.money.meter import spell_usd, spell_usd_range
+from ..llm.money.price_list import describe_similar
 from ..report.terminal.ranges import spell_minutes_words
 from ..report.text import count_of
 from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
 
-REMEDY = "--max-tokens and --max-calls limit what is asked, and the setting prices says what it costs"
+REMEDY = "the setting prices states it, and --max-tokens and --max-calls limit what is asked"
 
 ASSUMED = "Replies are taken to be short; check --probe measures them."
 
@@ -181,9 +182,8 @@ def _spell_verdict(expense: Expense, consent: Consent) -> str:
 def spell_unknown(expense: Expense) -> str:
     """Return a sentence that says that the cost is not known, and why, and what of it is."""
     known = f"; what has a price will cost {_spell_span(expense.known_usd)}" if expense.known_usd.high else ""
-    return (
-        f"What {_name(expense)} will cost is not known, as the price of {_unpriced(expense)} is not{known}; {REMEDY}."
-    )
+    whose = f"so neither is that of {_name(expense)}{known}"
+    return f"The price of {_unpriced(expense)} is not known, {whose}; {REMEDY}.{describe_similar(expense.unpriced)}"
 
 
 def spell_expense(expense: Expense) -> str:
