@@ -185,6 +185,12 @@ class TestConversations:
         assert why_not(run.conversation, "e0/chat/p0+p2") == (
             "there is no conversation 'e0/chat/p0+p2' in this run; nearest: e0/chat/p2+p0, e1/chat/p2+p0"
         )
+        for wanted, near in {
+            "e1/chat/p0": "e1/chat/p2+p0, e0/chat/p2+p0",
+            "p2": "e0/chat/p2+p0, e1/chat/p2+p0",
+            "e1/chat/p1+p2": "e1/chat/p2+p0, e0/chat/p2+p0",
+        }.items():
+            assert why_not(run.conversation, wanted).endswith(f" in this run; nearest: {near}")
         assert why_not(run.conversation, "zzzzzzzzz") == (
             "there is no conversation 'zzzzzzzzz' in this run; an id looks like this: e0/chat/p2+p0"
         )
