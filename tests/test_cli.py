@@ -658,6 +658,13 @@ def test_help(place: Path, command: tuple[str, ...]) -> None:
 
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
+    assert not [line for line in result.stdout.splitlines() if re.search(r"[a-z]-$", line)]
+
+
+def test_help_tells_of_every_exit_status(place: Path) -> None:
+    told = call("--help").stdout.partition("Exit status: ")[2]
+
+    assert re.findall(r"(?:^|[;,]\s+)(\d+) ", told) == ["0", "1", "2", "3", "4", "130", "143", "129"]
 
 
 def test_every_option_is_used_by_a_test() -> None:

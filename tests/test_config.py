@@ -252,7 +252,12 @@ class TestUnreadableFiles:
             (
                 "a: 1\nb: c: d",
                 "town.yaml:2: is no YAML at column 5: mapping values are not allowed here; "
-                "correct it there: indentation by spaces, colons, quotes",
+                "correct it there: indentation by spaces, texts with ? : # in quotes",
+            ),
+            (
+                "a: {b: Is it so?, c: 1}",
+                "town.yaml:1: is no YAML at column 16: while parsing a flow mapping, expected ',' or '}', but got '?'; "
+                "correct it there: indentation by spaces, texts with ? : # in quotes",
             ),
             (
                 "a: &x [1]\nb: *x",
@@ -566,7 +571,8 @@ class TestEntries:
                 'topics[1].priors[3] (line 14): `3` is read as a number, not as text; write it in quotes: "3"',
                 "topics[2].title (line 16): is empty; write something",
                 "candidates[0].name (line 20): 'A ' has spaces around it, or characters that do not print; remove them",
-                "candidates[0].positions.no (line 22): 2 is no number from -1 to 1; correct it, or leave it out",
+                "candidates[0].positions.no (line 22): 2 is no number from -1 to 1; "
+                "for 2 % write 0.02, or leave it out",
                 "candidates[0].positions.bb (line 22): there is no topic 'bb'; known are no, 007",
                 "candidates[0].positions.bb (line 22): nan is no number from -1 to 1; correct it, or leave it out",
                 "candidates[0].positions.007 (line 22): True is no number from -1 to 1; correct it, or leave it out",
@@ -710,7 +716,7 @@ class TestAssumptions:
             "opening_opinions is not stated: true",
             "call_timeout_seconds is not stated: no limit; calls of models 120 s, of local servers 600 s",
             "name is not stated: none: tables and lists go without",
-            "replicate is not stated: 0 (any)",
+            "replicate is not stated: 0",
             "resample_people is not stated: false",
             "schedule is not stated: dependencies",
             "feed_candidates is not stated: 200 (posts)",

@@ -95,9 +95,10 @@ class TestProblems:
             '{"id": "p3"}',
         ]
         assert problems_of(people, "\n".join(lines)) == [
-            "people.jsonl:1: susceptibility: 2 is no number from 0 to 1; correct it, or leave it out if not known",
+            "people.jsonl:1: susceptibility: 2 is no number from 0 to 1; "
+            "for 2 % write 0.02, or leave it out if not known",
             "people.jsonl:1: prior_beliefs.rents: -3 is no number from -1 to 1; "
-            "correct it, or leave it out if not known",
+            "for -3 % write -0.03, or leave it out if not known",
             "people.jsonl:2: is no JSON: Expecting ',' delimiter at column 12; "
             'write one mapping, as in {"id": "p001", "age": 41}',
             'people.jsonl:4: id: `7` is read as a number, not as text; write it in quotes: "7"',

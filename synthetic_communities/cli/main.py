@@ -38,6 +38,7 @@ EXIT_STATUS = """\b
 Exit status: 0 done;
 1 nothing could be counted, the run failed, or nobody agreed to its cost;
 2 wrong usage or configuration, or a damaged run;
+3 verify can say nothing;
 4 stopped, as a limit was reached;
 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
 

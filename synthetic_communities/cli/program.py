@@ -27,6 +27,8 @@ NAME_VARIABLE = "SYNTHETIC_COMMUNITIES_COMMAND"
 DEFAULT_COMMAND = "run"
 """What is run where no command is typed."""
 
+_UNBROKEN = "\N{NON-BREAKING HYPHEN}"
+
 MOST_ERRORS = 10
 """Errors that are told one by one."""
 
@@ -34,8 +36,33 @@ MOST_PROBLEMS = 2 * (MAX_PROBLEMS_LISTED + 1)
 """As many problems as are listed of a configuration and its people, each with a line that counts the others."""
 
 
+class _Formatter(click.HelpFormatter):
+    """Writes help in which no line ends inside a name: at a hyphen, the library beneath would break it."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write options or commands, each with its help beside it."""
+        super().write_dl([(first, help.replace("-", _UNBROKEN)) for first, help in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """Return what was written."""
+        return super().getvalue().replace(_UNBROKEN, "-")
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class Command(click.Command):
+    """A command whose help can be typed as it stands."""
+
+    context_class = _Context
+
+
 class Program(click.Group):
     """A group of commands whose known errors end them with a clear line on stderr, and no traceback."""
+
+    context_class = _Context
+    command_class = Command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
