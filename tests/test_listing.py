@@ -322,6 +322,26 @@ def test_if_nobody_was_chosen_it_says_so(folder: Path) -> None:
     assert "0: nobody chosen" in invoke("runs").stdout
 
 
+def test_what_the_terminal_lacks_stands_there_by_its_number() -> None:
+    run = ListedRun(
+        Path("runs/bürger"),
+        datetime(2026, 1, 1, tzinfo=UTC),
+        when_from="name",
+        name="Bürger",
+        mind="größer",
+        candidate_mind="größer",
+        people=3,
+        epochs=1,
+        status="complete",
+        votes={"José": 2},
+    )
+    wide, narrow = (describe_listing(Listing((run,), ()), Path("runs"), "sc", 140, each) for each in ("utf-8", "ascii"))
+    assert ("Bürger" in wide, "größer" in wide, "José" in wide) == (True, True, True)
+    table = narrow.split("\n\n")[0]
+    assert table.isascii()
+    assert all(name in table for name in (r"B\xfcrger", r"gr\xf6\xdfer", r"Jos\xe9"))
+
+
 # Whatever it holds.
 
 WORDS = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=12))
