@@ -69,10 +69,17 @@ def refuse_folder_of_runs(path: Path, command: str) -> None:
     Raises:
         RecordError: it is; the message says how to see which there are.
     """
-    is_itself_one = any((path / name).is_file() for name in (METADATA, PLAN, REPLICATES))
-    if not is_itself_one and next(path.glob(f"*/{METADATA}"), None):
+    if _holds_runs(path):
         quoted = shlex.quote(str(path))
         raise RecordError(f"{path} is no run directory, it holds some; to see which: {command} list {quoted}")
+
+
+def _holds_runs(path: Path) -> bool:
+    try:
+        is_itself_one = any((path / name).is_file() for name in (METADATA, PLAN, REPLICATES))
+        return not is_itself_one and next(path.glob(f"*/{METADATA}"), None) is not None
+    except OSError:  # who reads it says why it cannot be read
+        return False
 
 
 def listing_as_json(listing: Listing) -> str:
