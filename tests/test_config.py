@@ -505,7 +505,7 @@ class TestModels:
             ("OpenAI:gpt-5-mini", "openai:gpt-5-mini"),
             ("google:gemini-2.5-flash", "gemini:gemini-2.5-flash"),
             ("claude-haiku-5-5", "anthropic:claude-haiku-5-5"),
-            ("olama:qwen3:8b", "ollama:qwen3:8b"),
+            ("OLAMA:qwen3:8b", "ollama:qwen3:8b"),
         ],
     )
     def test_a_name_like_one_is_told(self, model: str, meant: str) -> None:

@@ -203,6 +203,10 @@ class TestOtherForms:
         is_mapping_on_a_line = isinstance(value, dict) and indent is None
         assert ("looks like one JSON value over all its lines; write" in told) != is_mapping_on_a_line
 
+    def test_a_mapping_with_a_list_in_words_is_no_table(self, people: Path) -> None:
+        people.write_text('{"columns": "name,id,age", "id": "p1"}', "utf-8")
+        assert [person_id for person_id, _ in load_people(people)] == ["p1"]
+
     def test_what_looks_so_further_down_is_a_line_of_its_own(self, people: Path) -> None:
         told = problems_of(people, '{"id": "p1"}\nid,name\n[1]')
         assert [each.split(": ")[0] for each in told] == ["people.jsonl:2", "people.jsonl:3"]

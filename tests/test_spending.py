@@ -138,6 +138,7 @@ def test_names_with_a_price_like_one_without_are_told() -> None:
     assert told.startswith("The price of openai:gpt-5-minni and ollama:gpt-5-minni is not known, so neither is")
     assert " limit what is asked. Similar names with a price: openai:gpt-5-mini, openai:gpt-5" in told
     assert "ollama" not in told.partition("Similar")[2]
+    assert "Similar" not in spell_unknown(Expense(9, None, unpriced=("openai:my-own-one",)))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _find_meant(name: str, value: object, *, are_offline: bool) -> str | None:
 @lru_cache(1024)  # most people have attributes of the same names
 def _find_alike(name: str, known: tuple[str, ...], *, is_begun: bool = True) -> str | None:
     """Return the one of those known that a name is like, or, if `is_begun`, the beginning of; None: it is like none."""
-    plain = name.casefold().replace("-", "_").replace(" ", "_")
+    plain = name.casefold()
     alike = difflib.get_close_matches(plain, known, n=1, cutoff=_ALIKE)
     begun = [each for each in known if is_begun and len(plain) >= _LEAST_LETTERS and each.startswith(plain)]
     return next(iter([*alike, *begun]), None)
