@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from ..domain.person import GROUPS, Person
+from ..domain.person import GROUPS, LISTS, SHARES, TEXTS, Person
 from ..minds.offline.temper import TAKEN
 from ..report.text import count_of
 
@@ -20,6 +20,8 @@ _LEAST_LETTERS = 4
 _PRIORS = "prior_beliefs"
 
 _PATHS = {path.rpartition(".")[2]: path for path in TAKEN}
+
+_KNOWN = frozenset({"id", *SHARES, *TEXTS, *LISTS, *GROUPS})
 
 _SHARES = tuple(name for name in TAKEN if "." not in name)
 
@@ -52,7 +54,7 @@ def describe_unknown(people: Sequence[Person]) -> Iterator[str]:
 
 def _misspelled_of(person: Person, *, are_offline: bool) -> Iterator[tuple[str, str]]:
     for name, value in person.attributes.items():
-        if name not in _SHARES and name not in GROUPS:
+        if name not in _KNOWN:
             meant = _find_meant(name, value, are_offline=are_offline)
             if meant and not _knows(person, meant):
                 yield name, meant
