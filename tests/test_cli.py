@@ -40,7 +40,7 @@ from synthetic_communities.llm.failures import CallError, NotReachedError
 from synthetic_communities.llm.model import ModelReply
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.report.steps import ACTS
-from synthetic_communities.runs.directory import EPOCHS, METADATA, USAGE
+from synthetic_communities.runs.directory import EPOCHS, METADATA, PLAN, USAGE
 from synthetic_communities.simulation.progress import (
     DOINGS,
     OUTSIDE_EPOCHS,
@@ -307,7 +307,7 @@ def refused(*arguments: str) -> list[str]:
 def test_a_model_that_does_not_exist(place: Path) -> None:
     (line,) = refused("run", "--model", "gpt-99")
 
-    assert line.startswith("Error: --model: 'gpt-99' names no provider; write one of offline, anthropic:MODEL, ")
+    assert line.startswith("Error: --model: 'gpt-99' names no provider; did you mean openai:gpt-99? Else write ")
 
 
 def test_everything_wrong_with_options_is_said_at_once_by_their_names(place: Path) -> None:
@@ -331,6 +331,15 @@ def test_everything_wrong_with_a_configuration_is_said_at_once(place: Path, comm
     said = "\n".join(lines)
     for part in ("num_epochs (line 1)", "did you mean random_seed?", "for 7 % write 0.07", "population_size", "title"):
         assert part in said
+
+
+def test_as_many_problems_are_said_as_are_listed(place: Path) -> None:
+    (place / "bad.yaml").write_text("".join(f"unknown_{number}: 1\n" for number in range(51)))
+
+    lines = refused("run", "bad.yaml")
+
+    assert len(lines) == 51
+    assert re.fullmatch(r"Error: bad\.yaml: \d more problems not shown; mend these first", lines[-1])
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
@@ -358,6 +367,10 @@ def test_fewer_people_than_asked_for(place: Path, command: str, size: str) -> No
     (line,) = refused(command, str(config))
 
     assert "holds 100 people, fewer than the population_size of 101" in line
+    assert refused(command, "--population", size) == [
+        f"Error: --population: {size} people are asked for, and the bundled scenario has 100; "
+        "ask for fewer, or make a scenario of your own: init my-town"
+    ]
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
@@ -374,9 +387,10 @@ def test_a_configuration_without_anybody_or_anything(place: Path, command: str) 
 def test_an_output_folder_that_cannot_be_made(place: Path) -> None:
     (place / "taken").write_text("")
 
-    assert refused("run", "--output", "taken/inside")[-1] == (
-        "Error: Invalid value for --output: no run directory can be made in taken/inside: Not a directory"
-    )
+    assert refused("run", "--output", "taken/inside") == [
+        "Error: no run directory can be made in taken/inside: Not a directory; "
+        "name a folder you may write to: --output DIR"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -384,6 +398,24 @@ def test_an_output_folder_that_cannot_be_made(place: Path) -> None:
 )
 def test_wrong_usage(place: Path, arguments: tuple[str, ...]) -> None:
     assert refused(*arguments)[0].startswith("Usage: synthetic-communities")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--model ollama:qwen3:8b", "--model is an option of run: scripts/run run --model ollama:qwen3:8b"),
+        ("--replicates=2", "--replicates is an option of run: scripts/run run --replicates=2"),
+        ("--probe check 'a b'", "--probe is an option of check: scripts/run check --probe 'a b'"),
+        ("--probe", "No such option '--probe'."),
+    ],
+)
+def test_an_option_before_its_command(place: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str) -> None:
+    monkeypatch.setenv("SYNTHETIC_COMMUNITIES_COMMAND", "scripts/run")
+
+    first, *_, last = refused(*shlex.split(typed))
+
+    assert first == "Usage: scripts/run [OPTIONS] [COMMAND] [ARGS]..."
+    assert last.startswith(f"Error: {meant}")
 
 
 # Exit status 130: interrupted.
@@ -526,7 +558,26 @@ def test_show_needs_the_run_directory_alone(place: Path) -> None:
 
 
 def test_show_of_what_is_no_run(place: Path) -> None:
-    assert refused("show", "nowhere") == ["Error: nowhere is no run directory: it holds no metadata.json"]
+    (place / "empty").mkdir()
+    for folder, why in {
+        "nowhere": "there is no directory nowhere",
+        "empty": "empty is no run directory: it holds no metadata.json",
+    }.items():
+        assert refused("show", folder) == [f"Error: {why}"]
+
+
+@pytest.mark.parametrize("command", ["show", "resume", "replay", "verify"])
+def test_a_folder_that_runs_are_in_is_told_from_none(place: Path, command: str) -> None:
+    for folder, file in {"some runs": METADATA, "a plan": PLAN}.items():
+        (place / folder / "run_1").mkdir(parents=True)
+        (place / folder / "run_1" / METADATA).write_text("{}")
+        (place / folder / file).write_text("{}")
+    (place / "some runs" / METADATA).rename(place / METADATA)
+
+    assert refused(command, "some runs") == [
+        "Error: some runs is no run directory, it holds some; to see which: synthetic-communities list 'some runs'"
+    ]
+    assert "to see which" not in refused(command, "a plan")[0]
 
 
 @pytest.mark.parametrize(
@@ -589,7 +640,7 @@ def test_init_overwrites_nothing(place: Path) -> None:
     (place / "town" / "world.md").write_text("mine")
     (place / "town" / "notes.txt").write_text("mine too")
 
-    line = refused("init", "town")[-1]
+    (line,) = refused("init", "town")
 
     assert line == "Error: nothing was written, as there is already town/world.md; name another folder"
     assert sorted(path.name for path in (place / "town").iterdir()) == ["notes.txt", "world.md"]
@@ -598,7 +649,7 @@ def test_init_overwrites_nothing(place: Path) -> None:
 def test_init_into_what_is_no_folder(place: Path) -> None:
     (place / "town").write_text("")
 
-    assert refused("init", "town")[-1] == "Error: town cannot be written: File exists"
+    assert refused("init", "town") == ["Error: town cannot be written: File exists; name another folder"]
 
 
 # What all commands share.
@@ -616,6 +667,13 @@ def test_help(place: Path, command: tuple[str, ...]) -> None:
 
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
+    assert not [line for line in result.stdout.splitlines() if re.search(r"[a-z]-$", line)]
+
+
+def test_help_tells_of_every_exit_status(place: Path) -> None:
+    told = call("--help").stdout.partition("Exit status: ")[2]
+
+    assert re.findall(r"(?:^|[;,]\s+)(\d+) ", told) == ["0", "1", "2", "3", "4", "130", "143", "129"]
 
 
 def test_every_option_is_used_by_a_test() -> None:

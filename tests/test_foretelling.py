@@ -666,7 +666,7 @@ class TestWithoutKeys:
         before = sorted(town.parent.iterdir())
         above = ("--confirm-above", "0") if typed[0] == "run" else ()
         done = self.type(*typed, str(town), "--model", MODEL, *above, status=2)
-        assert "\nError: --model: OPENAI_API_KEY is not set" in f"\n{done.stderr}"
+        assert "\nError: --model: openai needs a key, and OPENAI_API_KEY is not set; set it in" in f"\n{done.stderr}"
         assert "will cost" not in done.stderr
         assert sorted(town.parent.iterdir()) == before
 

@@ -425,6 +425,14 @@ class TestCommand:
         assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"
         assert [path.name for path in tmp_path.iterdir()] == ["town.yaml"]
 
+    def test_a_default_model_is_named_whole(
+        self, tmp_path: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
+        result = self.check(tmp_path, server, model="anthropic", base_url=server.url)
+        assert "Asking anthropic:claude-haiku-5-5 each act once" in result.stderr
+        assert re.search(r" window +form +ended$", result.stdout, re.M)
+
     def test_only_who_is_asked_is_named(self, tmp_path: Path, server: LoopbackServer) -> None:
         candidates = self.check(tmp_path, server, "--model", "offline", candidate_model="vllm:small")
         assert "Asking vllm:small each act once" in candidates.stderr

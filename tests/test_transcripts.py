@@ -185,9 +185,21 @@ class TestConversations:
         assert why_not(run.conversation, "e0/chat/p0+p2") == (
             "there is no conversation 'e0/chat/p0+p2' in this run; nearest: e0/chat/p2+p0, e1/chat/p2+p0"
         )
+        for wanted, near in {
+            "e1/chat/p0": "e1/chat/p2+p0, e0/chat/p2+p0",
+            "p2": "e0/chat/p2+p0, e1/chat/p2+p0",
+            "e1/chat/p1+p2": "e1/chat/p2+p0, e0/chat/p2+p0",
+        }.items():
+            assert why_not(run.conversation, wanted).endswith(f" in this run; nearest: {near}")
         assert why_not(run.conversation, "zzzzzzzzz") == (
             "there is no conversation 'zzzzzzzzz' in this run; an id looks like this: e0/chat/p2+p0"
         )
+
+    def test_who_talked_with_whom_goes_before_when(self, pairs: SimulationResult) -> None:
+        talked = dict.fromkeys(row["conversation_id"] for row in pairs.conversations)
+        first, second = ({each.partition("/chat/")[2] for each in talked if each[:2] == when} for when in ("e0", "e1"))
+        couple = min(each for each in second if "+".join(reversed(each.split("+"))) not in first and each not in first)
+        assert f"; nearest: e1/chat/{couple}, e0/chat/" in why_not(pairs.conversation, f"e0/chat/{couple}")
 
     def test_a_run_in_which_nobody_talks(self, tmp_path: Path) -> None:
         run = run_community(tmp_path, people=1)

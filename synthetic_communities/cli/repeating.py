@@ -10,10 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..engine.bridge import run_sync
-from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
+from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError, UsageError
 from ..game_engine import GameEngine
 from ..late import Late
 from ..llm.failures import WrongSettingsError
@@ -24,7 +22,7 @@ from ..simulation.progress import Progress
 from .going_on import advise_later_together, describe_going_on
 from .logs import logs_on_stderr
 from .program import STOPPED, WRONG_USAGE, print_text, say, say_errors, say_failure
-from .running import DONE, FAILED, measure_columns, spell_change, spell_sentence, tell
+from .running import DONE, FAILED, NAME_FOLDER, measure_columns, spell_change, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def run_replicates(
         as_data: whether to print JSON, and nothing else on stdout.
 
     Raises:
-        click.BadParameter: no folder can be made in `output`.
+        UsageError: no folder can be made in `output`.
     """
     engines = GameEngine._build_replicates(engine.config, number, resample, None, model, cache)
     foretold = engine.foretold(replicates=number, resample=resample)
@@ -113,13 +111,13 @@ def make_folder(output: Path) -> Path:
     """Make the folder that holds the runs, and return it.
 
     Raises:
-        click.BadParameter: it cannot be made.
+        UsageError: it cannot be made.
     """
     try:
         return make_replicates_folder(output)
     except OSError as error:
         why = f"no folder can be made in {output}: {error.strerror}"
-        raise click.BadParameter(why, param_hint="--output") from error
+        raise UsageError(f"{why}; {NAME_FOLDER}") from error
 
 
 def describe_left(folder: Path, command: str, *, change: str = "", wants_correction: bool = False) -> str:

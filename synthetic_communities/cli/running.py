@@ -11,9 +11,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from ..errors import ConfigurationError, RecordError, RunInUseError, RunStoppedError, SyntheticCommunitiesError
+from ..errors import (
+    ConfigurationError,
+    RecordError,
+    RunInUseError,
+    RunStoppedError,
+    SyntheticCommunitiesError,
+    UsageError,
+)
 from ..game_engine import GameEngine
 from ..late import Late
 from ..llm.journal.file import JournalError
@@ -44,6 +49,8 @@ else:  # not every command shows a run
 
 DONE, FAILED = 0, 1
 
+NAME_FOLDER = "name a folder you may write to: --output DIR"
+
 VALUES = {
     "max_cost_usd": "USD",
     "max_tokens": "N",
@@ -72,7 +79,7 @@ def run_community(
         as_data: whether to print what came of it as JSON, and nothing else on stdout.
 
     Raises:
-        click.BadParameter: no run directory can be made in `output`.
+        UsageError: no run directory can be made in `output`.
     """
     return run_prepared(engine, make_directory(engine, output), verbosity=verbosity, command=command, as_data=as_data)
 
@@ -171,13 +178,13 @@ def make_directory(engine: GameEngine, output: Path) -> Path:
     """Make the run directory and return it.
 
     Raises:
-        click.BadParameter: it cannot be made.
+        UsageError: it cannot be made.
     """
     try:
         engine.initialize_simulation_output(output)
     except OSError as error:
         why = f"no run directory can be made in {output}: {error.strerror}"
-        raise click.BadParameter(why, param_hint="--output") from error
+        raise UsageError(f"{why}; {NAME_FOLDER}") from error
     assert engine.simulation_dir is not None
     return engine.simulation_dir
 

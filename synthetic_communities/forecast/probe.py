@@ -33,7 +33,7 @@ LIKE_PROMPTS = 1.02
 """By what factor the characters of a token in other prompts may lie beyond those of the prompts that were seen."""
 
 _WIDTHS = (22, 8, 8, 7, 7, 17, 8, 12)
-_HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "")
+_HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "ended")
 _WORDS_WIDTH = 76
 
 
