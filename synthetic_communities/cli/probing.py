@@ -6,6 +6,7 @@ from pathlib import Path
 from ..errors import ConfigurationError, SyntheticCommunitiesError
 from ..game_engine import GameEngine
 from ..llm.choice import OFFLINE
+from ..llm.naming import parse_model_name
 from .checking import describe_check, describe_run, run_as_data
 from .program import print_text, say, say_failure
 from .running import DONE, FAILED
@@ -27,7 +28,7 @@ def probe_config(
         ConfigurationError: the model cannot be asked with these settings.
     """
     models = dict.fromkeys((engine.expected_model(), engine.config.candidate_model or OFFLINE))
-    if named := " and ".join(name for name in models if name != OFFLINE):
+    if named := " and ".join(str(parse_model_name(name)) for name in models if name != OFFLINE):
         say(f"Asking {named} each act once; this takes a while.")
     try:
         probe = engine.probe()
