@@ -11,6 +11,7 @@ from ..llm.model import Call, ModelRequest, Usage
 from ..llm.prepared import Prepared
 from ..minds.llm.stand_in import StandIn
 from ..report.steps import ACTS, STEP_OF_ACT
+from .account import Account
 from .assumed import SENTENCE_CHARACTERS, WORDS_CHARACTERS, Assumed, Span, find_span
 from .rehearsal import Rehearsal
 from .understudies import Company, set_understudies
@@ -83,6 +84,11 @@ class End:
         )
 
 
+def count_tokens(usage: Usage) -> int:
+    """Return all tokens of a call, prompt and reply together."""
+    return (usage.prompt_tokens or 0) + (usage.output_tokens or 0)
+
+
 @dataclass(slots=True)
 class Measured:
     """What was measured in a rehearsal.
@@ -112,11 +118,16 @@ class Measured:
         return StandIn(name, self.end.length, sentence=sentence, words=words, note=self._note)
 
     def _note(self, model: str, request: ModelRequest, call: Call, reply: str) -> None:
-        self.rehearsal.note_call()
         form = self._formats.of(request.reply_format) if request.reply_format is not None else ""
-        shares = self._cache_of(model).charge(request, form, now=self.rehearsal.now * self._pace)
+        shares = self._cache_of(model).charge(request, form, now=self._cache_seconds())
         step = STEP_OF_ACT.get(call.act, call.act)
-        self.calls[step].append(MeasuredCall(model, shares, len(reply), request.effort))
+        made = MeasuredCall(model, shares, len(reply), request.effort)
+        self.calls[step].append(made)
+        self.rehearsal.note_call(model, count_tokens(self.end.usage(step, made)))
+
+    def _cache_seconds(self) -> float:
+        """Return the time for caches: both ends tell of the same, so what holds up one of them more does not count."""
+        return (self.rehearsal.now - self.rehearsal.held_up) * self._pace
 
     def _cache_of(self, model: str) -> PrefixCache:
         if model not in self._caches:
@@ -142,8 +153,11 @@ async def rehearse(
     measured = Measured(end)
     stage = set_understudies(company, measured.stand_in)
     share = limit / side_by_side * (len(company.people) / people if people else 1.0)
-    places = max(1, round(share))
-    measured.rehearsal = Rehearsal(stage, course, limit=limit, places=places, seconds=end.seconds, people=people)
-    measured.follow_caches(places / share * end.pace)
+    config = company.config
+    account = Account(config.requests_per_minute, config.tokens_per_minute, share=share / limit)
+    measured.rehearsal = Rehearsal(
+        stage, course, limit=limit, share=share, account=account, seconds=end.seconds, people=people
+    )
+    measured.follow_caches(measured.rehearsal.places / share * end.pace)
     await measured.rehearsal.carry_out()
     return measured

@@ -4,6 +4,7 @@ Nothing is written, and nobody waits: an act takes as long as its reply is taken
 """
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,13 +18,16 @@ from ..engine.collecting import collecting_rarely
 from ..engine.ledger import EndState, Ledger, Task
 from ..engine.plan import Course
 from ..llm.model import Call, ModelRequest
+from ..persona import Persona
 from ..simulation.acts import Acts
 from ..simulation.bookkeeping import Bookkeeping
 from ..simulation.events import Events
+from ..simulation.expectation import find_actor
 from ..simulation.recorder import Recorder
 from ..simulation.stage import Stage, build_plan
 from ..social_media import as_feed_post
 from ..waiting import shared_by
+from .account import Account
 
 NoteCall = Callable[[str, ModelRequest, Call, str], None]
 
@@ -58,36 +62,48 @@ class Rehearsal:
         stage: on which everybody is an understudy.
         course: what there is to plan for.
         limit: how many acts may be under way at once in the run.
-        places: how many of them are for those on the stage.
+        share: how many of them are for those on the stage, on average; of less than one they have one.
+        account: what may be asked a minute.
         seconds: step to how long an act takes that makes a call.
         people: how many there will be in the run, of whom those on the stage may be a sample.
         now: how far its clock is, in seconds.
         acts: step to how many acts there were.
         chain: seconds of the longest chain of acts that wait for one another.
         work: seconds of all acts together.
+        held_up: seconds in which its clock stood only because the account let nothing go.
     """
 
     stage: Stage
     course: Course
     limit: int = field(kw_only=True)
-    places: int = field(kw_only=True)
+    share: float = field(kw_only=True)
+    account: Account = field(kw_only=True)
     seconds: Callable[[str], float] = field(kw_only=True)
     people: int = field(kw_only=True)
     now: float = field(default=0.0, init=False)
     acts: Counter[str] = field(default_factory=Counter, init=False)
     chain: float = field(default=0.0, init=False)
     work: float = field(default=0.0, init=False)
+    held_up: float = field(default=0.0, init=False)
     _calls_made: int = field(default=0, init=False)
+    _waited: float = field(default=0.0, init=False)
+    _weight: float = field(default=1.0, init=False)
     _chains: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     @property
-    def idle(self) -> float:
-        """Seconds by which it takes longer than its work would if no place were ever empty."""
-        return self.now - self.work / self.places
+    def places(self) -> int:
+        """How many acts of those on the stage may be under way at once."""
+        return max(1, round(self.share))
 
-    def note_call(self) -> None:
-        """Take note that a stand-in was asked, in the act under way."""
+    @property
+    def idle(self) -> float:
+        """Seconds by which it takes longer than its work would if no place were ever empty, and no call ever waited."""
+        return max(0.0, self.now - self.work / (self.share if self.share < 1 else self.places))
+
+    def note_call(self, model: str, tokens: float) -> None:
+        """Take note that a stand-in was asked, in the act under way, with so many tokens in prompt and reply."""
         self._calls_made += 1
+        self._waited += self.account.take(model, tokens, self.now, weight=self._weight)
 
     async def carry_out(self) -> None:
         """Do every task."""
@@ -111,28 +127,49 @@ class Rehearsal:
             ledger.end(task, *_end_of(outcome))
 
         while ledger.unfinished:
-            while (task := ledger.take(acts_allowed=len(under_way) < self.places)) is not None:
+            while (task := ledger.take(acts_allowed=self._may_start(len(under_way)))) is not None:
                 if (cause := ledger.missing_need(task)) is not None:
                     end(task, Skipped(cause) if ledger.state(cause) != "not_asked" else NotAsked(""))
                 elif task.is_act:
-                    outcome, seconds = await self._perform(task, acts)
-                    self._follow_chain(task, seconds)
-                    heapq.heappush(under_way, (self.now + seconds, ledger.order(task.key), task, outcome))
+                    outcome, ends_at = await self._perform(task, acts)
+                    heapq.heappush(under_way, (ends_at, ledger.order(task.key), task, outcome))
                 else:
                     self._follow_chain(task, 0.0)
                     end(task, Done(None))
+            is_ready = len(under_way) < self.places and ledger.urgency(acts_allowed=True) > 0
+            if is_ready and self._wait_for_account(under_way[0][0] if under_way else math.inf):
+                continue
             if not under_way:
                 break  # tasks that wait for one another: a run says so
             self.now, _, task, outcome = heapq.heappop(under_way)
             end(task, outcome)
 
     async def _perform(self, task: Task, acts: Acts) -> tuple[Outcome[Any], float]:
-        before = self._calls_made
+        """Return what comes of an act, and when it ends."""
+        before, self._waited = self._calls_made, 0.0
+        self._weight = 1.0 if find_actor(task)[0] is Persona or not self.people else self._sampled
         outcome = await acts.perform(task)
         self.acts[task.step] += 1
         seconds = (self._calls_made - before) * self.seconds(task.step)
         self.work += seconds
-        return outcome, seconds
+        self._follow_chain(task, seconds)
+        return outcome, self.now + self._waited + seconds
+
+    @property
+    def _sampled(self) -> float:
+        """Which part of the people is on the stage: there are no more candidates than here, however many people."""
+        return len(self.stage.population.personas) / self.people
+
+    def _may_start(self, under_way: int) -> bool:
+        return under_way < self.places and self.account.may_ask_at() <= self.now
+
+    def _wait_for_account(self, until: float) -> bool:
+        """Let time pass until something may be asked again, and say so; not if an act ends before."""
+        if not self.now < self.account.may_ask_at() < until:
+            return False
+        self.held_up += self.account.may_ask_at() - self.now
+        self.now = self.account.may_ask_at()
+        return True
 
     def _follow_chain(self, task: Task, seconds: float) -> None:
         awaited = (*task.waits_for, *task.needs, *task.needs_any)

@@ -10,7 +10,7 @@ from ..llm.model import Usage
 from ..llm.money.prices import Prices
 from .assumed import Span
 from .calls import StepCalls, TokensForecast
-from .measuring import End, Measured, MeasuredCall
+from .measuring import End, Measured, MeasuredCall, count_tokens
 
 SAMPLE_DOUBT = 0.02
 """By what share the calls of a step that does not ask everybody may be off, where a large sample was rehearsed."""
@@ -21,10 +21,10 @@ CACHE_DOUBT = 0.01
 UNSEEN = 3
 """Of as many acts as there were in a sample, so many may be of a kind that none of these was: with 95 % certainty."""
 
-APART = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
-"""Kinds of tokens that add up to all of them."""
-
-KINDS = (*APART, "cache_write_1h_tokens", "thinking_tokens")
+KINDS = (
+    *("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens"),
+    *("cache_write_1h_tokens", "thinking_tokens"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def _add_up_step(
         seconds=len(calls) * times * end.seconds(step),
         rehearsed=rehearsed,
         calls_by_model=add_by_model((model, times) for model, _ in asked),
-        tokens_by_model=add_by_model((model, _count_all(usage) * times) for model, usage in asked),
+        tokens_by_model=add_by_model((model, count_tokens(usage) * times) for model, usage in asked),
     )
 
 
@@ -130,10 +130,6 @@ def add_by_model(parts: Iterable[tuple[str, float]]) -> Mapping[str, float]:
     for model, part in parts:
         sums[model] += part
     return sums
-
-
-def _count_all(usage: Usage) -> int:
-    return sum(_count(usage, kind) for kind in APART)
 
 
 def _count(usage: Usage, kind: str) -> int:
