@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
@@ -145,17 +145,20 @@ class Config(_Remembering):
         config._origin = replace(self._origin, stated=self._origin.stated | changes.keys())
         return config
 
-    def find_problems(self, *, check_files: bool = True, unnamed_model: str | None = None) -> list[Problem]:
+    def find_problems(
+        self, *, check_files: bool = True, unnamed_model: str | None = None, taken: Collection[str] = ()
+    ) -> list[Problem]:
         """Return everything wrong with the settings as they are now; an empty list if nothing is.
 
         Args:
             check_files: also look whether the files that a run would read are there and can be read.
             unnamed_model: who thinks where the configuration names no model; None: the offline mind.
+            taken: settings of language models that a mind somebody gave takes, though no model is named.
         """
         values = _values_of(self)
         values["model"] = values["model"] if values["model"] is not None else unnamed_model
         places = self._origin.find_places(values)
-        problems = find_value_problems(values, places)
+        problems = find_value_problems(values, places, taken)
         problems += find_file_problems(values, places) if check_files else []
         return shorten_problems(problems, self._origin.file)
 

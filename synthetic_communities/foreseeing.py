@@ -120,6 +120,10 @@ class Foreseeing(ABC):
             return self._foretold.forecast
         return None if self._asks_nobody() else self.forecast(replicates=replicates, resample=resample)
 
+    def _given_mind(self) -> Mind | None:
+        """Return what a script gave everybody to think with, by whichever door; None: nothing."""
+        return self._minds.given if self._minds.given is not None else self._own_mind()
+
     def _asks_nobody(self) -> bool:
         mediator = self.mediator or Mediator("mediator")
         own = expect_own(self.population.personas, self.candidates, mediator).values()
@@ -139,7 +143,7 @@ class Foreseeing(ABC):
     ) -> tuple[_Foretold, Coroutine[Any, Any, CallsForecast] | None]:
         """Return how many acts and calls there will be, and what foretells what these take; None: there are none."""
         ahead = self._look_ahead(replicates, resample=resample)
-        forecast = add_runs(ahead)
+        forecast = add_runs(ahead, shares_opening=not ahead[0].config.resample_people)
         counted = _Foretold(forecast, replicates, resample=resample, config=self.config)
         return counted, foretelling.foretell(self._company, ahead, forecast, assumed) if forecast.calls else None
 
@@ -149,7 +153,8 @@ class Foreseeing(ABC):
 
     def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:
         mediator = self.mediator or Mediator("mediator")
-        refuse_problems(self.config, self.population, self.candidates, mediator, self._minds.expected_name())
+        unnamed, given = self._minds.expected_name(), self._given_mind()
+        refuse_problems(self.config, self.population, self.candidates, mediator, unnamed, given)
         people = self._expected_of_people()
         candidates = self._minds.expected_of_candidates() if self.config.candidate_model else people
         expected = CastExpectation(
@@ -171,7 +176,9 @@ class Foreseeing(ABC):
         if config == self.config or not (self._draws_people and config.resample_people):
             return self.population.personas
         story = self.population.world_story
-        return [Persona(who, data, story) for who, data in gather_people(config, self.expected_model())]
+        return [
+            Persona(who, data, story) for who, data in gather_people(config, self.expected_model(), self._minds.given)
+        ]
 
     def _company(self, run: RunAhead) -> "Company":
         own = self._own_mind()
@@ -212,3 +219,25 @@ class Foreseeing(ABC):
         is_told = self._foretold is not None and self._foretold.is_of(self.config, 1, resample=False)
         asked = self._foretold.forecast.asked if self._foretold is not None and is_told else None
         return None if asked is None else asked.as_data()
+
+
+def forecast_together(engines: Sequence[Foreseeing], *, shares_opening: bool) -> Forecast | None:
+    """Return what runs that are there will do together, each with its own people; None where no model is asked.
+
+    Args:
+        engines: of the runs, under one limit.
+        shares_opening: whether they ask what the opening asks once for all of them.
+
+    Raises:
+        ConfigurationError: everything wrong with settings and people of one of them.
+    """
+    if all(engine._asks_nobody() for engine in engines):
+        return None
+    ahead = [engine._look_ahead()[0] for engine in engines]
+    owners = {id(run): engine for run, engine in zip(ahead, engines, strict=True)}  # a run has settings, and no hash
+    forecast = add_runs(ahead, shares_opening=shares_opening)
+    if not forecast.calls:
+        return forecast
+    return replace(
+        forecast, asked=run_sync(foretelling.foretell(lambda run: owners[id(run)]._company(run), ahead, forecast))
+    )

@@ -179,7 +179,7 @@ class GameEngine(Foreseeing, Replicated):
         engine.llm_client = given
         engine.population.world_story = story
         with not_collecting():
-            found = people if people is not None else gather_people(config, engine.expected_model())
+            found = people if people is not None else gather_people(config, engine.expected_model(), given)
             for persona_id, data in found:
                 engine.population.add_persona(Persona(persona_id, data, story))
         engine.candidates, engine.mediator, engine.social_media = put_back(inputs, engine.population, story)
@@ -420,8 +420,8 @@ class GameEngine(Foreseeing, Replicated):
         if not (self.population.personas or self.candidates) and self.config.candidates:
             missing = "the engine has neither people nor candidates, and the configuration names some"
             warnings.warn(f"{missing}; GameEngine.from_config(...) takes them from there", stacklevel=2)
-        unnamed = self._minds.expected_name()
-        refuse_problems(self.config, self.population, self.candidates, self.mediator, unnamed)
+        unnamed, given = self._minds.expected_name(), self._given_mind()
+        refuse_problems(self.config, self.population, self.candidates, self.mediator, unnamed, given)
         stage = self._gather_stage(self._minds)
         set_stage(stage)
         return stage

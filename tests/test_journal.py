@@ -189,6 +189,26 @@ class TestFile:
         with Recorded(tmp_path / "j") as recorded:
             assert [paid for _, paid in recorded.list_paid()] == [known, usage]
 
+    def test_what_answers_took_is_told_of_those_that_are_taken(self, tmp_path: Path) -> None:
+        usages = [Usage(output_tokens=number) for number in range(3)]
+        opening, later, failed = make_request("a"), make_request("b"), make_request("c")
+        keep(
+            tmp_path / "j",
+            (opening, make_entry(opening, make_reply(usage=usages[1]), Call("opening/x"), source="replicate")),
+            (later, make_entry(later, make_reply(usage=usages[2]))),
+            (failed, make_entry(failed, CallError("timeout"))),
+        )
+        with Recorded(tmp_path / "j") as recorded:
+            told = [(each.source, each.model, each.usage) for each in recorded.list_answers()]
+        assert told == [("replicate", MODEL, usages[1]), ("call", MODEL, usages[2]), ("call", MODEL, Usage())]
+        with Recorded(tmp_path / "j", beginning="opening/") as recorded:
+            (only,) = recorded.list_answers()
+        assert (only.key, only.question[1:]) == ("opening/x", (1, fingerprint(MODEL, opening).request))
+        with closing(sqlite3.connect(tmp_path / "j")) as connection, connection:
+            connection.execute("UPDATE calls SET settings = x'00'")
+        with Recorded(tmp_path / "j") as recorded, pytest.raises(RecordError, match="j cannot be read"):
+            list(recorded.list_answers())
+
     @pytest.mark.parametrize("usage", [None, Usage(input_tokens=3)])
     def test_a_failure_is_read_back_as_it_was(self, tmp_path: Path, usage: Usage | None) -> None:
         request = make_request()
@@ -676,6 +696,51 @@ def ask(journal: Journal | None, model: Any, *asked: tuple[ModelRequest, Call]) 
             return asyncio.run(main())
     finally:
         journal.close()
+
+
+class Handing:
+    """A model of a script's own that hands each call on to one of this package, and makes something of the reply."""
+
+    name = MODEL
+
+    def __init__(self, *replies: ModelReply | CallError | str, preface: str = "") -> None:
+        self.asked = ScriptedModel(list(replies), name=MODEL)
+        self.inner = as_journaled(self.asked)
+        self.preface = preface
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        request = replace(request, user=(self.preface, *request.user)) if self.preface else request
+        reply = await self.inner.reply(request, call)
+        return replace(reply, text=reply.text.upper())
+
+
+class TestHandedOn:
+    CALLS = ((make_request("x"), CALL), (make_request("y"), Call("e1/y")))
+
+    def test_what_is_handed_on_as_it_is_is_recorded_once(self, tmp_path: Path) -> None:
+        usage = Usage(output_tokens=3)
+        own = Handing(make_reply("a", usage=usage), CallError("timeout"))
+        said = ask(Journal(JournalWriter(tmp_path / "j")), as_journaled(own), *self.CALLS)
+        assert said == ["A", "timeout"]
+        with Recorded(tmp_path / "j") as recorded:
+            paid = [each for _, each in recorded.list_paid()]
+            assert (len(recorded), paid) == (2, [usage, Usage(), Usage()]), "a reply, and a call with one try"
+        for again in (as_journaled(Handing()), Handing().inner):
+            journal = Journal(JournalWriter(tmp_path / "j"), Recorded(tmp_path / "j", is_shared=True))
+            assert ask(journal, again, *self.CALLS) == said, "whoever asks, what the script made of it counts"
+            assert journal.made == 0
+        assert count_calls(tmp_path / "j") == 2
+
+    def test_what_is_asked_in_other_words_is_recorded_as_both(self, tmp_path: Path) -> None:
+        ask(Journal(JournalWriter(tmp_path / "j")), as_journaled(Handing("a", "b", preface="Well,")), *self.CALLS)
+        assert count_calls(tmp_path / "j") == 4
+        journal = Journal(None, Recorded(tmp_path / "j"))
+        assert ask(journal, as_journaled(Handing(preface="Well,")), *self.CALLS) == ["A", "B"]
+
+    def test_who_asks_the_same_again_has_both_replies_recorded(self, tmp_path: Path) -> None:
+        journal = Journal(JournalWriter(tmp_path / "j"))
+        assert ask(journal, as_journaled(Handing("a", "b")), self.CALLS[0], self.CALLS[0]) == ["A", "B"]
+        assert count_calls(tmp_path / "j") == 2
 
 
 class TestJournaled:

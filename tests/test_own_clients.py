@@ -17,12 +17,18 @@ from click.testing import CliRunner
 
 from synthetic_communities import llm_client
 from synthetic_communities.cli.main import program
+from synthetic_communities.config import Config
 from synthetic_communities.domain.outcome import Answer
+from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.failures import BudgetReachedError
+from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, Usage
 from synthetic_communities.llm_client import LLMClient, create_client, generate_response_async
+from synthetic_communities.minds.base import Mind
 from synthetic_communities.minds.llm.mind import LLMMind
 from synthetic_communities.minds.offline.mind import OfflineMind
 from synthetic_communities.minds.views import BallotView, View
+from synthetic_communities.population import Population
 from synthetic_communities.report.result import SimulationResult, load_run
 from synthetic_communities.report.terminal.side_by_side import read_foretold_together
 from synthetic_communities.report.terminal.spent import describe_spent
@@ -31,6 +37,8 @@ from synthetic_communities.runs.row import Row
 from synthetic_communities.simulation.files import write_forecast
 from synthetic_communities.simulation.watching import Moment
 from synthetic_communities.testing.loopback import LoopbackServer
+from synthetic_communities.testing.models import ScriptedModel
+from tests import small_communities as offline
 from tests.model_communities import KEYS, make_engine, run_engine, set_keys
 from tests.small_communities import read_json
 
@@ -155,6 +163,89 @@ def test_runs_at_once_that_share_a_client_count_each_their_own(server: LoopbackS
     for result, people in ((small, 2), (large, 4)):
         assert sum(row["kind"] == "person" for row in result.usage_by_agent) == people
         assert add_up(result.usage)["calls"] == add_up(result.usage_by_agent)["calls"] == result.measured["model_calls"]
+
+
+class Doors:
+    """Ways in which a script gives a client to an engine whose configuration names no model."""
+
+    @staticmethod
+    def engine(client: Mind, **settings: Any) -> GameEngine:
+        return offline.make_engine(offline.make_config(2, num_epochs=1, **settings), client)
+
+    @staticmethod
+    def config(client: Mind, **settings: Any) -> GameEngine:
+        return GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1).changed(**settings), model=client)
+
+    @staticmethod
+    def population(client: Mind, **settings: Any) -> GameEngine:
+        engine = Doors.engine(OfflineMind(), **settings)
+        people = engine.population.personas
+        engine.llm_client, engine.population = None, Population("A town.", model=client)
+        for persona in people:
+            engine.population.add_persona(persona)
+        return engine
+
+    @staticmethod
+    def member(client: Mind, **settings: Any) -> GameEngine:
+        engine = Doors.engine(OfflineMind(), **settings)
+        engine.population.personas[0].llm_client = client
+        return engine
+
+
+@pytest.mark.parametrize("door", ["engine", "config", "population", "member"])
+def test_a_client_has_its_price_where_the_configuration_names_no_model(
+    door: str, server: LoopbackServer, tmp_path: Path
+) -> None:
+    result = run_engine(getattr(Doors, door)(connect(server), prices=PRICES), tmp_path)
+    took = result.measured["calls"]
+    tokens = took["tokens"]
+    assert took["calls"] > 3
+    prompts = sum(tokens[kind] or 0 for kind in ("input_tokens", "cache_read_tokens", "cache_write_tokens"))
+    assert took["cost_usd"] == pytest.approx((2 * prompts + 8 * tokens["output_tokens"]) / 1e6)
+
+
+def test_a_client_that_names_no_model_has_no_price(tmp_path: Path) -> None:
+    def say(request: ModelRequest, call: Call) -> ModelReply:
+        return ModelReply("Rents.", stop="end", model=MODEL, usage=Usage(input_tokens=9, output_tokens=9))
+
+    for name, cost in ((MODEL, 18 * 5e-6), ("mine", None)):
+        engine = offline.make_engine(
+            offline.make_config(1, num_epochs=1, prices=PRICES), LLMMind(ScriptedModel(say, name=name))
+        )
+        took = offline.run_engine(engine, tmp_path).measured["calls"]
+        assert took["cost_usd"] == (cost if cost is None else pytest.approx(cost * took["calls"])), name
+
+
+def test_a_client_keeps_to_the_budget_of_a_run_whose_configuration_names_no_model(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.reset()
+    with pytest.raises(BudgetReachedError, match="the budget of 5 calls was reached"):
+        run_engine(Doors.engine(connect(server), max_calls=5), tmp_path)
+    assert server.stats()["calls"] == 5
+    unpriced = create_client("k", model="vllm:test", base_url=f"{server.url}/v1")
+    with pytest.raises(ConfigurationError, match="what vllm:test costs is not known"):
+        Doors.engine(unpriced, max_cost_usd=1.0).forecast()
+    several = Doors.config(connect(server), prices=PRICES).forecast(replicates=2, resample=True)
+    assert several.cost_usd is not None
+
+
+@pytest.mark.parametrize(
+    ("mind", "refused"),
+    [
+        (OfflineMind(), ["max_calls", "prices", "temperature"]),
+        (LLMMind(ScriptedModel([])), ["max_calls", "temperature"]),
+        (create_client("k", model=MODEL), ["temperature"]),
+    ],
+    ids=["offline", "a model of one's own", "a client"],
+)
+def test_what_would_be_read_and_ignored_is_refused(mind: Mind, refused: list[str]) -> None:
+    settings = {"prices": PRICES, "max_calls": 5, "temperature": 0.5}
+    for build in (Doors.engine, Doors.config):
+        with pytest.raises(ConfigurationError) as caught:
+            build(mind, **settings).run()
+        told = {str(problem).partition(":")[0] for problem in caught.value.problems}
+        assert told == set(refused)
 
 
 class Adviser:

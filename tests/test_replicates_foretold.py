@@ -13,11 +13,15 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from synthetic_communities.cli import rerunning
+from synthetic_communities.cli.held import Held, measure_held
 from synthetic_communities.cli.main import program
+from synthetic_communities.cli.spending import Consent, Expense
 from synthetic_communities.config import Config
 from synthetic_communities.errors import RecordError
 from synthetic_communities.forecast import foretelling
 from synthetic_communities.forecast.assumed import Assumed, Span
+from synthetic_communities.foreseeing import forecast_together
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.numbers.taken import add_taken, take_minutes_together, take_paid
 from synthetic_communities.report.replicates import Replicates
@@ -243,6 +247,70 @@ class TestRuns:
         assert "Foretold and measured" in told
 
 
+class TestGoneOnWith:
+    """What is foretold of the rest, before anybody is asked whether to pay for it."""
+
+    def lay_out(self, town: Path, tmp_path: Path, *options: str) -> list[Path]:
+        """Return the run directories of replicates none of which has asked anything."""
+        call("run", town, *options, "--output", tmp_path / "out", "--max-calls", "0", status=4)
+        (folder,) = (tmp_path / "out").iterdir()
+        return [run.path for run in Replicates(folder)]
+
+    def foresee(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> Expense:
+        """Return what somebody would be asked to agree to, who then does not."""
+        told: list[Expense] = []
+
+        def note(expense: Expense, consent: Consent) -> bool:
+            told.append(expense)
+            return False
+
+        with monkeypatch.context() as patched:
+            patched.setattr(rerunning, "is_confirmed", note)
+            call("resume", path, "--max-calls", "999", status=1)
+        return told[0]
+
+    def test_each_with_its_own_people(self, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        people = [{"id": f"p{number}", "story": "She sells fish. " * number**2} for number in range(2 * PEOPLE)]
+        (town.parent / "people.jsonl").write_text("\n".join(map(json.dumps, people)), encoding="utf-8")
+        runs = self.lay_out(town, tmp_path, "--replicates", "3", "--resample")
+        call("resume", runs[1], "--max-calls", "999")
+        engines = [GameEngine.from_run(path) for path in (runs[0], runs[2])]
+        together = forecast_together(engines, shares_opening=False)
+        alone = [asked for engine in engines if (asked := engine.forecast().asked)]
+        prompts = [each.tokens.prompt_tokens.low for each in alone]
+        assert abs(prompts[0] - prompts[1]) > 0.02 * prompts[0], "else it would not matter whose people they are"
+        assert together is not None
+        assert together.asked is not None
+        assert together.asked.tokens.prompt_tokens.low == pytest.approx(sum(prompts))
+        assert together.asked.calls == sum((each.calls for each in alone), Span(0, 0))
+        expense = self.foresee(runs[0].parent, monkeypatch)
+        assert (expense.runs, expense.cost_usd, expense.is_rest) == (2, together.asked.cost_usd, False)
+
+    def test_an_opening_that_others_asked_is_not_asked_again(
+        self, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        runs = self.lay_out(town, tmp_path, "--replicates", "3")
+        folder, whole = runs[0].parent, self.foresee(runs[0].parent, monkeypatch)
+        assert (whole.cost_usd, whole.is_rest) == (GameEngine.from_config(town).forecast(replicates=3).cost_usd, False)
+        call("resume", runs[0], "--max-calls", "999")
+        opening = read_json(runs[0] / USAGE)["calls_by_epoch"]["opening"]["cost_usd"]
+        config = GameEngine.from_run(runs[1]).config
+        for left in ([runs[1]], runs[1:]):
+            assert measure_held(left, config) == Held(pytest.approx(opening), 0.0)
+        call("resume", runs[1], "--max-calls", "3", status=4)
+        paid = read_json(runs[1] / USAGE)["calls"]["cost_usd"] - opening
+        assert paid > 0
+        for left in ([runs[1]], runs[1:]):
+            assert measure_held(left, config) == Held(pytest.approx(opening + paid), pytest.approx(paid))
+        rest = self.foresee(folder, monkeypatch)
+        forecast = forecast_together([GameEngine.from_run(path) for path in runs[1:]], shares_opening=True)
+        assert forecast is not None
+        assert forecast.cost_usd is not None
+        assert rest.cost_usd is not None
+        assert rest.is_rest
+        assert rest.cost_usd.high == pytest.approx(forecast.cost_usd.high - opening - paid)
+
+
 TOKENS = {"input_tokens": 10, "cache_write_tokens": 5, "cache_read_tokens": 3, "output_tokens": 2, "thinking_tokens": 0}
 
 
@@ -334,6 +402,10 @@ class TestFromPython:
         engine.initialize_simulation_output(tmp_path / "out")
         result = engine.run()
         assert bool(result.foretold) == is_kept
+
+    def test_where_nobody_is_asked_no_plan_is_drawn_up(self) -> None:
+        offline = GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1))
+        assert forecast_together([offline, offline], shares_opening=True) is None
 
     def test_where_nothing_was_foretold_nothing_is(self, town: Path, tmp_path: Path) -> None:
         engine = GameEngine.from_config(town)

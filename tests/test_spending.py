@@ -17,7 +17,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from synthetic_communities.cli import rerunning, spending
+from synthetic_communities.cli import spending
+from synthetic_communities.cli.held import Held, measure_held
 from synthetic_communities.cli.main import program
 from synthetic_communities.cli.spending import (
     Consent,
@@ -162,15 +163,15 @@ class TestExpectation:
         assert expect(engine, runs=4, resample=True).cost_usd == Span(16.0, 24.0)
 
     def test_what_was_paid_is_not_paid_again(self, engine: GameEngine) -> None:
-        assert expect(engine, runs=2, paid_usd=4.5).cost_usd == Span(0.0, 1.5)
-        assert expect(engine, paid_usd=99.0).cost_usd == Span(0.0, 0.0)
-        assert (expect(engine).is_rest, expect(engine, paid_usd=4.5).is_rest) == (False, True)
+        assert expect(engine, runs=2, held=Held(4.5)).cost_usd == Span(0.0, 1.5)
+        assert expect(engine, held=Held(99.0)).cost_usd == Span(0.0, 0.0)
+        assert (expect(engine).is_rest, expect(engine, held=Held(4.5)).is_rest) == (False, True)
 
     def test_it_is_what_was_foretold(self) -> None:
         price = {"input": 1.0, "output": 10.0, "cache_read": 0.1}
         known = {"model": "vllm:m", "world_story": "A town by the water. " * 200, "prices": {"vllm:m": price}}
         engine = make_engine(make_config(**known))
-        expense, rest, asked = expect(engine), expect(engine, paid_usd=1e-4), engine.forecast().asked
+        expense, rest, asked = expect(engine), expect(engine, held=Held(1e-4)), engine.forecast().asked
         assert asked is not None
         assert asked.uncached_usd is not None
         assert (expense.cost_usd, expense.known_usd) == (asked.cost_usd, Span(0, 0))
@@ -179,7 +180,7 @@ class TestExpectation:
         assert expense.is_assumed
         engine.forecast(Assumed(reply_characters={"post": Span(9, 9)}))
         assert not expect(engine).is_assumed
-        partly = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})), paid_usd=1e-4)
+        partly = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})), held=Held(1e-4))
         assert (partly.cost_usd, partly.unpriced) == (None, ("vllm:other",))
         assert 0 < partly.known_usd.high < (expense.most_usd or 0)
         unpaid = expect(make_engine(make_config(**{**known, "candidate_model": "vllm:other"})))
@@ -200,7 +201,7 @@ class TestExpectation:
 
     def test_a_limit_of_each_run_limits_all_of_them(self) -> None:
         engine = make_engine(make_config(max_cost_usd=1.5, prices=PRICES, model="vllm:test", base_url="http://x/v1"))
-        assert expect(engine, runs=3, paid_usd=0.5).limit_usd == 4.0
+        assert expect(engine, runs=3, held=Held(2.0, paid_usd=0.5)).limit_usd == 4.0
 
 
 class TestAsking:
@@ -354,8 +355,9 @@ class TestCommand:
 class TestResuming:
     def test_what_is_left_of_a_run_is_what_it_costs(self, server: LoopbackServer, town: Path) -> None:
         path = self.break_off(town, "--max-calls", "12")
-        paid = rerunning.measure_paid(path, GameEngine.from_run(path).config)
-        assert paid > 5
+        held = measure_held([path], GameEngine.from_run(path).config)
+        paid = held.usd
+        assert paid == held.paid_usd > 5
         whole = expect(GameEngine.from_config(town)).cost_usd
         refused = call("resume", path, "--max-calls", "999")
         assert refused.exit_code == 2

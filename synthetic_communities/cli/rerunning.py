@@ -1,16 +1,11 @@
 """Going on with runs, running them again from their journals, and holding them against these."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import Config
+from ..foreseeing import forecast_together
 from ..game_engine import GameEngine
-from ..llm.journal.file import is_begun
-from ..llm.journal.journal import JOURNAL
-from ..llm.journal.recorded import Recorded
-from ..llm.money.prices import Prices
 from ..report.result import SimulationResult
 from ..report.text import clean_text, count_of
 from ..rerunning import (
@@ -22,10 +17,12 @@ from ..rerunning import (
     resume_replicates,
     verify_run,
 )
+from ..runs.plan import read_plan
+from .held import measure_held
 from .program import print_text
 from .repeating import run_in_folder
 from .running import FAILED, run_community, run_prepared, show_result
-from .spending import Consent, expect, is_confirmed
+from .spending import Consent, expect, is_confirmed, reckon
 
 IDENTICAL, DIFFERS, CANNOT_SAY = 0, 1, 3
 """Exit statuses of `verify`."""
@@ -44,12 +41,12 @@ def resume(path: Path, changes: dict[str, Any], consent: Consent, **telling: Any
     """
     replicates = list_replicates(path)
     if replicates:
-        if not _is_confirmed([each for each in replicates if not is_complete(each)], changes, consent):
+        if not _is_confirmed(path, [each for each in replicates if not is_complete(each)], changes, consent):
             return FAILED
         return run_in_folder(lambda observer: resume_replicates(path, observer=observer, **changes), path, **telling)
     if not is_complete(path):
         engine = build_resumed(path, **changes)
-        if not is_confirmed(expect(engine, paid_usd=measure_paid(path, engine.config)), consent):
+        if not is_confirmed(expect(engine, held=measure_held([path], engine.config)), consent):
             return FAILED
         return run_prepared(engine, path, **telling)
     if not telling["as_data"]:
@@ -57,27 +54,16 @@ def resume(path: Path, changes: dict[str, Any], consent: Consent, **telling: Any
     return show_result(SimulationResult(path), telling["command"], as_data=telling["as_data"])
 
 
-def _is_confirmed(left: Sequence[Path], changes: dict[str, Any], consent: Consent) -> bool:
-    """Say whether what is left of several runs is to be paid for; they are alike, so one tells of all."""
+def _is_confirmed(folder: Path, left: Sequence[Path], changes: dict[str, Any], consent: Consent) -> bool:
+    """Say whether what is left of several runs is to be paid for."""
     if not left:
         return True
     limits = {name: value for name, value in changes.items() if name not in ("retry_failures", "cache")}
-    engine = GameEngine.from_run(left[0], **limits)
-    paid_usd = sum(measure_paid(path, engine.config) for path in left)
-    return is_confirmed(expect(engine, runs=len(left), paid_usd=paid_usd), consent)
-
-
-def measure_paid(path: Path, config: Config) -> float:
-    """Return what the calls in the journal of a run have cost, in US dollars, as far as their prices are known.
-
-    Raises:
-        JournalError: it cannot be read.
-    """
-    if not is_begun(path / JOURNAL):
-        return 0.0
-    prices = Prices(config.prices or {})
-    with Recorded(path / JOURNAL, is_shared=True) as recorded:
-        return math.fsum(prices.cost(model, usage) or 0.0 for model, usage in recorded.list_paid())
+    engines, plan = [GameEngine.from_run(path, **limits) for path in left], read_plan(folder)
+    forecast = forecast_together(engines, shares_opening=plan is not None and plan.shares_opening)
+    config = engines[0].config  # limits and prices of all are alike
+    held = measure_held(left, config)
+    return is_confirmed(reckon(forecast, config.max_cost_usd, len(left), held), consent)
 
 
 def replay(path: Path, config: Path | None, output: Path, *, allow_calls: bool, **telling: Any) -> int:

@@ -12,6 +12,7 @@ from ..game_engine import GameEngine
 from ..llm.money.meter import spell_usd, spell_usd_range
 from ..report.terminal.ranges import spell_minutes_words
 from ..report.text import count_of
+from .held import NOTHING_HELD, Held
 from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
@@ -48,7 +49,7 @@ class Expense:
         runs: how many runs that is.
         unpriced: models whose price is not known.
         limit_usd: what all runs may cost, as they are stopped then; None: no limit.
-        is_rest: whether some of it was paid for before.
+        is_rest: whether some of it is held by journals.
         is_assumed: whether the length of replies is only assumed.
         is_exact: whether there will be just so many calls, if each succeeds at once.
         minutes: how long it will take; None: not known.
@@ -82,29 +83,40 @@ class Expense:
         )
 
 
-def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, paid_usd: float = 0.0) -> Expense:
+def expect(engine: GameEngine, *, runs: int = 1, resample: bool = False, held: Held = NOTHING_HELD) -> Expense:
     """Return what runs of this engine's configuration will cost.
 
     Args:
         engine: ready to run.
         runs: how many there will be.
         resample: whether each of them draws its own people.
-        paid_usd: what was paid for calls of these runs before, and need not be again.
+        held: what their journals hold already.
     """
-    forecast, limit = engine.foretold(replicates=runs, resample=resample), engine.config.max_cost_usd
+    return reckon(engine.foretold(replicates=runs, resample=resample), engine.config.max_cost_usd, runs, held)
+
+
+def reckon(forecast: Forecast | None, limit: float | None, runs: int, held: Held = NOTHING_HELD) -> Expense:
+    """Return what runs will cost of which this is foretold.
+
+    Args:
+        forecast: of all of them; None: no model is asked.
+        limit: what each may cost, in US dollars; None: no limit.
+        runs: how many there are.
+        held: what their journals hold already, which is asked of nobody.
+    """
     if forecast is None:
         return Expense(0, None, runs=runs)
     cost, asked, (calls, is_exact) = forecast.cost_usd, forecast.asked, _count_calls(forecast)
     uncached = None if asked is None else asked.uncached_usd
     return Expense(
         calls,
-        None if cost is None else _take_off(cost, paid_usd),
-        known_usd=ZERO if asked is None or cost is not None else _take_off(asked.known_usd, paid_usd),
-        uncached_usd=None if uncached is None else _take_off(uncached, paid_usd).high,
+        None if cost is None else _take_off(cost, held.usd),
+        known_usd=ZERO if asked is None or cost is not None else _take_off(asked.known_usd, held.usd),
+        uncached_usd=None if uncached is None else _take_off(uncached, held.usd).high,
         runs=runs,
         unpriced=() if asked is None else asked.unpriced,
-        limit_usd=None if limit is None else max(0.0, limit * runs - paid_usd),
-        is_rest=paid_usd > 0,
+        limit_usd=None if limit is None else max(0.0, limit * runs - held.paid_usd),
+        is_rest=held.usd > 0,
         is_assumed=asked is not None and not asked.assumed.knows_replies,
         is_exact=is_exact and runs == 1,  # each run draws for itself
         minutes=None if asked is None else asked.minutes,
@@ -119,8 +131,8 @@ def _count_calls(forecast: Forecast) -> tuple[int | None, bool]:
     return round(foretold.high), foretold.low == foretold.high
 
 
-def _take_off(cost: Span, paid_usd: float) -> Span:
-    return Span(max(0.0, cost.low - paid_usd), max(0.0, cost.high - paid_usd))
+def _take_off(cost: Span, usd: float) -> Span:
+    return Span(max(0.0, cost.low - usd), max(0.0, cost.high - usd))
 
 
 def decide(expense: Expense, consent: Consent, *, is_at_terminal: bool) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ..errors import ConfigurationError, Problem
 from ..llm.choice import OFFLINE
@@ -94,8 +94,14 @@ def find_unknown_keys(
     ]
 
 
-def find_model_problems(values: Mapping[str, object], places: Places) -> list[Problem]:
-    """Return what is wrong with the models named, and with settings that the models named do not take."""
+def find_model_problems(values: Mapping[str, object], places: Places, taken: Collection[str] = ()) -> list[Problem]:
+    """Return what is wrong with the models named, and with settings that nobody takes.
+
+    Args:
+        values: of all settings.
+        places: where they stand.
+        taken: settings that are taken whichever models are named.
+    """
     named = {name: values[name] for name in ("model", "candidate_model") if isinstance(values[name], str)}
     problems: list[Problem] = []
     for name, value in named.items():
@@ -104,7 +110,9 @@ def find_model_problems(values: Mapping[str, object], places: Places) -> list[Pr
         return problems
     given = [setting.name for setting in SETTINGS if setting.models_only and values[setting.name] is not None]
     return problems + [
-        Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", TAKES_NONE) for name in given
+        Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", TAKES_NONE)
+        for name in given
+        if name not in taken
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -84,10 +84,16 @@ def load_settings(path: FilePath, folders: Sequence[FilePath], defaults: Mapping
     return ReadSettings(values, origin, tuple(search.notices))
 
 
-def find_value_problems(values: Mapping[str, Any], places: Places) -> list[Problem]:
-    """Return everything wrong with the values of settings; looks at no file."""
+def find_value_problems(values: Mapping[str, Any], places: Places, taken: Collection[str] = ()) -> list[Problem]:
+    """Return everything wrong with the values of settings; looks at no file.
+
+    Args:
+        values: of all settings.
+        places: where they stand.
+        taken: settings of language models that are taken even where none is named.
+    """
     found = find_single_problems(values, places)
-    found += find_model_problems(values, places)
+    found += find_model_problems(values, places, taken)
     found += find_access_problems(values, places)
     found += find_price_problems(values, places)
     return found

@@ -30,12 +30,12 @@ class RunAhead:
     forecast: Forecast = field(kw_only=True)
 
 
-def add_runs(runs: Sequence[RunAhead]) -> Forecast:
-    """Return what replicates do together; an opening that they share counts once."""
+def add_runs(runs: Sequence[RunAhead], *, shares_opening: bool) -> Forecast:
+    """Return what several runs do together; an opening that they share counts once."""
     first = runs[0].forecast
     if len(runs) == 1:
         return first
-    shared = () if runs[0].config.resample_people else OPENING
+    shared = OPENING if shares_opening else ()
     steps = [_add_steps(step, runs[:1] if step in shared else runs) for step in ACTS]
     return replace(
         first,

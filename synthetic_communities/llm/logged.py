@@ -29,7 +29,7 @@ class _Try:
         outer: the try it is made within, as a script's own client may ask one of this package; None: within none.
         began: when it began, in seconds of the event loop's clock.
         in_flight: how many were under way then, itself among them.
-        is_heard_within: whether one was made within it. Then that is told of, and it is not: it was asked once.
+        within: which call was made within it, the last one. Then that is told of, and it is not: it was asked once.
     """
 
     request: ModelRequest
@@ -37,7 +37,7 @@ class _Try:
     outer: "_Try | None" = field(kw_only=True)
     began: float = field(kw_only=True)
     in_flight: int = field(default=1, kw_only=True)
-    is_heard_within: bool = field(default=False, kw_only=True)
+    within: Call | None = field(default=None, kw_only=True)
 
     def ended(self, result: ModelReply | BaseException, *, asked: str, now: float) -> Exchange:
         """Return what passed, under the key of the call it was made within, if any: it is that which a run knows."""
@@ -101,16 +101,17 @@ class Logged(Wrapper):
     def _begin(self, request: ModelRequest, call: Call, now: float) -> _Try:
         tried = _Try(request, call, outer=_under_way.get(), began=now)
         if tried.outer is not None:
-            tried.outer.is_heard_within = True
+            tried.outer.within = call
         self._in_flight.add(tried)
         tried.in_flight = len(self._in_flight)
         return tried
 
     def _tell(self, tried: _Try, exchange: Exchange) -> None:
-        if isinstance(exchange.result, BaseException):
+        is_handed_on = tried.within is not None and tried.within.key == tried.call.key  # each try is recorded there
+        if isinstance(exchange.result, BaseException) and not is_handed_on:
             _record_failure(tried.call, exchange.entry, exchange.result)
         listener = current_listener.get()
-        if not tried.is_heard_within:
+        if tried.within is None:
             for tell in (listener.hear if listener is not None else None, self._observe):
                 if tell is not None:
                     tell(exchange)

@@ -1,6 +1,6 @@
 """What is known of minds before they are asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ from ..engine.ledger import Task
 from ..engine.plan import QuestionPlace, StatementPlace, TurnPlace
 from ..llm.choice import OFFLINE
 from ..llm.naming import parse_model_name
+from ..llm_client import LLMClient
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
@@ -18,6 +19,9 @@ from ..persona import Persona
 
 Who: TypeAlias = tuple[type[Member], str]
 """Somebody in a community: what they are, and their id; the mediator's id is left empty."""
+
+SPENT = ("max_cost_usd", "max_tokens", "max_calls")
+"""Settings that limit what the calls of a run may take, whoever made the model."""
 
 OPINION_STEPS = ("opening_opinion", "debate_update", "chat_update", "social_update")
 """Steps that ask for an opinion on every topic: where there is no topic, a language model is not asked."""
@@ -86,6 +90,16 @@ def expect_own(
     members[Mediator, ""] = mediator
     own = {who: member.llm_client for who, member in members.items() if member.llm_client is not None}
     return {who: expect_mind(mind) for who, mind in own.items()}
+
+
+def find_taken(minds: Iterable[Mind | None]) -> frozenset[str]:
+    """Return the settings of language models that hold for minds which a script gave; None stands for no such mind.
+
+    Whatever is asked through this package has a price, and a client of this package keeps to the budget of the run.
+    """
+    given = [mind for mind in minds if mind is not None and not isinstance(mind, OfflineMind)]
+    keeps_budget = any(isinstance(mind, LLMClient) for mind in given)
+    return frozenset(("prices", *(SPENT if keeps_budget else ()))) if given else frozenset()
 
 
 def find_actor(task: Task) -> Who:

@@ -7,6 +7,8 @@ from ..candidate import Candidate
 from ..config import Config, build_topics
 from ..configuration.people_file import find_people_problems, load_people
 from ..errors import ConfigurationError, Problem
+from ..minds.base import Mind
+from .expectation import find_taken
 
 
 def load_config(path: str | Path) -> Config:
@@ -22,14 +24,19 @@ def load_config(path: str | Path) -> Config:
         raise ConfigurationError([*error.problems, *others]) from error
 
 
-def gather_people(config: Config, unnamed_model: str) -> list[tuple[str, dict[str, Any]]]:
+def gather_people(config: Config, unnamed_model: str, given: Mind | None = None) -> list[tuple[str, dict[str, Any]]]:
     """Return the people a configuration asks for, a sample in the order of their file.
+
+    Args:
+        config: the settings.
+        unnamed_model: who thinks where the configuration names no model.
+        given: a mind that somebody put in the place of what the configuration names; None: nobody did.
 
     Raises:
         ConfigurationError: everything wrong with the configuration and the files it names, fewer people than asked
             for among them.
     """
-    problems = config.find_problems(unnamed_model=unnamed_model)
+    problems = config.find_problems(unnamed_model=unnamed_model, taken=find_taken([given]))
     people: list[tuple[str, dict[str, Any]]] = []
     size = config.population_size
     if _asks_for_people(size):

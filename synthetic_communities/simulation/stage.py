@@ -26,6 +26,7 @@ from ..minds.llm.mind import LLMMind
 from ..persona import Persona
 from ..population import Population
 from ..social_media import SocialMedia
+from .expectation import find_taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +148,37 @@ def build_community(config: Config, scene: Scene, mind: Mind | None) -> Communit
 
 
 def refuse_problems(
-    config: Config, population: Population, candidates: Sequence[Candidate], mediator: Mediator, unnamed_model: str
+    config: Config,
+    population: Population,
+    candidates: Sequence[Candidate],
+    mediator: Mediator,
+    unnamed_model: str,
+    given: Mind | None,
 ) -> None:
     """Refuse settings, people and candidates that cannot be run.
+
+    Args:
+        config: the settings.
+        population: the people.
+        candidates: who stands for election.
+        mediator: who leads the debates.
+        unnamed_model: who thinks where the configuration names no model.
+        given: a mind that somebody put in the place of what the configuration names; None: nobody did.
 
     Raises:
         ConfigurationError: everything wrong with them, or nothing to run at all.
     """
     personas, topics = population.personas, mediator.topics
+    minds = [given, *(member.llm_client for member in (*personas, *candidates, mediator))]
     problems = [
-        *config.find_problems(check_files=False, unnamed_model=unnamed_model),
+        *config.find_problems(check_files=False, unnamed_model=unnamed_model, taken=find_taken(minds)),
         *find_id_problems("person", [persona.id for persona in personas]),
         *find_confusions([candidate.id for candidate in candidates], [candidate.name for candidate in candidates]),
         *find_no_ids("candidate", [candidate.id for candidate in candidates]),
         *find_id_problems("topic", [topic.id for topic in topics]),
         *(problem for persona in personas for problem in _attribute_problems(persona)),
         *(problem for member in (*personas, *candidates, mediator) for problem in _mind_problems(member)),
-        *_price_problems(config, (*personas, *candidates, mediator)),
+        *_price_problems(config, minds),
     ]
     if not (personas or candidates or topics or config.topics):
         remedy = "GameEngine.from_config(...) builds them from the configuration"
@@ -205,11 +220,11 @@ def _mind_problems(member: Member) -> Iterator[Problem]:
         yield Problem(repr(member), what, "set it to None, to a client, or to an object with `answer(view)`")
 
 
-def _price_problems(config: Config, members: Iterable[Member]) -> Iterator[Problem]:
-    """Yield the models of members' own whose price is not known, where money is limited."""
+def _price_problems(config: Config, minds: Iterable[Mind | None]) -> Iterator[Problem]:
+    """Yield the models of minds that a script gave whose price is not known, where money is limited."""
     if config.max_cost_usd is None:
         return
     prices = Prices(config.prices or {})
-    for name in sorted({each.llm_client.name for each in members if isinstance(each.llm_client, LLMMind)}):
+    for name in sorted({mind.name for mind in minds if isinstance(mind, LLMMind)}):
         if prices.of(name) is None:
             yield price_problem("max_cost_usd", name)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextvars import ContextVar
 
 from ..failures import CallError
 from ..logged import Logged
@@ -12,11 +13,21 @@ from .entry import JournalEntry
 from .journal import Journal, current_journal
 from .shared import Question
 
+_Spelled = tuple[str, int, bytes]
+
+_asking: ContextVar[_Spelled | None] = ContextVar("asking", default=None)
+"""The call whose answer is about to be recorded here: a script's own model may hand it on, as it is, to one of ours."""
+
+
+def _spell(call: Call, asked: Fingerprint) -> _Spelled:
+    return call.key, call.attempt, asked.request
+
 
 class Journaled(Wrapper):
     """Answers calls from the journal of the run, and records what the model answers to the others.
 
-    Outside a run there is no journal, and every call is the model's.
+    Outside a run there is no journal, and every call is the model's. So is one that is handed on to it by a model which
+    has a journal in front of it, too: the answer of that model is what counts.
 
     Attributes:
         keeps_journal: True: nobody else need put a journal in front of it.
@@ -39,6 +50,8 @@ class Journaled(Wrapper):
         if journal is None:
             return await self.inner.reply(request, call)
         asked = fingerprint(self.name, request)
+        if _asking.get() == _spell(call, asked):
+            return await self.inner.reply(request, call)
         question = journal.as_shared(call, asked)
         recorded = await journal.find(request, call, asked, question)
         if recorded is not None:
@@ -51,6 +64,7 @@ class Journaled(Wrapper):
         clock = asyncio.get_running_loop().time
         began = clock()
         result: ModelReply | CallError
+        token = _asking.set(_spell(call, asked))
         try:
             result = await self.inner.reply(request, call)
         except CallError as error:
@@ -58,6 +72,8 @@ class Journaled(Wrapper):
         except BaseException:
             journal.forgo(question)
             raise
+        finally:
+            _asking.reset(token)
         entry = JournalEntry(call, asked.request, result=result, seconds=clock() - began, ended=time.time())
         await journal.record(entry, request, asked, question)
         return entry.give()

@@ -3,9 +3,9 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +13,7 @@ from typing import Any, Self
 from ...errors import RecordError
 from ..model import Call, ModelRequest, Usage
 from .digests import Fingerprint, split_digests
-from .entry import FailedTry, JournalEntry
+from .entry import FailedTry, JournalEntry, Source
 from .file import describe, has_tables, open_to_read
 from .rows import TOKENS, as_stored, as_text, read_entry, read_texts
 
@@ -46,6 +46,28 @@ _SLACK_SECONDS = 0.001
 _SAME = "SELECT id FROM places WHERE key = ? AND attempt = ? AND request = ? AND used = 0 ORDER BY id LIMIT 1"
 _SAME_NEWEST = _SAME.replace("ORDER BY id", "ORDER BY id DESC")
 _ALIKE = "SELECT id FROM places WHERE request = ? AND attempt = ? AND used = 0 ORDER BY key, id LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an entry says of what it took.
+
+    Attributes:
+        question: key and attempt of the call, and digest of its request.
+        source: where the answer came from.
+        model: who was asked.
+        usage: the tokens.
+    """
+
+    question: tuple[str, int, bytes]
+    source: Source
+    model: str = field(kw_only=True)
+    usage: Usage = field(kw_only=True)
+
+    @property
+    def key(self) -> str:
+        """Key of the task of the call."""
+        return self.question[0]
 
 
 class Recorded:
@@ -161,15 +183,34 @@ class Recorded:
         """Yield model and tokens of every entry that was a call, and of every try that failed."""
         if not has_tables(self._connection):
             return
-        asked = "SELECT digest, text FROM texts WHERE digest IN (SELECT DISTINCT settings FROM calls)"
-        models = {digest: str(json.loads(as_text(text))["model"]) for digest, text in self._connection.execute(asked)}
-        columns = ", ".join(TOKENS)
+        models, columns = self._read_models(), ", ".join(TOKENS)
         for settings, *tokens in self._connection.execute(
             f"SELECT settings, {columns} FROM calls WHERE source = 'call'"
         ):
-            yield models[settings], Usage(**dict(zip(TOKENS, tokens, strict=True)))
+            yield models[settings], _read_usage(tokens)
         (failed,) = self._connection.execute("SELECT count(*) FROM failed_tries").fetchone()
         yield from repeat(("", Usage()), failed)
+
+    def list_answers(self) -> Iterator[Answered]:
+        """Yield what each entry says of what it took, in the order in which they were written.
+
+        Raises:
+            RecordError: that cannot be read.
+        """
+        asked = f"SELECT key, attempt, request, source, settings, {', '.join(TOKENS)} FROM calls"
+        try:
+            models = self._read_models() if len(self) else {}
+            for key, attempt, request, source, settings, *tokens in self._connection.execute(
+                f"{asked} WHERE id IN (SELECT id FROM places) ORDER BY id"
+            ):
+                question = (as_text(key), attempt, request)
+                yield Answered(question, source, model=models[settings], usage=_read_usage(tokens))
+        except (sqlite3.Error, LookupError, TypeError, ValueError) as error:
+            raise RecordError(f"{self.path} cannot be read: {error}") from error
+
+    def _read_models(self) -> dict[bytes, str]:
+        asked = "SELECT digest, text FROM texts WHERE digest IN (SELECT DISTINCT settings FROM calls)"
+        return {digest: str(json.loads(as_text(text))["model"]) for digest, text in self._connection.execute(asked)}
 
     def describe_difference(self, call: Call, request: ModelRequest, asked: Fingerprint) -> str:
         """Return where the request of a call first differs from the recorded one."""
@@ -215,6 +256,10 @@ class Recorded:
             return read_entry(self._connection, row[0])
         except (sqlite3.Error, TypeError, ValueError) as error:
             raise RecordError(f"{self.path}, entry {row[0]} cannot be read: {error}") from error
+
+
+def _read_usage(tokens: Sequence[int | None]) -> Usage:
+    return Usage(**dict(zip(TOKENS, tokens, strict=True)))
 
 
 def spell_difference(before: str, now: str) -> str:
