@@ -6,19 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from ..configuration.assumptions import NOT_STATED
+from ..configuration.pricing import find_unused_prices
 from ..forecast.counting import count_drawn_priors
 from ..forecast.forecast import Forecast, describe_course, forecast_lines, is_told_by_calls
 from ..forecast.table import calls_lines, describe_calls, spell_price
 from ..game_engine import GameEngine
+from ..llm.choice import OFFLINE
 from ..report.text import clean_text, count_of
 
 WIDTH = 80
 
 
-def describe_check(config: Path, forecast: Forecast) -> str:
-    """Return that nothing is wrong with a configuration, and what a run of it costs, where models are asked."""
-    price = "" if forecast.asked is None else f"\n{spell_price(forecast.asked)}"
-    return f"{config}: nothing is wrong with it.{price}"
+def describe_check(config: Path, engine: GameEngine, forecast: Forecast) -> str:
+    """Return that nothing is wrong with a configuration, what a run of it costs, and which prices are for nobody."""
+    price = [] if forecast.asked is None else [spell_price(forecast.asked)]
+    unused = (f"The price of {name} is not used: no such model is asked." for name in find_idle_prices(engine))
+    return "\n".join([f"{config}: nothing is wrong with it.", *price, *unused])
+
+
+def find_idle_prices(engine: GameEngine) -> tuple[str, ...]:
+    """Return the models that have a price stated and are not asked in a run, as they are written there."""
+    models = (engine.expected_model(), engine.config.candidate_model or OFFLINE)
+    return find_unused_prices(engine.config.prices or {}, models)
 
 
 def describe_run(engine: GameEngine, forecast: Forecast) -> str:
@@ -43,6 +52,7 @@ def run_as_data(engine: GameEngine, forecast: Forecast) -> dict[str, Any]:
     return {
         "assumed": list(engine.config.assumptions()),
         "drawn": list(find_gaps(engine)),
+        "unused_prices": list(find_idle_prices(engine)),
         "acts": forecast.rows(),
         "levels": forecast.levels,
         "max_concurrent": forecast.max_concurrent,

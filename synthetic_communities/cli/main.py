@@ -223,7 +223,7 @@ def check(
     if as_data:
         print_text(f"{json.dumps({'config': str(path), **run_as_data(engine, forecast)})}\n")
     else:
-        print_text(f"{describe_check(path, forecast)}\n\n{describe_run(engine, forecast)}\n")
+        print_text(f"{describe_check(path, engine, forecast)}\n\n{describe_run(engine, forecast)}\n")
     for missing in engine.missing_keys:
         say(missing)
 

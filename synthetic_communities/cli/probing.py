@@ -43,5 +43,5 @@ def probe_config(
         told = {"config": str(config), **run_as_data(engine, forecast), "probe": probe.as_data(), "error": None}
         print_text(f"{json.dumps(told)}\n")
     else:
-        print_text(f"{describe_check(config, forecast)}\n\n{probe}\n\n{describe_run(engine, forecast)}\n")
+        print_text(f"{describe_check(config, engine, forecast)}\n\n{probe}\n\n{describe_run(engine, forecast)}\n")
     return DONE if probe.is_sound else FAILED
