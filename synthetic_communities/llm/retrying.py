@@ -2,7 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from ..waiting import without_place
@@ -38,6 +40,19 @@ class RetryPolicy:
     max_waits_seconds: float = field(default=300.0, kw_only=True)
 
 
+_most_tries: ContextVar[int | None] = ContextVar("synthetic_communities_most_tries", default=None)
+
+
+@contextmanager
+def tried_at_most(tries: int | None) -> Iterator[None]:
+    """Have calls that are made in here tried so many times at most; None: as often as their policy says."""
+    token = _most_tries.set(tries)
+    try:
+        yield
+    finally:
+        _most_tries.reset(token)
+
+
 class Retrying(Wrapper):
     """Tries a call again that failed in passing, giving its place to others while it waits."""
 
@@ -59,6 +74,9 @@ class Retrying(Wrapper):
         Raises:
             CallError: of the last try.
         """
+        policy, most = self._policy, _most_tries.get()
+        if most is not None:
+            policy = replace(policy, max_tries=min(most, policy.max_tries))
         failures: list[CallError] = []
         waited = 0.0
         while True:
@@ -66,7 +84,7 @@ class Retrying(Wrapper):
                 return await self.inner.reply(request, call)
             except CallError as error:
                 failures.append(error)
-                wait = decide_wait(failures, waited, self._policy, call)
+                wait = decide_wait(failures, waited, policy, call)
                 if wait is None:
                     raise
             async with without_place():
