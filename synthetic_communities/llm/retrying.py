@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..waiting import without_place
 from .failures import CallError
 from .model import Call, Model, ModelReply, ModelRequest
+from .wire.http_failures import OptionRefused
 from .wrapper import Wrapper
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -54,7 +55,11 @@ def tried_at_most(tries: int | None) -> Iterator[None]:
 
 
 class Retrying(Wrapper):
-    """Tries a call again that failed in passing, giving its place to others while it waits."""
+    """Tries a call again that failed in passing, giving its place to others while it waits.
+
+    One that was refused for an option goes out again at once, without it: a try of its own, whose failure is no reason
+    to give up.
+    """
 
     def __init__(self, inner: Model, policy: RetryPolicy | None = None, *, sleep: Sleep = asyncio.sleep) -> None:
         """Take the model, and when to try again.
@@ -82,6 +87,9 @@ class Retrying(Wrapper):
         while True:
             try:
                 return await self.inner.reply(request, call)
+            except OptionRefused:  # ends, because every further request has one option less to refuse
+                call = replace(call, tries=call.tries + 1, waited_seconds=0.0)
+                continue
             except CallError as error:
                 failures.append(error)
                 wait = decide_wait(failures, waited, policy, call)
