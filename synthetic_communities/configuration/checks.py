@@ -129,6 +129,10 @@ def _name_problems(name: str, text: str, values: Mapping[str, object], places: P
     if model.provider.protocol == "anthropic" and values["temperature"] is not None:
         what = f"{text} takes no temperature: the Messages API has none"
         yield Problem(places.at("temperature").where, what, "leave temperature out")
+    effort, efforts = values["effort"], model.provider.efforts
+    if isinstance(effort, str) and efforts and effort not in efforts:
+        remedy = f"write {', '.join(efforts[:-1])} or {efforts[-1]}, or leave it out for as little thinking as there is"
+        yield Problem(places.at("effort").where, f"{text} takes no effort {spell_value(effort)}", remedy)
 
 
 def are_offline(values: Mapping[str, object]) -> bool:
