@@ -20,6 +20,10 @@ settings.load_profile("repeatable" if os.environ.get("CI") else "patient")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What is written here need not outlast a power cut, and waiting for a disk takes longer than many a test. What is
+# synced when is tested in `test_lasting_names`; processes that tests start wait for the disk as ever.
+os.fsync = lambda descriptor: os.fstat(descriptor) and None
+
 KEYS = ("GEMINI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "ANTHROPIC_BASE_URL")
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +35,15 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110  # what is waited for happens in another process
             await asyncio.sleep(0.01)
+
+
+def find_lasting_port() -> int:
+    """Return a port that is free now and that no connection of anybody is given by chance later."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)  # systems give others to whoever names none
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
 
 
 class AdjustableLoop(asyncio.SelectorEventLoop):

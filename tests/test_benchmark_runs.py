@@ -44,11 +44,11 @@ def quiet(line: str) -> None:
 
 
 def write_scenario(path: Path) -> None:
-    """Write a scenario of two people who only talk and post."""
+    """Write a scenario of two people who only talk."""
     write_people(path.parent, 2)
     path.write_text(
         "population_size: 2\npopulation_file: people_2.jsonl\nquestions_per_topic: 0\nturns_per_question: 1\n"
-        "num_epochs: 1\nrandom_seed: 1\nnum_rounds_mean: 1\nnum_rounds_variance: 0\n",
+        "num_epochs: 1\nrandom_seed: 1\nnum_rounds_mean: 1\nnum_rounds_variance: 0\npost_probability: 0\n",
         "utf-8",
     )
 
@@ -140,7 +140,7 @@ class TestMeasures:
 
     @pytest.mark.parametrize(
         ("told", "provider", "repetitions"),
-        [("nothing", "openai", 1), ("headers", "openai", 1), ("headers", "anthropic", 1), ("setting", "openai", 2)],
+        [("nothing", "openai", 1), ("headers", "openai", 2), ("headers", "anthropic", 1), ("setting", "openai", 1)],
     )
     def test_a_limit_of_requests_a_second(self, told: Any, provider: Provider, repetitions: int) -> None:
         plan = RatePlan(
@@ -168,8 +168,10 @@ class TestMeasures:
         assert values["python alone"] < values["import synthetic_communities"]
 
     def test_a_scenario_of_ones_own(self) -> None:
-        plan = OwnPlan(Config.bundled(population_size=3, num_epochs=1, max_concurrent=3), mean_seconds=0.01)
-        check(list(take_own(plan, quiet)), list_own_figures(plan), 3)
+        plan = OwnPlan(
+            Config.bundled(population_size=3, num_epochs=1, max_concurrent=3), mean_seconds=0.01, seeds=(1, 2)
+        )
+        check(list(take_own(plan, quiet)), list_own_figures(plan), 2)
 
 
 class TestWhatMustNotBe:

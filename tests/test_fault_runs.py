@@ -1,4 +1,4 @@
-"""Whole runs in which everything goes wrong that can, over every protocol."""
+"""Whole runs of hundreds of people in which everything goes wrong that can, over every protocol."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from synthetic_communities.testing.loopback import LoopbackServer
 from tests.model_communities import MODELS, address_of, mark_requests, run_engine, set_keys, use_policy
 from tests.small_communities import SETTINGS, make_attributes, make_config, read_record
 
-PEOPLE = 60
+PEOPLE = 120
 
 FAULTS = (
     *("thinking", "refuse", "content-filter", "filter-400", "cut", "429", "529", "500", "503", "drop", "drop-mid"),

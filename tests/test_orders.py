@@ -37,10 +37,8 @@ JUDGEMENT = '{"opinions": [{"topic": "t0", "sentence": "So be it.", "stance": 0.
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not repeat for a thousand runs what none of them is about.
 
-    What is written is left to the system: it is read back at once, and nobody pulls a plug here. Versions of packages
-    are looked up once, and settings are not written beside the record.
+    Versions of packages are looked up once, and settings are not written beside the record.
     """
-    monkeypatch.setattr("os.fsync", lambda _: None)
     monkeypatch.setattr("importlib.metadata.version", functools.lru_cache(importlib.metadata.version))
     monkeypatch.setattr("synthetic_communities.game_engine.write_config", lambda *_: None)
 

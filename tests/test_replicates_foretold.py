@@ -403,6 +403,16 @@ class TestFromPython:
         result = engine.run()
         assert bool(result.foretold) == is_kept
 
+    def test_runs_that_are_not_alike_are_foretold_as_each_is(self, town: Path) -> None:
+        config = Config.from_yaml(town)
+        others = [{**each, "description": "By the water. " * 200} for each in config.candidates or ()]
+        engines = [GameEngine.from_config(each) for each in (config, config.changed(candidates=others))]
+        together = forecast_together(engines, shares_opening=False)
+        alone = [asked.tokens.prompt_tokens.low for engine in engines if (asked := engine.forecast().asked)]
+        assert together is not None
+        assert together.asked is not None
+        assert together.asked.tokens.prompt_tokens.low == pytest.approx(sum(alone), rel=0.01)
+
     def test_where_nobody_is_asked_no_plan_is_drawn_up(self) -> None:
         offline = GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1))
         assert forecast_together([offline, offline], shares_opening=True) is None

@@ -20,6 +20,7 @@ from synthetic_communities.rerunning import resume_run
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.bad_servers import BadServer, Peer
 from tests.model_communities import MODELS, read_usage, run_engine, set_keys, use_policy
+from tests.patience import find_lasting_port
 from tests.small_communities import make_attributes, make_config, read_record
 from tests.test_tls import CERTIFICATE
 
@@ -81,14 +82,15 @@ def test_a_server_that_is_gone_before_the_first_call_stops_a_run_of_few_people(p
 
 @pytest.mark.parametrize("protocol", MODELS)
 def test_a_run_that_it_stopped_goes_on_when_the_server_is_there(protocol: str, tmp_path: Path) -> None:
-    with LoopbackServer() as server:
+    port = find_lasting_port()
+    with LoopbackServer(port=port) as server:
         undisturbed = run_engine(build_town(server.url, protocol, tmp_path), tmp_path / "undisturbed")
         calls = server.stats()["calls"]
     engine = build_town(server.url, protocol, tmp_path)
     with pytest.raises(ModelUnavailableError, match=f"(no connection to|nobody listens at) {server.url}"):
         run_engine(engine, tmp_path / "stopped")
     assert engine.simulation_dir is not None
-    with LoopbackServer(port=int(server.url.rpartition(":")[2])) as again:
+    with LoopbackServer(port=port) as again:
         result = resume_run(engine.simulation_dir)
         assert again.stats()["calls"] == calls
     assert read_record(result.path) == read_record(undisturbed.path)
