@@ -109,10 +109,9 @@ def find_model_problems(values: Mapping[str, object], places: Places, taken: Col
     if not are_offline(values):
         return problems
     given = [setting.name for setting in SETTINGS if setting.models_only and values[setting.name] is not None]
+    who = "what a script gave to think with" if taken else f"the {OFFLINE} mind"
     return problems + [
-        Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", TAKES_NONE)
-        for name in given
-        if name not in taken
+        Problem(places.at(name).where, f"{who} takes no {name}", TAKES_NONE) for name in given if name not in taken
     ]
 
 
