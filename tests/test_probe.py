@@ -32,6 +32,7 @@ from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.journal.journaled import Journaled
 from synthetic_communities.llm.logged import Logged
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat, Usage
+from synthetic_communities.llm.money.budgeted import Budgeted, Counted
 from synthetic_communities.llm.money.price_list import find_listed_window
 from synthetic_communities.llm.money.windows import find_window
 from synthetic_communities.llm.providers.anthropic_abilities import parse_abilities
@@ -207,15 +208,21 @@ class TestAsking:
         async def no_wait(seconds: float) -> None:
             """Wait for nothing."""
 
-        model = Retrying(Logged(ScriptedModel(decide)), RetryPolicy(max_tries=3), sleep=no_wait)
+        counted = Budgeted(Counted(Logged(ScriptedModel(decide))))
+        mind = LLMMind(Journaled(Retrying(counted, RetryPolicy(max_tries=3), sleep=no_wait)))
         config = Config.bundled(population_size=6, post_probability=1.0)
-        probe = GameEngine.from_config(config, LLMMind(Journaled(model))).probe()
+        probe = GameEngine.from_config(config, mind).probe()
         assert Counter(tries) == {**dict.fromkeys(ALL_STEPS, 1), "question": 3, "post": 2, "ballot": 3}
         assert {act.step: act.tries for act in probe.acts} == dict(Counter(tries))
         assert "13 calls in 18 tries; " in str(probe)
         assert describe_act(probe.acts[1]).startswith("questions: failed after 0.0")
         assert describe_act(probe.acts[1]).endswith(" s, 3 tries")
         assert describe_act(probed("post")) == "posts: done after 2.00 s"
+        limited = GameEngine.from_config(config.changed(max_calls=2), mind).probe()
+        cut_short = limited.acts[1]
+        assert (cut_short.ending, cut_short.limit, cut_short.tries) == ("failed", "max_calls", 1)
+        assert (cut_short.reason, limited.is_limited) == ("the budget of 2 calls was reached", True)
+        assert {act.ending for act in limited.acts[2:]} == {"not_asked"}
 
     def test_settings_that_are_wrong_are_refused_before_anything_is_asked(self) -> None:
         engine, model = make_engine()
@@ -273,6 +280,18 @@ class TestFindings:
             assert act.cost_usd is None
         assert {act.words for act in probe.acts if act.keeps_schema is None} == {WORDS}
         assert probe.cost_usd is None
+
+    def test_what_a_failure_cost_is_counted_and_what_nobody_answered_cost_nothing(self) -> None:
+        taken = Usage(input_tokens=1_000_000, output_tokens=500_000)
+        cut = CallError("prompt cut by the server", usage=taken)
+        faults = {**dict.fromkeys(ALL_STEPS, CallError("timeout")), "post": cut}
+        model = ScriptedModel(other_where(faults), name="openai:mine")
+        prices = {"openai:mine": {"input": 1, "output": 4}}
+        config = Config.bundled(population_size=6, post_probability=1.0).changed(prices=prices)
+        probe = GameEngine.from_config(config, LLMMind(model)).probe()
+        assert probe.cost_usd == 3
+        assert "13 calls; they cost 3.00 USD." in str(probe)
+        assert "\n1 call; it cost " in str(Probe((probed("post", cost_usd=1.0),)))
 
     def test_offline_there_is_nothing_to_probe(self) -> None:
         probe = GameEngine.from_config(Config.bundled(population_size=4)).probe()

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Self
 
 from ..domain.belief import Opinion
 from ..domain.outcome import Answer, Done, Failed, NotAsked, Refused
 from ..errors import RunStoppedError
+from ..llm.call_log import CallEntry
 from ..llm.failures import CallError, ModelUnavailableError
 from ..llm.model import Call, ModelReply, ModelRequest, Usage
+from ..llm.money.costs import measure_cost
 from ..llm.money.windows import find_window
 from ..llm.retrying import tried_at_most
 from ..llm.schema_fit import keeps_schema
@@ -72,22 +75,27 @@ class AskedOnce:
             return await self._mind.answer(view)
         if self._gave_up is not None:
             return self._leave_out(view)
+        heard = len(self._notes.entries)
         try:
             if isinstance(self._mind, LLMMind):
                 return await self._ask_model(self._mind, view)
             return await self._ask_other(view)
         except RunStoppedError as stop:
             self._give_up(str(stop), limit=stop.setting)
-            return self._leave_out(view)
+            return self._leave_out(view, self._notes.entries[heard:])
 
     def _give_up(self, reason: str, *, limit: str = "") -> None:
         self._gave_up = lambda view: _act(
             view, self.name, Failed(reason), 0.0, ending="not_asked", tries=0, limit=limit
         )
 
-    def _leave_out(self, view: View) -> Answer[Any]:
+    def _leave_out(self, view: View, tries: Sequence[CallEntry] = ()) -> Answer[Any]:
+        """Note that an act was not asked, or, where there were tries, that there was no room for another."""
         assert self._gave_up is not None
         act = self._gave_up(view)
+        if tries:
+            cost = measure_cost(tries, self._notes.prices).cost_usd
+            act = replace(act, ending="failed", tries=len(tries), cost_usd=cost)
         self._notes.note(act)
         return NotAsked(act.reason)
 
@@ -107,8 +115,15 @@ class AskedOnce:
             self._give_up("no call can succeed")
             return Failed("model unavailable", str(error))
         tries = self._notes.entries[heard:]
-        took = {"seconds": tries[-1].seconds, "tries": len(tries)} if tries else {"seconds": clock() - began}
-        return self._note_result(view, request, result, {**took, "effort": request.effort})
+        took = {
+            # What was waited, and what other tries took, is no property of the reply.
+            "seconds": tries[-1].seconds if tries and isinstance(result, ModelReply) else clock() - began,
+            "tries": len(tries),
+            "cost_usd": measure_cost(tries, self._notes.prices).cost_usd,
+            "usage": result.usage or Usage(),
+            "effort": request.effort,
+        }
+        return self._note_result(view, request, result, took)
 
     def _note_result(
         self, view: View, request: ModelRequest, result: ModelReply | CallError, took: dict[str, Any]
@@ -134,8 +149,6 @@ class AskedOnce:
         return {
             # A filter that lets no prompt through counts no tokens, and no model has replied.
             "answered_by": None if is_refusal and reply.usage == Usage() else reply.model,
-            "usage": reply.usage,
-            "cost_usd": self._notes.prices.cost(self.name, reply.usage),
             "prompt_characters": request.length + len(schema),
             "reply_characters": len(reply.text),
             "keeps_schema": None if wanted is None or is_refusal else keeps_schema(reply.text, wanted),

@@ -131,7 +131,8 @@ def _describe_calls(probe: Probe) -> str:
     if not probe.asked:
         return "No call was made."
     calls, tries = len(probe.asked), sum(act.tries for act in probe.asked)
-    cost = "what they cost is not known" if probe.cost_usd is None else f"they cost {spell_usd(probe.cost_usd)}"
+    they = "it" if calls == 1 else "they"
+    cost = f"what {they} cost is not known" if probe.cost_usd is None else f"{they} cost {spell_usd(probe.cost_usd)}"
     names = dict.fromkeys(fit_text(act.answered_by, _WORDS_WIDTH) for act in probe.acts if act.answered_by)
     answered = f" Answered by {' and '.join(names)}." if names else ""
     tried = f" in {tries:,} tries" if tries != calls else ""

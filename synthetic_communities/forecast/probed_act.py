@@ -23,9 +23,9 @@ class ProbedAct:
         limit: the setting of the limit for which nothing was sent; empty: there was no such.
         effort: how hard the model was to think; None: not at all where it allows that.
         tries: how many requests were sent.
-        seconds: how long the last try took; what a script's own mind took in all.
-        usage: tokens of the call.
-        cost_usd: what it cost, in US dollars; None: not known.
+        seconds: how long the try took that got a reply; where none did, and of a script's own mind, all of it.
+        usage: tokens of that try, or of the last.
+        cost_usd: what all tries cost, in US dollars; None: not known.
         prompt_characters: length of what was sent, the schema of the reply among it.
         reply_characters: length of the reply.
         window_tokens: how many tokens the model takes at once; None: not known.
