@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from os import PathLike
@@ -21,6 +20,7 @@ from .configuration.text_files import load_text
 from .domain.debate import Topic
 from .domain.scene import CandidateCard
 from .errors import ConfigurationError, Problem
+from .warned import warn_caller
 
 BUNDLED_FILE = Path(__file__).parent / "scenario" / "config.yaml"
 
@@ -100,7 +100,7 @@ class Config(_Remembering):
         path = Path(yaml_path)
         read = load_settings(path, (path.parent, Path()), _defaults())
         for notice in read.notices:
-            warnings.warn(notice, stacklevel=2)
+            warn_caller(notice)
         return cls._from_values(read.values, read.origin)
 
     @classmethod

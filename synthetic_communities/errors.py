@@ -5,6 +5,7 @@
     |-- ConfigurationError    everything wrong with a configuration or its people, at once
     |-- NoAnswerError         a verb called by hand that owes a value, and whose mind gave none
     |-- ModelUnavailableError no call of a model can succeed (in `llm.failures`)
+    |   `-- WrongSettingsError   not with these settings, which the configuration has to change (in `llm.failures`)
     |-- RunInUseError         a run directory in which another process is at work
     |-- RunStoppedError       a limit the user set ended the run, and what there is of it is kept
     |   |-- BudgetReachedError   money, tokens, calls or time (in `llm.failures`)

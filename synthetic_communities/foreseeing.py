@@ -12,7 +12,7 @@ from .forecast.ahead import RunAhead, add_runs
 from .forecast.assumed import Assumed
 from .forecast.calls import CallsForecast
 from .forecast.counting import forecast_run
-from .forecast.forecast import Forecast
+from .forecast.forecast import Forecast, with_calls
 from .late import Late
 from .mediator import Mediator
 from .minds.base import Mind
@@ -149,7 +149,8 @@ class Foreseeing(ABC):
         return counted, foretelling.foretell(self._company, ahead, forecast, assumed) if forecast.calls else None
 
     def _keep(self, counted: _Foretold, asked: CallsForecast | None) -> Forecast:
-        self._foretold = replace(counted, forecast=replace(counted.forecast, asked=asked))
+        forecast = counted.forecast if asked is None else with_calls(counted.forecast, asked)
+        self._foretold = replace(counted, forecast=forecast)
         return self._foretold.forecast
 
     def _look_ahead(self, replicates: int = 1, *, resample: bool = False) -> list[RunAhead]:

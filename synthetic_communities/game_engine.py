@@ -1,7 +1,6 @@
 """The engine existing scripts call: it puts a community together, runs it, and keeps its record."""
 
 import hashlib
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,6 +50,7 @@ from .simulation.simulation import Simulation
 from .simulation.stage import Stage, build_community, refuse_problems, set_stage
 from .simulation.watching import Moment
 from .social_media import SocialMedia
+from .warned import warn_caller
 
 
 class GameEngine(Foreseeing, Replicated):
@@ -419,7 +419,7 @@ class GameEngine(Foreseeing, Replicated):
             self.mediator = Mediator("mediator", None, None, self.config.world_story)
         if not (self.population.personas or self.candidates) and self.config.candidates:
             missing = "the engine has neither people nor candidates, and the configuration names some"
-            warnings.warn(f"{missing}; GameEngine.from_config(...) takes them from there", stacklevel=2)
+            warn_caller(f"{missing}; GameEngine.from_config(...) takes them from there")
         unnamed, given = self._minds.expected_name(), self._given_mind()
         refuse_problems(self.config, self.population, self.candidates, self.mediator, unnamed, given)
         stage = self._gather_stage(self._minds)

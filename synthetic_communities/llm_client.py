@@ -7,7 +7,6 @@ package too: a persona whose client was found by its key asks through whatever s
 import asyncio
 import os
 import sys
-import warnings
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -24,6 +23,7 @@ from .llm.model import Call, Model, ModelReply, ModelRequest
 from .llm.naming import PROVIDERS, parse_model_name
 from .minds.base import Mind
 from .minds.llm.mind import LLMMind
+from .warned import warn_caller
 
 DEFAULT_MODEL = "gemini:gemini-2.5-flash-lite"
 """What a key stands for where no model is named."""
@@ -174,7 +174,7 @@ _told: set[ModelChoice] = set()
 def tell_choice(choice: ModelChoice) -> None:
     """Say on stderr, once a process, which model is asked and why; warn if one was looked for and none found."""
     if choice.is_fallback:
-        warnings.warn(f"running offline, because {choice.reason}; the words are templates, no model's", stacklevel=4)
+        warn_caller(f"running offline, because {choice.reason}; the words are templates, no model's")
     elif choice.name != OFFLINE and choice not in _told:
         _told.add(choice)
         print(f"synthetic_communities: {parse_model_name(choice.name)}, because {choice.reason}", file=sys.stderr)  # noqa: T201

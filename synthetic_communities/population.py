@@ -1,7 +1,6 @@
 """A population: everybody's acts side by side, behind synchronous verbs."""
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -36,6 +35,7 @@ from .minds.llm.mind import LLMMind
 from .persona import Persona, meet
 from .social_media import SocialMedia, as_feed_post
 from .waiting import shared_by
+from .warned import warn_caller
 
 
 class Population:
@@ -114,7 +114,7 @@ class Population:
             check_count("limit", limit, 0)
         people = load_people(file_path, limit, seed=self._community.seed)
         if limit is not None and len(people) < limit:
-            warnings.warn(f"{file_path} holds {len(people)} people, fewer than the {limit} asked for", stacklevel=2)
+            warn_caller(f"{file_path} holds {len(people)} people, fewer than the {limit} asked for")
         for persona_id, data in people:
             self.add_persona(Persona(persona_id, data, self.world_story))
 

@@ -7,8 +7,8 @@ from contextvars import ContextVar
 urgency: ContextVar[int] = ContextVar("synthetic_communities_urgency", default=0)
 """Acts on the longest path from the one under way to the end of its run; 0 where nobody plans."""
 
-sharers: ContextVar[int] = ContextVar("synthetic_communities_sharers", default=0)
-"""How many people are asked with what the act under way has in common with theirs; 0 where nobody plans."""
+sharers: ContextVar[int | None] = ContextVar("synthetic_communities_sharers", default=None)
+"""How many people are asked with what the act under way has in common with theirs; None where nobody plans."""
 
 at_once: ContextVar[int] = ContextVar("synthetic_communities_at_once", default=0)
 """How many acts may be under way at once beside this one; 0 where nobody counts."""

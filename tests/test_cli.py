@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,13 @@ from synthetic_communities.domain.outcome import Failed
 from synthetic_communities.domain.person import parse_person
 from synthetic_communities.forecast.counting import count_drawn_priors
 from synthetic_communities.game_engine import GameEngine
+from synthetic_communities.llm.call_log import CallEntry
+from synthetic_communities.llm.exchange import Exchange
+from synthetic_communities.llm.failures import CallError, NotReachedError
+from synthetic_communities.llm.model import ModelReply
 from synthetic_communities.report.result import SimulationResult
 from synthetic_communities.report.steps import ACTS
-from synthetic_communities.runs.directory import EPOCHS, METADATA, USAGE
+from synthetic_communities.runs.directory import EPOCHS, METADATA, PLAN, USAGE
 from synthetic_communities.simulation.progress import (
     DOINGS,
     OUTSIDE_EPOCHS,
@@ -44,8 +49,9 @@ from synthetic_communities.simulation.progress import (
     estimate_seconds_left,
     spell_time,
 )
-from synthetic_communities.simulation.watching import Moment
+from synthetic_communities.simulation.watching import Moment, Watcher
 from synthetic_communities.testing.scripted import ScriptedMind
+from tests.model_calls import make_request
 from tests.patience import wait_for
 from tests.small_communities import make_config, make_engine, read_json, read_record
 
@@ -223,13 +229,14 @@ def test_the_texts_of_calls_go_nowhere_where_no_model_is_asked(place: Path) -> N
 def test_log_lines_hold_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     with logs_on_stderr(1):
         logging.getLogger("synthetic_communities.acts").info("%s", "\x1b[2J\rgone\nand\u202eback")
+        logging.getLogger("synthetic_communities.llm").warning("more than a tenth")
         try:
             raise ValueError("as\x1b it was")
         except ValueError:
             logging.getLogger("synthetic_communities").exception("failed")
 
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == ["[2J gone andback", "failed"]
+    assert lines[:3] == ["[2J gone andback", "Warning: more than a tenth", "Error: failed"]
     assert lines[-1] == "ValueError: as it was"
 
 
@@ -300,7 +307,7 @@ def refused(*arguments: str) -> list[str]:
 def test_a_model_that_does_not_exist(place: Path) -> None:
     (line,) = refused("run", "--model", "gpt-99")
 
-    assert line.startswith("Error: --model: 'gpt-99' names no provider; write one of offline, anthropic:MODEL, ")
+    assert line.startswith("Error: --model: 'gpt-99' names no provider; did you mean openai:gpt-99? Else write ")
 
 
 def test_everything_wrong_with_options_is_said_at_once_by_their_names(place: Path) -> None:
@@ -324,6 +331,15 @@ def test_everything_wrong_with_a_configuration_is_said_at_once(place: Path, comm
     said = "\n".join(lines)
     for part in ("num_epochs (line 1)", "did you mean random_seed?", "for 7 % write 0.07", "population_size", "title"):
         assert part in said
+
+
+def test_as_many_problems_are_said_as_are_listed(place: Path) -> None:
+    (place / "bad.yaml").write_text("".join(f"unknown_{number}: 1\n" for number in range(51)))
+
+    lines = refused("run", "bad.yaml")
+
+    assert len(lines) == 51
+    assert re.fullmatch(r"Error: bad\.yaml: \d more problems not shown; mend these first", lines[-1])
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
@@ -351,6 +367,10 @@ def test_fewer_people_than_asked_for(place: Path, command: str, size: str) -> No
     (line,) = refused(command, str(config))
 
     assert "holds 100 people, fewer than the population_size of 101" in line
+    assert refused(command, "--population", size) == [
+        f"Error: --population: {size} people are asked for, and the bundled scenario has 100; "
+        "ask for fewer, or make a scenario of your own: init my-town"
+    ]
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
@@ -367,9 +387,10 @@ def test_a_configuration_without_anybody_or_anything(place: Path, command: str) 
 def test_an_output_folder_that_cannot_be_made(place: Path) -> None:
     (place / "taken").write_text("")
 
-    assert refused("run", "--output", "taken/inside")[-1] == (
-        "Error: Invalid value for --output: no run directory can be made in taken/inside: Not a directory"
-    )
+    assert refused("run", "--output", "taken/inside") == [
+        "Error: no run directory can be made in taken/inside: Not a directory; "
+        "name a folder you may write to: --output DIR"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -377,6 +398,24 @@ def test_an_output_folder_that_cannot_be_made(place: Path) -> None:
 )
 def test_wrong_usage(place: Path, arguments: tuple[str, ...]) -> None:
     assert refused(*arguments)[0].startswith("Usage: synthetic-communities")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--model ollama:qwen3:8b", "--model is an option of run: scripts/run run --model ollama:qwen3:8b"),
+        ("--replicates=2", "--replicates is an option of run: scripts/run run --replicates=2"),
+        ("--probe check 'a b'", "--probe is an option of check: scripts/run check --probe 'a b'"),
+        ("--probe", "No such option '--probe'."),
+    ],
+)
+def test_an_option_before_its_command(place: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str) -> None:
+    monkeypatch.setenv("SYNTHETIC_COMMUNITIES_COMMAND", "scripts/run")
+
+    first, *_, last = refused(*shlex.split(typed))
+
+    assert first == "Usage: scripts/run [OPTIONS] [COMMAND] [ARGS]..."
+    assert last.startswith(f"Error: {meant}")
 
 
 # Exit status 130: interrupted.
@@ -418,6 +457,7 @@ def test_an_interrupted_run_says_where_its_record_is_and_what_it_holds(
     shown = spawn(tmp_path, "show", str(path))
     assert shown.returncode == 0
     assert f"Partial (interrupted): {ended} of 200 epochs ended, no ballot was held." in shown.stdout
+    assert shown.stdout.endswith(f"\nTo go on:  python -m synthetic_communities resume {path}\n")
     assert "Aisha Noor" in shown.stdout
 
 
@@ -518,7 +558,26 @@ def test_show_needs_the_run_directory_alone(place: Path) -> None:
 
 
 def test_show_of_what_is_no_run(place: Path) -> None:
-    assert refused("show", "nowhere") == ["Error: nowhere is no run directory: it holds no metadata.json"]
+    (place / "empty").mkdir()
+    for folder, why in {
+        "nowhere": "there is no directory nowhere",
+        "empty": "empty is no run directory: it holds no metadata.json",
+    }.items():
+        assert refused("show", folder) == [f"Error: {why}"]
+
+
+@pytest.mark.parametrize("command", ["show", "resume", "replay", "verify"])
+def test_a_folder_that_runs_are_in_is_told_from_none(place: Path, command: str) -> None:
+    for folder, file in {"some runs": METADATA, "a plan": PLAN}.items():
+        (place / folder / "run_1").mkdir(parents=True)
+        (place / folder / "run_1" / METADATA).write_text("{}")
+        (place / folder / file).write_text("{}")
+    (place / "some runs" / METADATA).rename(place / METADATA)
+
+    assert refused(command, "some runs") == [
+        "Error: some runs is no run directory, it holds some; to see which: synthetic-communities list 'some runs'"
+    ]
+    assert "to see which" not in refused(command, "a plan")[0]
 
 
 @pytest.mark.parametrize(
@@ -547,6 +606,7 @@ def test_show_of_a_run_that_was_killed(place: Path) -> None:
     assert result.exit_code == 0
     assert "Partial (still running, or killed): 2 of 2 epochs ended, no ballot was held." in result.stdout
     assert "Rents" in result.stdout
+    assert result.stdout.endswith(f"\nTo go on, if it was killed:  synthetic-communities resume {path}\n")
 
 
 # init
@@ -580,7 +640,7 @@ def test_init_overwrites_nothing(place: Path) -> None:
     (place / "town" / "world.md").write_text("mine")
     (place / "town" / "notes.txt").write_text("mine too")
 
-    line = refused("init", "town")[-1]
+    (line,) = refused("init", "town")
 
     assert line == "Error: nothing was written, as there is already town/world.md; name another folder"
     assert sorted(path.name for path in (place / "town").iterdir()) == ["notes.txt", "world.md"]
@@ -589,7 +649,7 @@ def test_init_overwrites_nothing(place: Path) -> None:
 def test_init_into_what_is_no_folder(place: Path) -> None:
     (place / "town").write_text("")
 
-    assert refused("init", "town")[-1] == "Error: town cannot be written: File exists"
+    assert refused("init", "town") == ["Error: town cannot be written: File exists; name another folder"]
 
 
 # What all commands share.
@@ -607,6 +667,13 @@ def test_help(place: Path, command: tuple[str, ...]) -> None:
 
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
+    assert not [line for line in result.stdout.splitlines() if re.search(r"[a-z]-$", line)]
+
+
+def test_help_tells_of_every_exit_status(place: Path) -> None:
+    told = call("--help").stdout.partition("Exit status: ")[2]
+
+    assert re.findall(r"(?:^|[;,]\s+)(\d+) ", told) == ["0", "1", "2", "3", "4", "130", "143", "129"]
 
 
 def test_every_option_is_used_by_a_test() -> None:
@@ -777,6 +844,55 @@ def test_the_display_of_a_long_run_fits_a_terminal(width: int) -> None:
     assert re.fullmatch("[━╸╺]+ +1,234,567 of 2,345,678 acts done", bar.rstrip())
     assert rest.startswith("1,000 in flight, 123,456 without an answer, 11:06:40 elapsed, about 10:00:00")
     assert max(map(len, (doing, bar, rest))) <= width
+
+
+HELD_UP = Moment(1, 3, "chat_turn", 500, 2000, 20, 3, held_up="held up by anthropic (HTTP 429)")
+
+
+def test_what_calls_wait_for_is_told_after_a_while_in_place_of_the_time_left() -> None:
+    now = [100.0]
+    progress = Progress(lambda: now[0])
+    rests = {}
+    for now[0], moment in ((110.0, HELD_UP), (112.0, HELD_UP), (115.0, HELD_UP), (122.4, MOMENT), (123.0, HELD_UP)):
+        progress(moment)
+        rests[now[0]] = progress.rest(moment)
+
+    told = "held up by anthropic (HTTP 429) for 5 s, 20 in flight, 3 without an answer, 0:15 elapsed"
+    assert rests.pop(115.0) == told
+    assert all(rest.startswith("20 in flight, ") and rest.endswith(" left") for rest in rests.values())
+
+
+def test_on_a_terminal_what_calls_wait_for_is_what_is_not_cut() -> None:
+    now = [0.0]
+    progress = Progress(lambda: now[0])
+    progress(HELD_UP)
+    now[0] = 25.0
+    console = Console(width=80, force_terminal=True, color_system=None, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(draw(progress))
+    assert capture.get().splitlines()[2].startswith("held up by anthropic (HTTP 429) for 25 s, 20 in flight")
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (CallError("rate limit", is_transient=True, status=429), "held up by openai (HTTP 429)"),
+        (CallError("timeout", is_transient=True), "held up by openai (timeout)"),
+        (NotReachedError("refused", where="here", remedy="look"), "no connection to openai"),
+        (CallError("bad request", status=400), ""),
+        (ModelReply("Yes.", stop="end", model="m"), ""),
+    ],
+)
+def test_what_a_try_tells_of_what_calls_wait_for(result: Any, told: str) -> None:
+    moments: list[Moment] = []
+    watcher = Watcher(1, moments.append)
+    tried = Exchange(make_request(), CallEntry("k", "post", asked="openai:m", outcome="x"), result=result)
+    watcher.note_try(tried)
+    assert [moment.held_up for moment in moments] == [told] * bool(told)
+    gone = Exchange(make_request(), CallEntry("k", "post", asked="openai:m", outcome="cancelled"), result=OSError())
+    watcher.note_try(gone)
+    watcher.note_try(replace(tried, result=ModelReply("Yes.", stop="end", model="m")))
+    assert [moment.held_up for moment in moments] == [told, ""] * bool(told)
 
 
 def test_on_a_terminal_the_progress_is_redrawn_and_stdout_stays_clean(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from synthetic_communities import replay_run, resume_run, verify_run
 from synthetic_communities.cli.main import program
+from synthetic_communities.domain.outcome import Refused
 from synthetic_communities.errors import RecordError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.journal import writer
@@ -136,6 +137,19 @@ class TestResume:
         assert call("resume", path, "--json").stdout == call("show", path, "--json").stdout
         assert {file.name: file.read_bytes() for file in path.iterdir()} == before
         assert calls_of(server) == 0
+
+    def test_what_failed_in_a_complete_run_is_counted_and_asked_in_another(self, tmp_path: Path) -> None:
+        engine = make_engine(
+            make_config(2, num_epochs=1), ScriptedMind({"e0/react/p0": Refused(), "ballot/p1": Refused()})
+        )
+        engine.initialize_simulation_output(tmp_path)
+        path = engine.run().path
+        told = (
+            f"{path} is complete; there is nothing to go on with.\n"
+            "Without an answer: 2 acts. Epochs that have ended are not asked again, nor are ballots.\n"
+            f"To have all asked anew, begin another run: synthetic-communities run {path / 'config.yaml'}\n"
+        )
+        assert call("resume", path, "--retry-failures").stdout.startswith(told)
 
     def test_a_folder_of_replicates(self, town: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
         assert call("run", town, "--replicates", "2", "--output", "undisturbed").exit_code == 0
@@ -434,6 +448,7 @@ def test_a_replay_that_was_broken_off_is_replayed_again(town: Path, server: Loop
     assert call("replay", path, "--config", "longer.yaml", "--output", "again").exit_code == 1
     (again,) = Path("again").iterdir()
     calls_of(server)
+    assert "To go on" not in call("show", again).stdout
     refused = call("resume", again)
     assert (refused.exit_code, calls_of(server)) == (2, 0)
     assert refused.stderr == (

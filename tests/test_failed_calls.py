@@ -125,7 +125,7 @@ def test_lines_are_the_calls_as_they_were_made(troubled: Any) -> None:
         assert list(line) == ["format_version", *KEYS_OF_A_LINE]
         body = bodies[line["task"], line["attempt"], line["tries"]]
         if body["cost_usd"] is not None:
-            body = {**body, "cost_usd": round(body["cost_usd"], 6)}
+            body = {**body, "cost_usd": round(body["cost_usd"], 12)}
         assert line == {"format_version": 1, "task": body["key"], **{key: body[key] for key in KEYS_OF_A_LINE[1:]}}
 
 

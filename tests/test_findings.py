@@ -411,7 +411,7 @@ class TestJson:
         foretold = [{"figure": "calls", "low": 3.0, "high": 4.0, "took": 3}]
         record = five(missing=TestMissing.MISSING, acts=acts, ballots=ballots)
         whole = build_json(record, Path("run"), cost=cost, foretold=foretold)
-        assert (whole["cost"]["cost_usd"], whole["foretold"]) == (0.012346, foretold)
+        assert (whole["cost"]["cost_usd"], whole["foretold"]) == (0.0123456789, foretold)
         bare = build_json(make_record(epochs_ended=0, acts=None, seconds=None))
         found = set()
         for path, value in (item for each in (whole, bare) for item in flatten(each)):

@@ -15,7 +15,7 @@ PACKAGE = "synthetic_communities"
 ROOT = Path(__file__).resolve().parent.parent / PACKAGE
 
 FLOORS: Mapping[int, tuple[str, ...]] = {
-    0: ("errors", "domain", "waiting", "late"),
+    0: ("errors", "domain", "waiting", "late", "warned"),
     1: ("llm", "runs", "voting"),
     2: ("minds", "report"),
     3: ("persona", "candidate", "mediator", "social_media", "conversation", "cast", "engine", "llm_client"),
@@ -42,12 +42,13 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "errors": (),
     "waiting": (),
     "late": (),
+    "warned": (),
     "domain": ("errors", "domain"),
     "llm": ("errors", "domain", "waiting", "llm"),
     "runs": ("errors", "domain", "runs"),
     "voting": ("errors", "domain", "voting"),
     "minds": ("errors", "domain", "waiting", "llm", "minds"),
-    "engine": ("errors", "domain", "waiting", "engine"),
+    "engine": ("errors", "domain", "waiting", "warned", "engine"),
     "scenario": ("errors", "domain", "scenario"),
     "report": ("errors", "domain", "late", "runs", "report"),
 }

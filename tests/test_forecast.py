@@ -17,6 +17,7 @@ from synthetic_communities.config import Config
 from synthetic_communities.domain.debate import Topic
 from synthetic_communities.engine.ledger import Ledger, Task
 from synthetic_communities.errors import ConfigurationError
+from synthetic_communities.forecast.assumed import ZERO
 from synthetic_communities.forecast.counting import AT_MOST, measure_levels
 from synthetic_communities.forecast.forecast import Forecast, StepForecast, describe_forecast
 from synthetic_communities.game_engine import GameEngine
@@ -251,6 +252,17 @@ def test_none_where_everybody_is_offline() -> None:
     forecast = make_engine(make_config(3)).forecast()
     assert calls_of(forecast) == dict.fromkeys(SMALL, 0)
     assert forecast.calls == 0
+
+
+def test_a_model_that_nobody_has_a_question_for_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_keys(monkeypatch)
+    nothing: dict[str, Any] = {"topics": [], "candidates": [], "post_probability": 0.0}
+    engine = GameEngine.from_config(Config.bundled(model=MODEL, population_size=1, **nothing))
+    forecast = engine.forecast()
+    assert forecast.acts > 0, "a person alone looks at a feed in which nothing stands"
+    assert (forecast.calls, forecast.asked, forecast.cost_usd) == (0, None, ZERO)
+    for told in (str(forecast), forecast._repr_html_()):
+        assert "Model calls: 0. No language model is asked, and nothing is spent." in told
 
 
 def test_candidates_and_mediator_may_ask_another_mind_than_people() -> None:

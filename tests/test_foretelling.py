@@ -80,6 +80,32 @@ class TestSpan:
         assert find_span(spans, "post") is None
 
 
+class TestWhatNoModelIsLike:
+    @pytest.mark.parametrize(
+        ("stated", "told"),
+        [
+            ({"characters_per_token": Span(0, 0)}, "characters_per_token: 0 to 0 must be above 0"),
+            ({"characters_per_token": Span(3, float("inf"))}, "characters_per_token: 3 to inf must be finite"),
+            ({"seconds_per_reply": {"post": Span(-2, 1)}}, r"seconds_per_reply\['post'\]: -2 to 1 must be at least 0"),
+            ({"reply_characters": {"post": Span(-1, -1)}}, r"reply_characters\['post'\]: -1 to -1 must"),
+            ({"thinking_tokens": {"statment": Span(1, 2)}}, r"thinking_tokens\['statment'\]: no act .* statement, "),
+        ],
+    )
+    def test_it_is_refused_by_name_and_value(self, stated: dict[str, Any], told: str) -> None:
+        with pytest.raises(ValueError, match=told):
+            Assumed(**stated)
+
+    def test_everything_wrong_is_named(self) -> None:
+        with pytest.raises(
+            ValueError, match=r"(?s)reply_characters\['x'\].*seconds_per_reply\['y'\]: -1 to 0.*'y'\]: no"
+        ):
+            Assumed(reply_characters={"x": Span(1, 2)}, seconds_per_reply={"y": Span(-1, 0)})
+
+    def test_acts_go_by_either_name_and_nothing_takes_no_time(self) -> None:
+        none = Assumed(seconds_per_reply={name: Span(0, 0) for pair in STEP_OF_ACT.items() for name in pair})
+        assert {none.seconds(step) for step in STEP_OF_ACT.values()} == {Span(0, 0)}
+
+
 class Overheard:
     """What stand-ins were asked in a run, by step."""
 
@@ -216,7 +242,8 @@ class TestAssumed:
         default = foretell(engine)
         stated = foretell(engine, Assumed(thinking_tokens=dict.fromkeys(STEP_OF_ACT, Span(10, 20))))
         assert none.tokens.thinking_tokens == ZERO
-        assert default.tokens.thinking_tokens == Span(40 * default.calls.low, 1000 * default.calls.low)
+        assert default.tokens.output_tokens.low == none.tokens.output_tokens.low, "it need not think"
+        assert default.tokens.thinking_tokens == Span(0, 1000 * default.calls.low)
         assert stated.tokens.thinking_tokens == Span(10 * default.calls.low, 20 * default.calls.low)
         assert stated.tokens.output_tokens.low == none.tokens.output_tokens.low + 10 * default.calls.low
 
@@ -269,7 +296,7 @@ class TestAssumed:
             for effort in (None, "low")
         }
         assert "no thinking; 1 to 4 seconds a reply. check --probe measures them." in told[None]
-        assert "; thinking of 40 to 1,000 tokens a reply; 1 to 4 seconds a reply, which do not count" in told["low"]
+        assert "; thinking of 0 to 1,000 tokens a reply; 1 to 4 seconds a reply, which do not count" in told["low"]
         probed = Assumed(reply_characters={"post": Span(9, 9)}, thinking_tokens={"post": Span(1, 2)})
         known = " ".join(describe_calls(foretell(make_engine(make_config(3, model=MODEL)), probed)))
         assert "; thinking of 0 to 2 tokens a reply; 1 to 4 seconds a reply, which" in known
@@ -295,10 +322,13 @@ class TestMinutes:
     def test_an_account_may_be_slower(self) -> None:
         slow = make_engine(make_config(3, model=MODEL, requests_per_minute=0.5, tokens_per_minute=None))
         asked = foretell(slow)
-        assert asked.minutes.low == asked.minutes.high == 2 * asked.calls.low
+        assert asked.minutes.low == pytest.approx(2 * (asked.calls.low - 1)), "the first goes at once"
+        assert asked.minutes.high == pytest.approx(2 * asked.calls.low * foretelling.SLOWEST)
         slow = make_engine(make_config(3, model=MODEL, tokens_per_minute=10.0))
         asked = foretell(slow)
-        assert asked.minutes.high == pytest.approx(asked.tokens.total_tokens.high / 10, rel=1e-6)
+        assert asked.minutes.high == pytest.approx(foretelling.SLOWEST * asked.tokens.total_tokens.high / 10, rel=1e-6)
+        but_one = 1 - 1 / asked.calls.low
+        assert asked.minutes.low == pytest.approx(but_one * asked.tokens.total_tokens.low / 10, rel=1e-6)
 
     def test_every_model_has_a_limit_of_its_own(self) -> None:
         limits = {"requests_per_minute": 0.5, "tokens_per_minute": None}
@@ -307,14 +337,32 @@ class TestMinutes:
         calls = {step.step: step.calls.low for step in asked.steps}
         of_cast = sum(calls[step] for step in cast)
         assert 0 < of_cast < asked.calls.low - of_cast
-        assert asked.minutes.low == 2 * (asked.calls.low - of_cast)
+        assert asked.minutes.low == pytest.approx(2 * (asked.calls.low - of_cast - 1))
         asked = foretell(make_engine(make_config(3, model=MODEL, candidate_model=HAIKU, tokens_per_minute=10.0)), POINT)
         tokens = {step.step: step.tokens.total_tokens.high for step in asked.steps}
         of_cast = sum(tokens[step] for step in cast)
-        assert asked.minutes.high == pytest.approx(max(of_cast, sum(tokens.values()) - of_cast) / 10, rel=0.01)
+        assert asked.minutes.high == pytest.approx(
+            foretelling.SLOWEST * max(of_cast, sum(tokens.values()) - of_cast) / 10, rel=0.01
+        )
 
 
 class TestSample:
+    @pytest.mark.parametrize("limit", [1, 20])
+    def test_its_places_are_as_scarce_as_in_the_run(
+        self, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With 20 calls at once neither the longest chain nor the work alone says how long it takes."""
+        seconds = Assumed(seconds_per_reply=dict.fromkeys(STEP_OF_ACT, Span(2, 2)))
+        config = build_config(Town(60, limit, epochs=1), tmp_path, seed=3, model=MODEL)
+        whole = foretell(GameEngine.from_config(config), seconds)
+        monkeypatch.setattr(foretelling, "MOST_ACTS", 230)
+        sampled = foretell(GameEngine.from_config(config), seconds)
+        assert sampled.sampled is not None
+        by_work = 2 * whole.calls.low / 60 / limit
+        assert (by_work < 0.85 * whole.minutes.low) == (limit == 20)
+        assert sampled.minutes.low == pytest.approx(whole.minutes.low, rel=0.07)
+        assert whole.minutes.low == pytest.approx(whole.minutes.high / foretelling.SLOWEST, rel=0.03)
+
     def test_a_sample_tells_of_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = build_config(Town(120, 20, epochs=1), tmp_path, seed=3, model=MODEL, feed_size=4)
         whole = foretell(GameEngine.from_config(config))
@@ -329,7 +377,7 @@ class TestSample:
         for usd in ("cost_usd", "known_usd", "uncached_usd"):
             assert getattr(sampled, usd).high == pytest.approx(getattr(whole, usd).high, rel=0.03)
         slow = foretell(GameEngine.from_config(config.changed(requests_per_minute=1.0, tokens_per_minute=2_000.0)))
-        assert slow.minutes.high == pytest.approx(slow.tokens.total_tokens.high / 2_000, rel=1e-3)
+        assert slow.minutes.high == pytest.approx(foretelling.SLOWEST * slow.tokens.total_tokens.high / 2_000, rel=1e-3)
         slow = foretell(GameEngine.from_config(config.changed(requests_per_minute=1.0)))
         assert slow.minutes.low == pytest.approx(whole.calls.low, rel=0.03)
         assert "Rehearsed with 30 of the people" in str(GameEngine.from_config(config).forecast())
@@ -348,6 +396,17 @@ class TestCaches:
         share = tokens.cache_read_tokens.high / tokens.prompt_tokens.high
         assert f"{share:.0%} are read from a cache" in " ".join(describe_calls(asked))
         assert "No cache" not in " ".join(describe_calls(asked))
+
+    def test_debates_are_marked_whether_or_not_anybody_listens(self) -> None:
+        alone, heard = (
+            foretell(make_engine(make_config(people, model=HAIKU, world_story="A town by the water. " * 200)))
+            for people in (0, 1)
+        )
+        cast = {"question", "introduction", "statement", "reflection"}
+        assert cast <= {step.step for step in alone.steps}
+        usd = [sum(step.known_usd.low for step in asked.steps if step.step in cast) for asked in (alone, heard)]
+        assert usd[0] == pytest.approx(usd[1], rel=0.02)
+        assert alone.tokens.cache_read_tokens.low > 0.6 * alone.tokens.prompt_tokens.low
 
     def test_without_marks_everything_is_plain(self) -> None:
         tokens = self.foretell(prompt_cache="none").tokens
@@ -431,7 +490,7 @@ class TestCaches:
         assert asked.cost_usd is not None
         assert asked.cost_usd.low == pytest.approx(by_hand, rel=0.01)
         slow = foretell(engine_like(config.changed(tokens_per_minute=10.0)), assume_as_measured(engine))
-        assert slow.minutes.high == pytest.approx(slow.tokens.total_tokens.high / 10), "no token is counted twice"
+        assert slow.minutes.high == pytest.approx(1.2 * slow.tokens.total_tokens.high / 10), "no token is counted twice"
 
     def test_slow_replies_lose_entries_at_both_ends_or_at_none(self) -> None:
         engine = make_engine(make_config(8, model=MODEL, world_story="A town by the water. " * 200, max_concurrent=1))
@@ -550,7 +609,8 @@ class TestCommand:
         assert (offline["asked"], offline["calls"]) == (None, 0)
         asked = foretell(GameEngine.from_config(Config.from_yaml(town).changed(model=MODEL)))
         assert told["asked"] == json.loads(json.dumps(asked.as_data()))
-        assert sum(row["acts"] for row in told["acts"]) == told["calls"]
+        assert sum(row["acts"] for row in told["acts"]) > told["calls"], "some find nothing to react to"
+        assert sum(row["calls"] for row in told["acts"]) == told["calls"] == told["asked"]["calls"]["high"]
         assert {row["step"] for row in asked.rows()} == set(told["asked"]["steps"])
 
     def test_a_run_stands_beside_its_forecast(self, server: LoopbackServer, town: Path) -> None:
@@ -616,7 +676,7 @@ class TestWithoutKeys:
         before = sorted(town.parent.iterdir())
         above = ("--confirm-above", "0") if typed[0] == "run" else ()
         done = self.type(*typed, str(town), "--model", MODEL, *above, status=2)
-        assert "\nError: --model: OPENAI_API_KEY is not set" in f"\n{done.stderr}"
+        assert "\nError: --model: openai needs a key, and OPENAI_API_KEY is not set; set it in" in f"\n{done.stderr}"
         assert "will cost" not in done.stderr
         assert sorted(town.parent.iterdir()) == before
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic_communities.llm.failures import CallError, ModelUnavailableError
+from synthetic_communities.llm.failures import CallError, ModelUnavailableError, WrongSettingsError
 from synthetic_communities.llm.json_shapes import count, dig, well_formed
 from synthetic_communities.llm.limits.retry_after import parse_retry_after
 from synthetic_communities.llm.wire.answers import HttpAnswer
@@ -93,6 +93,28 @@ def test_what_stops_the_run_says_what_to_do(status: int, body: Any, words: str) 
     with pytest.raises(ModelUnavailableError, match=words):
         raise failure
     assert str(failure).startswith("openai:gpt-x: ")
+
+
+@pytest.mark.parametrize(
+    ("server", "kind", "words"),
+    [
+        (
+            Server("vllm:m", "http://localhost:8000", is_versioned=True),
+            WrongSettingsError,
+            "in /v1 for servers of this kind",
+        ),
+        (Server("vllm:m", "http://localhost:8000/v1", is_versioned=True), WrongSettingsError, "name and base_url"),
+        (Server("gemini:m", "https://h/v1beta/openai", is_versioned=True), WrongSettingsError, "name and base_url"),
+        (Server("anthropic:m", "https://h"), WrongSettingsError, "check the model's name and base_url"),
+        (Server("ollama:m", "http://h", get_command="ollama pull m"), ModelUnavailableError, "type: ollama pull m"),
+    ],
+)
+def test_a_model_that_is_not_there_is_gone_on_with_only_where_it_can_be_got(
+    server: Server, kind: type[Exception], words: str
+) -> None:
+    failure = read(404, error("No."), server=server)
+    assert type(failure) is kind
+    assert str(failure).endswith(words)
 
 
 def test_a_server_that_wants_a_key_and_was_sent_none_asks_for_the_variable() -> None:

@@ -46,12 +46,12 @@ def test_a_server_that_names_no_variable_is_sent_no_key() -> None:
     "environment", [{}, {"GEMINI_API_KEY": ""}, {"GEMINI_API_KEY": " \n"}, {"OPENAI_API_KEY": "o"}]
 )
 def test_a_missing_key_is_asked_for_by_the_name_of_its_variable(environment: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match=r"GEMINI_API_KEY is not set.*\.env"):
+    with pytest.raises(ConfigurationError, match=r"gemini needs a key, and GEMINI_API_KEY is not set; .*\.env"):
         find_key(GEMINI, environment)
 
 
 def test_a_variable_named_in_the_configuration_has_to_be_set() -> None:
-    with pytest.raises(ConfigurationError, match="MY_KEY is not set"):
+    with pytest.raises(ConfigurationError, match="openai-compatible is to be given a key, and MY_KEY is not set"):
         find_key(OTHER, {}, api_key_env="MY_KEY")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from synthetic_communities.llm.failures import CallError, ModelUnavailableError, NotReachedError
+from synthetic_communities.llm.failures import CallError, ModelUnavailableError, NotReachedError, WrongSettingsError
 from synthetic_communities.llm.first_replies import FirstReplies
 from synthetic_communities.llm.limits.changes import LimitChange
 from synthetic_communities.llm.limits.headers import RateFact, read_rates
@@ -470,7 +470,7 @@ class TestFirstReplies:
 
     def test_twenty_that_are_all_refused_stop_it_when_the_last_is_known(self) -> None:
         ended = self.run(lambda call: (0.25 * (ord(call.key) - 64), self.BAD), "ABCDEFGHIJKLMNOPQRST")
-        assert ended == [("ModelUnavailableError", 5.0)] * 20
+        assert ended == [("WrongSettingsError", 5.0)] * 20
 
     def test_one_that_is_refused_waits_for_a_reply_and_then_fails_alone(self) -> None:
         ended = self.run(lambda call: (0.1, self.BAD) if call.key == "B" else (2.0, "Yes."), "ABCD")
@@ -493,6 +493,21 @@ class TestFirstReplies:
         with pytest.raises(CallError, match="bad request"):
             asyncio.run(model.reply(make_request(), Call("b")))
 
+    def test_settings_that_have_served_before_are_not_called_wrong(self) -> None:
+        async def use() -> list[str]:
+            model = FirstReplies(
+                ScriptedModel([WrongSettingsError("no such model"), "Yes.", WrongSettingsError("gone")])
+            )
+            found = []
+            for number in range(3):
+                try:
+                    found.append((await model.reply(make_request(), Call(str(number)))).text)
+                except ModelUnavailableError as error:
+                    found.append(f"{type(error).__name__}: {error}")
+            return found
+
+        assert asyncio.run(use()) == ["WrongSettingsError: no such model", "Yes.", "ModelUnavailableError: gone"]
+
     def test_a_refusal_by_a_filter_is_a_reply(self) -> None:
         refusal = ModelReply("No.", stop="refused", model="m")
         ended = self.run(lambda call: (0.1, self.BAD) if call.key == "B" else (2.0, refusal), "AB")
@@ -501,7 +516,7 @@ class TestFirstReplies:
     def test_other_failures_are_no_replies_and_pass_through(self) -> None:
         timeout = CallError("timeout", is_transient=True)
         ended = self.run(lambda call: (0.1, self.BAD) if call.key == "B" else (2.0, timeout), "AB")
-        assert ended == [("CallError", 2.0), ("ModelUnavailableError", 2.0)]
+        assert ended == [("CallError", 2.0), ("WrongSettingsError", 2.0)]
 
     def test_calls_that_wait_to_be_tried_again_may_still_succeed(self) -> None:
         def script(call: Call) -> tuple[float, Any]:
@@ -515,7 +530,7 @@ class TestFirstReplies:
 
     def test_who_waits_to_know_waits_for_seconds_and_then_fails_alone(self) -> None:
         ended = self.run(lambda call: (0.5, self.BAD) if call.key == "B" else (60.0, self.BAD), "AB")
-        assert ended == [("ModelUnavailableError", 60.0), ("CallError", 10.5)]
+        assert ended == [("WrongSettingsError", 60.0), ("CallError", 10.5)]
 
     def test_who_waits_to_know_keeps_nobody_from_succeeding(self) -> None:
         """With one place, a call that is to be tried again wants the place that the refused one holds."""
@@ -604,6 +619,54 @@ class TestFirstReplies:
 
         found = self.run(script, "ABC")
         assert found == [("NotReachedError", 10.5), ("CallError", 5.0), ("Yes.", 60.0)]
+
+    @pytest.mark.parametrize(
+        ("then", "ended"),
+        [
+            ([GONE] * 3, ["NotReachedError", "NotReachedError", "ModelUnavailableError"]),
+            ([GONE, GONE, "Yes.", GONE], ["NotReachedError", "NotReachedError", "Yes.", "NotReachedError"]),
+            (
+                [GONE, GONE, CallError("timeout"), GONE],
+                ["NotReachedError"] * 2 + ["CallError", "ModelUnavailableError"],
+            ),
+            ([GONE, GONE, CallError("server error"), GONE], ["NotReachedError"] * 2 + ["CallError", "NotReachedError"]),
+        ],
+    )
+    def test_a_server_that_was_there_is_gone_after_three_calls_in_a_row(
+        self, then: list[Any], ended: list[str]
+    ) -> None:
+        async def use() -> list[str]:
+            model = FirstReplies(ScriptedModel(["Yes.", *then]))
+            found = []
+            for number in range(1 + len(then)):
+                try:
+                    found.append((await model.reply(make_request(), Call(str(number)))).text)
+                except (CallError, ModelUnavailableError) as error:
+                    found.append(type(error).__name__)
+            return found
+
+        assert asyncio.run(use()) == ["Yes.", *ended]
+
+    def test_all_who_find_it_gone_at_once_stop_the_run_and_none_of_them_has_failed(self) -> None:
+        script = {"A": (0.1, "Yes."), "B": (1.0, self.GONE), "C": (2.0, self.GONE), "D": (3.0, self.GONE)}
+        found = self.run(lambda call: script.get(call.key, (60.0, self.GONE)), "ABCDE")
+        assert found == [("Yes.", 0.1), *[("ModelUnavailableError", 3.0)] * 3, ("ModelUnavailableError", 60.0)]
+
+    def test_a_call_that_reaches_it_meanwhile_leaves_them_failures_of_their_own(self) -> None:
+        script = {"A": (0.1, "Yes."), "B": (1.0, self.GONE), "C": (2.0, self.GONE), "D": (5.0, self.GONE)}
+        found = self.run(lambda call: script.get(call.key, (4.0, "Yes.")), "ABCDE")
+        assert found == [
+            ("Yes.", 0.1),
+            ("NotReachedError", 4.0),
+            ("NotReachedError", 4.0),
+            ("NotReachedError", 5.0),
+            ("Yes.", 4.0),
+        ]
+
+    def test_one_or_two_wait_for_seconds_whether_another_call_reaches_it(self) -> None:
+        script = {"A": (0.1, "Yes."), "B": (1.0, self.GONE), "C": (2.0, self.GONE)}
+        found = self.run(lambda call: script.get(call.key, (60.0, "Yes.")), "ABCD")
+        assert found == [("Yes.", 0.1), ("NotReachedError", 11.0), ("NotReachedError", 12.0), ("Yes.", 60.0)]
 
     def test_the_whole_stack_stops_at_a_first_request_that_is_refused(self) -> None:
         transport = httpx.MockTransport(lambda request: httpx.Response(422, json={"detail": "no such effort"}))

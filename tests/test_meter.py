@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,13 @@ class TestShown:
         moments = [Moment(0, 1, "post", 1, 2, 0, 0, spend=spend) for spend in (Spend(1, 0.5), None, Spend(2, 0.25, 1))]
         assert add_up(moments[0], moments).spend == Spend(3, 0.75, 1)
         assert add_up(moments[1], moments[1:2]).spend is None
+
+    def test_runs_together_are_held_up_where_all_that_go_on_are(self) -> None:
+        held, going = Moment(0, 1, "post", 1, 2, 1, 0, held_up="no connection to x"), Moment(0, 1, "post", 1, 2, 1, 0)
+        ended = replace(going, in_flight=0)
+        assert [add_up(held, [held, other]).held_up for other in (held, ended, going)] == ["no connection to x"] * 2 + [
+            ""
+        ]
 
 
 class TestRuns:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import pytest
 import yaml
 
 from synthetic_communities import llm_client
+from synthetic_communities.candidate import Candidate
+from synthetic_communities.domain.debate import Question, Topic
 from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.choice import choose_model
+from synthetic_communities.mediator import Mediator
 from synthetic_communities.persona import Persona
 from synthetic_communities.testing.loopback import LoopbackServer
 from tests.small_communities import SETTINGS, make_attributes, make_config, make_engine, read_json
@@ -158,6 +162,30 @@ def test_a_script_without_a_key_is_warned_and_runs_offline(
     with pytest.warns(UserWarning, match="offline.*GEMINI_API_KEY and ANTHROPIC_API_KEY"):
         script.vote()
     assert script.created == []
+
+
+TOPIC = Topic("t0", "Rents", "Cap rents.")
+QUESTION = Question("q", "Why?", TOPIC)
+VERBS: dict[str, Callable[[], object]] = {
+    "a person": lambda: Persona("p", {"name": "Ann", "turnout_propensity": 1.0}).vote(NAMES),
+    "a candidate": lambda: Candidate("c", "Ann", "", [TOPIC], None, None).craft_debate_statement(QUESTION, 0, []),
+    "a mediator": lambda: Mediator("m", [TOPIC], None, None).propose_question(TOPIC, []),
+    "an engine": lambda: make_engine(make_config(1, num_epochs=1)).run(),
+}
+
+
+@pytest.mark.parametrize("is_in_a_loop", [False, True])
+@pytest.mark.parametrize("who", VERBS)
+def test_the_warning_stands_at_the_line_of_the_script(script: Script, who: str, is_in_a_loop: bool) -> None:
+    verb = VERBS[who]
+
+    async def call_in_a_loop() -> object:
+        return verb()
+
+    with pytest.warns(UserWarning, match="offline") as caught:
+        asyncio.run(call_in_a_loop()) if is_in_a_loop else verb()
+    places = {(warning.filename, warning.lineno) for warning in caught}
+    assert places == {(__file__, verb.__code__.co_firstlineno)}
 
 
 def test_a_script_without_a_key_fails_where_a_model_is_required(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -94,9 +95,10 @@ class TestProblems:
             '{"id": "p3"}',
         ]
         assert problems_of(people, "\n".join(lines)) == [
-            "people.jsonl:1: susceptibility: 2 is no number from 0 to 1; correct it, or leave it out if not known",
+            "people.jsonl:1: susceptibility: 2 is no number from 0 to 1; "
+            "for 2 % write 0.02, or leave it out if not known",
             "people.jsonl:1: prior_beliefs.rents: -3 is no number from -1 to 1; "
-            "correct it, or leave it out if not known",
+            "for -3 % write -0.03, or leave it out if not known",
             "people.jsonl:2: is no JSON: Expecting ',' delimiter at column 12; "
             'write one mapping, as in {"id": "p001", "age": 41}',
             'people.jsonl:4: id: `7` is read as a number, not as text; write it in quotes: "7"',
@@ -164,7 +166,7 @@ class TestProblems:
     def test_long_lists_are_cut_and_counted(self, people: Path) -> None:
         told = problems_of(people, "x\n" * 60)
         assert len(told) == 51
-        assert told[-1] == "people.jsonl: and 10 more; correct these first"
+        assert told[-1] == "people.jsonl: 10 more problems not shown; mend these first"
 
     def test_missing_files_and_folders(self, people: Path) -> None:
         with pytest.raises(ConfigurationError) as caught:
@@ -179,3 +181,50 @@ class TestProblems:
         path.write_bytes(b'{"id": "p1"}\n' + content)
         with contextlib.suppress(ConfigurationError):
             assert load_people(path)[0] == ("p1", {"id": "p1"})
+
+
+class TestOtherForms:
+    @pytest.mark.parametrize(
+        "content",
+        ["name,id\nAda,1\n", '\ufeff\n"ID";"name"\n1;Ada\n', "id\np1\n", "id\tname\n1\tAda\n"],
+    )
+    def test_a_table_is_one_problem(self, people: Path, content: str) -> None:
+        told = "people.jsonl: looks like CSV; write one JSON mapping a line: see People in docs/configuration.md"
+        assert problems_of(people, content) == [told]
+
+    def test_so_is_one_that_only_its_name_tells(self, people: Path) -> None:
+        (told,) = problems_of(people.with_suffix(".CSV"), "p1,Ada\np2,Bo\n")
+        assert told.startswith("people.CSV: looks like CSV; ")
+
+    @pytest.mark.parametrize("indent", [None, 2])
+    @pytest.mark.parametrize("value", [[{"id": "p1"}, {"id": "p2"}], {"people": [{"id": "p1"}]}])
+    def test_so_is_one_value_over_all_lines(self, people: Path, value: object, indent: int | None) -> None:
+        (told,) = problems_of(people, json.dumps(value, indent=indent))
+        is_mapping_on_a_line = isinstance(value, dict) and indent is None
+        assert ("looks like one JSON value over all its lines; write" in told) != is_mapping_on_a_line
+
+    def test_a_mapping_with_a_list_in_words_is_no_table(self, people: Path) -> None:
+        people.write_text('{"columns": "name,id,age", "id": "p1"}', "utf-8")
+        assert [person_id for person_id, _ in load_people(people)] == ["p1"]
+
+    def test_what_looks_so_further_down_is_a_line_of_its_own(self, people: Path) -> None:
+        told = problems_of(people, '{"id": "p1"}\nid,name\n[1]')
+        assert [each.split(": ")[0] for each in told] == ["people.jsonl:2", "people.jsonl:3"]
+
+    def test_what_the_docs_make_of_a_table_are_people(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        page = (Path(__file__).resolve().parent.parent / "docs" / "configuration.md").read_text("utf-8")
+        (table,) = re.findall(r"^```csv\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        (code,) = (each for each in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S) if "import csv" in each)
+        Path("people.csv").write_text(table, "utf-8")
+        exec(compile(code, "docs", "exec"), {})
+
+        (_, ada), (_, bo) = load_people("people.jsonl")
+        assert ada == {
+            "id": "001",
+            "age": "41",
+            "susceptibility": 0.3,
+            "media_diet": {"tv": 0.5, "blogs": 0.1},
+            "prior_beliefs": {"rents": 0.8},
+        }
+        assert (bo["id"], bo["susceptibility"], bo["media_diet"]) == ("002", None, {"tv": 0.2, "blogs": None})

@@ -137,7 +137,7 @@ class TestCosts:
 
 class TestConfiguration:
     def test_money_cannot_be_limited_where_a_price_is_not_known(self) -> None:
-        remedy = "state it under prices:, in US dollars per million tokens, or limit max_tokens or max_calls instead"
+        remedy = "state it under prices, in US dollars per million tokens, or limit max_tokens or max_calls instead"
         assert problems_of(model="ollama:llama3.2:3b", candidate_model="openai:gpt-99", max_cost_usd=2) == [
             f"max_cost_usd: what {model} costs is not known; {remedy}"
             for model in ("ollama:llama3.2:3b", "openai:gpt-99")
@@ -160,7 +160,7 @@ class TestConfiguration:
         }
         dollars = "write US dollars per million tokens, 0 or more"
         assert problems_of(model=MINI, prices=wrong, max_cost_usd=1) == [
-            "prices.gpt-5-mini: 'gpt-5-mini' names no model; write it as under model:, as in openai:gpt-5-mini",
+            "prices.gpt-5-mini: 'gpt-5-mini' names no model; write it as under model, as in openai:gpt-5-mini",
             "prices.openai:gpt-5-mini.cache: 'cache' is no key of prices.openai:gpt-5-mini; did you mean cache_read?",
             "prices.openai:gpt-5-mini: has no output; add it",
             f"prices.openai:gpt-5-mini.input: -1 is no price; {dollars}",

@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,11 +20,12 @@ from click.testing import CliRunner, Result
 
 from synthetic_communities.cast.attention import KNOWLEDGE
 from synthetic_communities.cli.main import program
+from synthetic_communities.cli.probing import probe_config
 from synthetic_communities.config import BUNDLED_FILE, Config
 from synthetic_communities.domain.outcome import Refused
 from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.forecast.asked_once import MOST_FAILURES
-from synthetic_communities.forecast.assumed import Assumed, Span
+from synthetic_communities.forecast.assumed import ZERO, Assumed, Span
 from synthetic_communities.forecast.probe import AS_FAST, LIKE_ONE, LIKE_PROMPTS, Probe, describe_act
 from synthetic_communities.forecast.probed_act import Ending, ProbedAct
 from synthetic_communities.forecast.remedies import GIVE_EFFORT, REMEDIES, WIDEN
@@ -400,6 +402,42 @@ class TestAssumed:
         assert assumed.seconds_per_reply["post"] == Span(2 / AS_FAST, 2 * AS_FAST)
         assert assumed.thinking_tokens["post"] == Span(80 / LIKE_ONE, 80 * LIKE_ONE)
 
+    @pytest.mark.parametrize(
+        ("written", "thinking"),
+        [(100, 0.0), (101, 0.0), (103, 103 - 100), (180, 80.0), (0, 0.0), (None, None)],
+    )
+    def test_what_is_written_beside_the_words_is_thinking(self, written: int | None, thinking: float | None) -> None:
+        """At four characters a token, within a hundredth or two, 400 characters are 98 to 102 tokens."""
+        usage = Usage(input_tokens=125, output_tokens=written)
+        act = probed("post", usage=usage, prompt_characters=500, reply_characters=400)
+        assumed = Probe((act,)).assumed()
+        assert assumed.characters_per_token == Span(4 / LIKE_PROMPTS, 4 * LIKE_PROMPTS)
+        expected = None if thinking is None else Span(thinking / LIKE_ONE, thinking * LIKE_ONE)
+        assert assumed.thinking_tokens.get("post") == expected
+        counted = dataclasses.replace(act, usage=dataclasses.replace(usage, thinking_tokens=7))
+        assert Probe((counted,)).assumed().thinking_tokens == {"post": Span(7 / LIKE_ONE, 7 * LIKE_ONE)}
+
+    def test_where_prompts_are_not_counted_words_are_as_by_default(self) -> None:
+        few, many = (probed("post", usage=Usage(output_tokens=n), reply_characters=300) for n in (100, 500))
+        assert Probe((few,)).assumed().thinking("post", effort="low") == ZERO
+        assert Probe((many,)).assumed().thinking_tokens["post"].low > 400 / LIKE_ONE
+
+    @pytest.mark.parametrize("tokens", [600, 5])
+    def test_what_was_written_is_foretold_whatever_it_was(self, tokens: int) -> None:
+        def decide(request: ModelRequest, call: Call) -> Reply:
+            reply = judge(request, call)
+            assert isinstance(reply, ModelReply)
+            written = tokens if request.reply_format is None else max(tokens, len(reply.text) // 4)
+            return dataclasses.replace(reply, usage=Usage(input_tokens=request.length // 4, output_tokens=written))
+
+        engine, _ = make_engine(decide, population_size=3, num_epochs=1)
+        asked = engine.forecast(engine.probe().assumed()).asked
+        assert asked is not None
+        output = asked.tokens.output_tokens
+        assert output.high <= 1.6 * output.low
+        assert tokens == 5 or 600 * asked.calls.low in output
+        assert asked.tokens.thinking_tokens == ZERO or tokens == 600
+
     def test_what_was_not_seen_is_assumed_as_before(self) -> None:
         cut = probed("post", ending="cut", reply_characters=900, usage=Usage(input_tokens=10, output_tokens=500))
         seconds = {"ballot": Span(2 / AS_FAST, 2 * AS_FAST)}
@@ -496,6 +534,23 @@ class TestCommand:
         assert re.search(r"Assumed: [\d.]{1,4} to [\d.]{1,4} characters a token; replies, where stated", words)
         assert "\nAsking vllm:small each act once" in f"\n{result.stderr}"
         assert [path.name for path in tmp_path.iterdir()] == ["town.yaml"]
+
+    def test_a_default_model_is_named_whole(
+        self, tmp_path: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
+        result = self.check(tmp_path, server, model="anthropic", base_url=server.url)
+        assert "Asking anthropic:claude-haiku-5-5 each act once" in result.stderr
+        assert re.search(r" window +form +ended$", result.stdout, re.M)
+
+    @pytest.mark.parametrize("is_terminal", [True, False])
+    def test_at_a_terminal_every_act_is_told_as_it_ends(
+        self, is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+        assert probe_config(make_engine()[0], Path("town.yaml"), as_data=True) == 0
+        told = [line for line in capsys.readouterr().err.splitlines() if ": done after 0.0" in line]
+        assert len(told) == (len(ALL_STEPS) if is_terminal else 0)
 
     def test_only_who_is_asked_is_named(self, tmp_path: Path, server: LoopbackServer) -> None:
         candidates = self.check(tmp_path, server, "--model", "offline", candidate_model="vllm:small")

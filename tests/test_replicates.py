@@ -536,8 +536,9 @@ class TestCommand:
         Path("taken").write_text("", encoding="utf-8")
         result = call("run", "--replicates", "2", "--output", "taken/inside")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.splitlines()[-1] == (
-            "Error: Invalid value for --output: no folder can be made in taken/inside: Not a directory"
+        assert result.stderr == (
+            "Error: no folder can be made in taken/inside: Not a directory; "
+            "name a folder you may write to: --output DIR\n"
         )
 
     @pytest.mark.parametrize(("failing", "status"), [((0, 1), 1), ((1,), 0)])

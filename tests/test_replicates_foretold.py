@@ -126,6 +126,17 @@ class TestForecast:
         minutes = [each.minutes.low for number in (1, 4) if (each := wide.forecast(replicates=number).asked)]
         assert minutes[0] <= minutes[1] < 1.3 * minutes[0], "side by side they take as long as the longest"
 
+    def test_each_of_several_has_its_share_of_the_places(self, town: Path) -> None:
+        """Their opening, which they share, is small; all go through the same debates at about the same time."""
+        seconds = Assumed(seconds_per_reply=dict.fromkeys(STEP_OF_ACT, Span(2, 2)))
+        config = Config.from_yaml(town).changed(opening_opinions=False)
+        few = GameEngine.from_config(config.changed(max_concurrent=3)).forecast(seconds).asked
+        together = GameEngine.from_config(config.changed(max_concurrent=12)).forecast(seconds, replicates=4).asked
+        assert few is not None
+        assert together is not None
+        assert 2 * few.calls.low / 60 / 3 < 0.9 * few.minutes.low, "places are empty now and then"
+        assert together.minutes.low == pytest.approx(few.minutes.low, rel=0.1)
+
     def test_beginnings_are_read_again_after_more_others(self, town: Path) -> None:
         config = Config.from_yaml(town).changed(max_concurrent=1, world_story="A town by the water. " * 200)
         slow = Assumed(seconds_per_reply=dict.fromkeys(STEP_OF_ACT, Span(40, 40)))

@@ -127,12 +127,15 @@ def test_all_are_gone_on_with_whenever_the_process_was_killed(moment: str, undis
     assert not (folder / REPLICATES).exists()
     shown = call("show", folder)
     assert (shown.exit_code, "; 0 of 3 runs complete." in shown.stdout) == (0, True), shown.output
+    assert f"\nTo go on:  synthetic-communities resume {folder}\n" in shown.stdout
+    assert not any(words in shown.stdout for words in ("95 %", "complete runs alone", "no interval")), shown.stdout
     listed = json.loads(call("list", "out", "--json").stdout)
     assert [(each["status"], each["epochs"]) for each in listed["runs"]] == [(None, 1)] * 3
     assert listed["unreadable"] == []
 
     resumed = call("resume", folder)
     assert (resumed.exit_code, "; 3 of 3 runs complete." in resumed.stdout) == (0, True), resumed.output
+    assert "To go on" not in resumed.stdout
     assert [read_record(each.path) for each in Replicates(folder)] == undisturbed
     assert call("verify", folder).exit_code == 0
 

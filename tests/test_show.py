@@ -208,7 +208,7 @@ class TestRunAsJson:
 class TestBadInput:
     @pytest.mark.parametrize("typed", [(), ("--person", "p0"), ("--failures",), ("--plots", "x"), ("--json",)])
     def test_what_is_no_run(self, run: SimulationResult, typed: tuple[str, ...]) -> None:
-        assert refused("show", "nowhere", *typed) == ["Error: nowhere is no run directory: it holds no metadata.json"]
+        assert refused("show", "nowhere", *typed) == ["Error: there is no directory nowhere"]
 
     @pytest.mark.parametrize("typed", [(), ("--person", "p0"), ("--failures",), ("--json",)])
     def test_an_unknown_version(self, run: SimulationResult, typed: tuple[str, ...]) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -30,6 +29,7 @@ from synthetic_communities.cli.spending import (
     spell_foretold,
     spell_unknown,
 )
+from synthetic_communities.errors import UsageError
 from synthetic_communities.forecast.assumed import Assumed, Span
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.report.replicates import Replicates
@@ -124,12 +124,21 @@ def test_in_words(expense: Expense, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "words"), [(Span(0, 0), "is not; --max"), (DEAR, "what has a price will cost 6.00 to")]
+    ("known", "words"), [(Span(0, 0), "this run; the setting"), (DEAR, "this run; what has a price will cost 6.00 to")]
 )
 def test_what_is_not_known_in_words(known: Span, words: str) -> None:
     told = spell_unknown(Expense(9, None, known_usd=known, unpriced=("vllm:m",)))
-    assert told.startswith("What this run will cost is not known, as the price of vllm:m is not")
+    assert told.startswith("The price of vllm:m is not known, so neither is that of this run; ")
     assert words in told
+    assert "Similar" not in told
+
+
+def test_names_with_a_price_like_one_without_are_told() -> None:
+    told = spell_unknown(Expense(9, None, unpriced=("openai:gpt-5-minni", "ollama:gpt-5-minni")))
+    assert told.startswith("The price of openai:gpt-5-minni and ollama:gpt-5-minni is not known, so neither is")
+    assert " limit what is asked. Similar names with a price: openai:gpt-5-mini, openai:gpt-5" in told
+    assert "ollama" not in told.partition("Similar")[2]
+    assert "Similar" not in spell_unknown(Expense(9, None, unpriced=("openai:my-own-one",)))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +243,7 @@ class TestAsking:
     def test_where_nobody_can_be_asked_the_option_is_named(self, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
         for name in ("stdin", "stderr"):
             monkeypatch.setattr(sys, name, Terminal("y\n", is_terminal=name != which))
-        with pytest.raises(click.UsageError, match=r"cost 6.00 to 9.00 USD .*is more than 5.00 USD .*add --yes"):
+        with pytest.raises(UsageError, match=r"cost 6.00 to 9.00 USD .*is more than 5.00 USD .*add --yes"):
             is_confirmed(Expense(9, DEAR), Consent())
 
     @pytest.mark.parametrize(
@@ -249,7 +258,7 @@ class TestAsking:
     def test_what_only_may_be_more_is_told_so(self, monkeypatch: pytest.MonkeyPatch, expense: Expense) -> None:
         monkeypatch.setattr(sys, "stdin", None)
         why = "is more than" if expense.cost_usd == Span(6.0, 9.0) else "may be more than"
-        with pytest.raises(click.UsageError, match=f"; that {why} 5.00 USD"):
+        with pytest.raises(UsageError, match=f"; that {why} 5.00 USD"):
             is_confirmed(expense, Consent())
 
     @pytest.mark.parametrize(
@@ -259,12 +268,12 @@ class TestAsking:
         self, monkeypatch: pytest.MonkeyPatch, limit: float | None, way_out: str
     ) -> None:
         monkeypatch.setattr(sys, "stdin", None)
-        with pytest.raises(click.UsageError, match=f"add --yes to go on all the same, or {way_out}$"):
+        with pytest.raises(UsageError, match=f"add --yes to go on all the same, or {way_out}$"):
             is_confirmed(Expense(9, DEAR, limit_usd=limit), Consent())
 
     def test_without_streams_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)
-        with pytest.raises(click.UsageError):
+        with pytest.raises(UsageError):
             is_confirmed(Expense(9, DEAR), Consent())
 
 
@@ -330,7 +339,7 @@ class TestCommand:
     def test_a_price_that_is_not_known_is_told_and_stops_nothing(self, server: LoopbackServer, town: Path) -> None:
         result = call("run", write_town(server), "--replicates", "2")
         assert result.exit_code == 0
-        assert "What these 2 runs will cost is not known, as the price of vllm:test is not;" in result.stderr
+        assert "The price of vllm:test is not known, so neither is that of these 2 runs;" in result.stderr
         assert re.search(
             r"^Foretold: up to \d+ calls, \d+ to \d+ seconds, all 2 runs taken together\.$", result.stderr, re.M
         )

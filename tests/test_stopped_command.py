@@ -93,6 +93,7 @@ def test_a_run_that_is_stopped_says_why_and_how_to_go_on(
 
     shown = call("show", str(path))
     assert "Partial (stopped): 0 of 1 epoch ended, no ballot was held." in shown.stdout
+    assert shown.stdout.endswith(f"\nTo go on, with a larger limit:  sc resume {path}\n")
 
 
 def test_too_many_failures_stop_a_run(town: Path, server: LoopbackServer, tmp_path: Path) -> None:
@@ -100,9 +101,37 @@ def test_too_many_failures_stop_a_run(town: Path, server: LoopbackServer, tmp_pa
         write_town(tmp_path, base_url=f"{bad.url}/v1", population_size=30)
         result = call("run", "town.yaml")
     assert result.exit_code == 4
-    assert " opening opinions came to nothing (refused " in result.stderr.replace("\n", " ")
+    assert " acts came to nothing (refused " in result.stderr.replace("\n", " ")
     path = find_run(tmp_path)
     assert result.stderr.splitlines()[-1] == f"To go on:  sc resume {path} --max-failures SHARE"
+
+
+def test_a_run_whose_settings_are_wrong_says_so_and_keeps_why(town: Path, server: LoopbackServer) -> None:
+    write_town(town.parent, base_url=server.url)
+    result = call("run", "town.yaml")
+    path = find_run(town.parent)
+    why = f"{MODELS['openai']}: not found at {server.url} (HTTP 404"
+    remedy = "check the model's name and base_url, which usually ends in /v1 for servers of this kind"
+    assert result.exit_code == 1
+    assert f"Error: the run failed: {why}" in result.stderr
+    assert remedy in result.stderr
+    assert result.stderr.splitlines()[-1] == "Correct the configuration and begin another run."
+
+    shown = call("show", str(path)).stdout
+    assert f"no ballot was held. because {why}" in " ".join(shown.split())
+    assert f"{remedy} " in " ".join(shown.split())
+    assert "nothing failed" not in shown
+    assert shown.endswith("\nCorrect the configuration and begin another run.\n")
+    assert "Without an answer: no acts" in (failures := call("show", str(path), "--failures").stdout)
+    assert f"The run itself ended before its end: {why}" in " ".join(failures.split())
+    usage = json.loads((path / "usage.json").read_text(encoding="utf-8"))
+    assert (usage["failed"].startswith(why), usage["wants_correction"]) == (True, True)
+
+
+def test_replicates_whose_settings_are_wrong_are_not_gone_on_with(town: Path, server: LoopbackServer) -> None:
+    write_town(town.parent, base_url=server.url)
+    result = call("run", "town.yaml", "--replicates", "2")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, "Correct the configuration and begin another run.")
 
 
 def test_replicates_each_have_the_budget(town: Path) -> None:
@@ -127,13 +156,13 @@ def test_check_says_that_a_price_is_missing(town: Path) -> None:
     write_town(town.parent, model="ollama:mine", max_cost_usd=1)
     result = call("check", "town.yaml")
     assert result.exit_code == 2
-    assert "max_cost_usd (line 5): what ollama:mine costs is not known; state it under prices:" in result.stderr
+    assert "max_cost_usd (line 5): what ollama:mine costs is not known; state it under prices," in result.stderr
 
 
 def test_run_says_so_too_before_anything_is_asked(town: Path) -> None:
     result = call("run", "town.yaml", "--model", "ollama:mine", "--max-cost-usd", "1")
     assert result.exit_code == 2
-    assert "Error: --max-cost-usd: what ollama:mine costs is not known; state it under prices:" in result.stderr
+    assert "Error: --max-cost-usd: what ollama:mine costs is not known; state it under prices," in result.stderr
     assert not (town.parent / "data").exists()
 
 

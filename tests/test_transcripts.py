@@ -185,9 +185,21 @@ class TestConversations:
         assert why_not(run.conversation, "e0/chat/p0+p2") == (
             "there is no conversation 'e0/chat/p0+p2' in this run; nearest: e0/chat/p2+p0, e1/chat/p2+p0"
         )
+        for wanted, near in {
+            "e1/chat/p0": "e1/chat/p2+p0, e0/chat/p2+p0",
+            "p2": "e0/chat/p2+p0, e1/chat/p2+p0",
+            "e1/chat/p1+p2": "e1/chat/p2+p0, e0/chat/p2+p0",
+        }.items():
+            assert why_not(run.conversation, wanted).endswith(f" in this run; nearest: {near}")
         assert why_not(run.conversation, "zzzzzzzzz") == (
             "there is no conversation 'zzzzzzzzz' in this run; an id looks like this: e0/chat/p2+p0"
         )
+
+    def test_who_talked_with_whom_goes_before_when(self, pairs: SimulationResult) -> None:
+        talked = dict.fromkeys(row["conversation_id"] for row in pairs.conversations)
+        first, second = ({each.partition("/chat/")[2] for each in talked if each[:2] == when} for when in ("e0", "e1"))
+        couple = min(each for each in second if "+".join(reversed(each.split("+"))) not in first and each not in first)
+        assert f"; nearest: e1/chat/{couple}, e0/chat/" in why_not(pairs.conversation, f"e0/chat/{couple}")
 
     def test_a_run_in_which_nobody_talks(self, tmp_path: Path) -> None:
         run = run_community(tmp_path, people=1)
@@ -239,7 +251,7 @@ def call(task: str, **changes: Any) -> dict[str, Any]:
 
 
 CALLS = [
-    call("e0/belief/debate/p1", attempt=2),
+    call("e0/belief/debate/p1", attempt=2, user=["Who are you, in JSON?"]),
     call("e0/belief/debate/p1", tries=2, reply="{half"),
     call("e0/belief/debate/p1", outcome="timeout", model=None, reply=None, error="read timed out"),
     call("e1/belief/chat/p2", outcome="refused", system=["Be long."], reply="No."),
@@ -250,6 +262,9 @@ class TestFailures:
     def test_as_text_without_calls(self, run: SimulationResult) -> None:
         assert str(run.failed_acts()).splitlines() == [
             "Without an answer: 7 acts",
+            "  3 failed (timeout)",
+            "  2 unreadable",
+            "  2 refused",
             "  People thought with scripted.",
             "  Candidates and mediator thought with scripted.",
             "  Requests and replies: none are recorded, as this run has no",
@@ -269,6 +284,27 @@ class TestFailures:
             "  Answer as it came: Both!",
         ]
 
+    def test_tries_that_went_the_same_way_are_told_together_and_their_error_above_all(
+        self, run: SimulationResult, tmp_path: Path
+    ) -> None:
+        path, refused = copy_run(run, tmp_path), "Cannot connect to host here:1"
+        gone = {"outcome": "connection", "model": None, "reply": None, "error": refused}
+        tries = [call("e1/post/p1", tries=number, **gone) for number in range(1, 7)]
+        lost = call("e1/belief/social/p0", **{**gone, "error": "reset"})
+        also = call("e1/debate/t0/q0/t0/c1", **gone)
+        write_lines(path / FAILED_CALLS, [*tries, lost, also])
+
+        lines = str(load_run(path).failed_acts()).splitlines()
+
+        assert lines[1] == f"  3 failed (timeout): {refused} (2 of them)"
+        start = lines.index("e1/post/p1: post failed (timeout)")
+        assert lines[start + 1 : lines.index("", start)] == [
+            "  Asked, tries 1 to 6: connection",
+            "    Request: (the same as for the call before)",
+            "    Reply: (there was none)",
+            f"    Error: {refused}",
+        ]
+
     def test_as_text_with_calls(self, run: SimulationResult, tmp_path: Path) -> None:
         path = copy_run(run, tmp_path)
         write_lines(path / FAILED_CALLS, CALLS)
@@ -284,15 +320,15 @@ class TestFailures:
             "    Reply: (there was none)",
             "    Error: read timed out",
             "  Asked, try 2, answered by m-1: end",
-            "    System: (the same as for the call before)",
-            "    Request: Who are you?",
+            "    Request: (the same as for the call before)",
             "    Reply: {half",
             "  Asked again, try 1, answered by m-1: end",
             "    System: (the same as for the call before)",
-            "    Request: Who are you?",
+            "    Request: Who are you, in JSON?",
             "    Reply: Well,",
             "      I think",
         ]
+        assert lines[1:4] == ["  3 failed (timeout)", "  2 unreadable", "  2 refused"]
         start = lines.index("e1/belief/chat/p2: update from chat refused")
         assert lines[start + 1 : start + 3] == ["  Asked, try 1, answered by m-1: refused", "    System: Be long."]
         start = lines.index("e1/react/p2: reaction refused")

@@ -33,6 +33,19 @@ def end_all(outcomes: list[Outcome[Any]], share: float = 0.2, *, begun: int = 0)
     return next((stop for stop in stops if stop is not None), None)
 
 
+def end_of_run(ends: list[tuple[str, Outcome[Any]]], share: float = 0.2) -> str:
+    """Let acts of these steps end one after the other, keyed by their numbers, and return the first reason to stop."""
+    failures = Failures(share)
+    for number, (step, outcome) in enumerate(ends):
+        task = Task(str(number), step)
+        if not isinstance(outcome, Skipped):
+            failures.begin(task)
+        stop = failures.end(task, outcome)
+        if stop is not None:
+            return str(stop)
+    return ""
+
+
 class TestDecision:
     @pytest.mark.parametrize("failed", [TIMEOUT, Unreadable("?"), Refused("no")])
     def test_more_than_the_share_is_too_much(self, failed: Outcome[Any]) -> None:
@@ -54,11 +67,20 @@ class TestDecision:
         assert end_all([*[idle] * 50, *[TIMEOUT] * 20]) is not None
 
     def test_steps_are_counted_each_for_itself(self) -> None:
-        failures = Failures(0.2)
-        for number in range(38):
-            task = make_task(number, "post" if number % 2 else "reaction")
-            failures.begin(task)
-            assert failures.end(task, TIMEOUT) is None
+        ends: list[tuple[str, Outcome[Any]]] = [("reaction", Done(1))] * 200 + [("post", TIMEOUT)] * 19
+        assert end_of_run([*ends, ("ballot", TIMEOUT)]) == ""
+        assert end_of_run([*ends, ("post", TIMEOUT)]).startswith("20 of 20 posts came to nothing (timeout 20: ")
+
+    def test_all_together_are_counted_too_as_no_step_of_a_small_community_has_enough(self) -> None:
+        steps = ("post", "reaction", "statement", "chat_turn", "ballot")
+        ends: list[tuple[str, Outcome[Any]]] = [(steps[number % 5], Done(1)) for number in range(20)]
+        assert end_of_run([*ends, *[("ballot", TIMEOUT)] * 5]) == ""
+        told = "6 of 26 acts came to nothing (timeout 6: 20)"
+        assert end_of_run([*ends, *[("ballot", TIMEOUT)] * 6]) == told
+
+    def test_what_is_skipped_for_a_failure_does_not_make_it_more(self) -> None:
+        ends: list[tuple[str, Outcome[Any]]] = [("post", Done(1))] * 20 + [("question", TIMEOUT)] * 5
+        assert end_of_run([*ends, *[("statement", Skipped("20"))] * 100]) == ""
 
     def test_a_task_that_never_began_is_not_counted(self) -> None:
         failures = Failures(0.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configuration.assumptions import NOT_STATED
+from ..configuration.attributes import describe_misspelled, describe_unknown
 from ..configuration.pricing import find_unused_prices
 from ..forecast.counting import count_drawn_priors
 from ..forecast.forecast import Forecast, describe_course, forecast_lines, is_told_by_calls
@@ -13,8 +14,11 @@ from ..forecast.table import calls_lines, describe_calls, spell_price
 from ..game_engine import GameEngine
 from ..llm.choice import OFFLINE
 from ..report.text import clean_text, count_of
+from .program import say
 
 WIDTH = 80
+
+MISSPELLED = "Attributes of people that look misspelled, and that nothing goes by"
 
 
 def describe_check(config: Path, engine: GameEngine, forecast: Forecast) -> str:
@@ -34,6 +38,8 @@ def describe_run(engine: GameEngine, forecast: Forecast) -> str:
     """Return what is drawn, what a run will do, and what is not stated and will be assumed."""
     asked, runs, told_by_calls = forecast.asked, _name_runs(forecast), is_told_by_calls(forecast)
     blocks = [
+        headed(f"{MISSPELLED}:", wrap(find_misspelled(engine))),
+        headed("Not known of so many people, and therefore", wrap(find_unknown(engine))),
         headed("Not known, and therefore drawn:", wrap(find_gaps(engine))),
         headed(f"{runs} will make these acts:", indent(forecast_lines(forecast)) if not told_by_calls else ()),
         headed(f"{runs} will ask models:", indent(calls_lines(asked)) if asked else ()),
@@ -53,6 +59,8 @@ def run_as_data(engine: GameEngine, forecast: Forecast) -> dict[str, Any]:
         "assumed": list(engine.config.assumptions()),
         "drawn": list(find_gaps(engine)),
         "unused_prices": list(find_idle_prices(engine)),
+        "misspelled": find_misspelled(engine),
+        "unknown": find_unknown(engine),
         "acts": forecast.rows(),
         "levels": forecast.levels,
         "max_concurrent": forecast.max_concurrent,
@@ -71,6 +79,24 @@ def find_gaps(engine: GameEngine) -> Iterator[str]:
             yield (
                 f"{drawn:,} of {len(people):,} people have no prior belief on {topic.title}: one is drawn from the seed"
             )
+
+
+def find_misspelled(engine: GameEngine) -> list[str]:
+    """Return in words which attributes of people look misspelled, so that nothing goes by them."""
+    people = [persona.person() for persona in engine.population.personas]
+    return describe_misspelled(people, are_offline=engine.expected_model() == OFFLINE)
+
+
+def tell_misspelled(engine: GameEngine) -> None:
+    """Warn on stderr, in one line, of attributes that look misspelled."""
+    if misspelled := find_misspelled(engine):
+        say(clean_text(f"Warning: {MISSPELLED}: {', '.join(misspelled)}"))
+
+
+def find_unknown(engine: GameEngine) -> list[str]:
+    """Return in words what the offline mind takes of people of whom it is not known; nothing of a model."""
+    people = [persona.person() for persona in engine.population.personas]
+    return list(describe_unknown(people)) if engine.expected_model() == OFFLINE else []
 
 
 def align_assumptions(sentences: Iterable[str]) -> Iterator[str]:

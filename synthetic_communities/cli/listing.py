@@ -10,10 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import RecordError, UsageError
 from ..report.listing import ListedRun, Listing, Source, list_runs
 from ..report.text import ABSENT, CUT, clean_text, count_of, fit_text, measure_width, spell_count, spell_in
-from ..runs.directory import METADATA
+from ..runs.directory import METADATA, PLAN, REPLICATES
 
 MIN_WIDTH, MAX_WIDTH = 80, 140
 
@@ -61,6 +61,25 @@ def read_listing(folder: Path, command: str) -> Listing:
     if not (listing.runs or listing.unreadable):
         raise UsageError(f"there is no run in {folder}; to make one there: {command} run --output {quoted}")
     return listing
+
+
+def refuse_folder_of_runs(path: Path, command: str) -> None:
+    """Return unless this is no run, and no folder of replicates, but a folder that runs are in.
+
+    Raises:
+        RecordError: it is; the message says how to see which there are.
+    """
+    if _holds_runs(path):
+        quoted = shlex.quote(str(path))
+        raise RecordError(f"{path} is no run directory, it holds some; to see which: {command} list {quoted}")
+
+
+def _holds_runs(path: Path) -> bool:
+    try:
+        is_itself_one = any((path / name).is_file() for name in (METADATA, PLAN, REPLICATES))
+        return not is_itself_one and next(path.glob(f"*/{METADATA}"), None) is not None
+    except OSError:  # who reads it says why it cannot be read
+        return False
 
 
 def listing_as_json(listing: Listing) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ..simulation.progress import DOINGS, Progress, describe_doing, describe_done, describe_rest, describe_spend
+from ..simulation.progress import DOINGS, Progress, describe_doing, describe_done, describe_spend
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -48,6 +48,6 @@ def draw(progress: Progress) -> "RenderableType":
     bar = Table.grid(padding=(0, 1))
     bar.add_row(ProgressBar(total=max(1, moment.total), completed=moment.done, width=BAR_WIDTH), describe_done(moment))
     doing = ", ".join(filter(None, (describe_doing(moment), describe_spend(moment))))
-    lines = doing, describe_rest(moment, progress.elapsed_seconds)
+    lines = doing, progress.rest(moment)
     first, last = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
     return Group(first, bar, last)

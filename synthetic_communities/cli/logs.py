@@ -17,10 +17,14 @@ class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line of the log to stderr, and those of its traceback below it."""
         # What a mind said may be in the message: it is shown as text, and does nothing to the terminal.
-        say(clean_text(record.getMessage()))
+        say(f"{_name_level(record.levelno)}{clean_text(record.getMessage())}")
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
         for line in trace.splitlines():
             say(" " * (len(line) - len(line.lstrip(" "))) + clean_text(line))
+
+
+def _name_level(level: int) -> str:
+    return "Error: " if level >= logging.ERROR else "Warning: " if level >= logging.WARNING else ""
 
 
 @contextmanager

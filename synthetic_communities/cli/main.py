@@ -1,7 +1,6 @@
 """The command `synthetic-communities`: its commands, each with its options; those of several are in `options`."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -10,8 +9,8 @@ import click
 
 from ..config import BUNDLED_FILE
 from ..late import Late
-from .checking import describe_check, describe_run, run_as_data
-from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing
+from .checking import describe_check, describe_run, run_as_data, tell_misspelled
+from .listing import MIN_WIDTH, describe_listing, listing_as_json, read_listing, refuse_folder_of_runs
 from .loading import load_engine
 from .options import (
     ASKING_OPTIONS,
@@ -40,13 +39,14 @@ EXIT_STATUS = """\b
 Exit status: 0 done;
 1 nothing could be counted, the run failed, or nobody agreed to its cost;
 2 wrong usage or configuration, or a damaged run;
+3 verify can say nothing;
 4 stopped, as a limit was reached;
 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP."""
 
 
 def typed_command(context: click.Context) -> str:
-    """Return what was typed to start this program: what a script that wraps it says, else its own name."""
-    return os.environ.get("SYNTHETIC_COMMUNITIES_COMMAND") or context.find_root().command_path
+    """Return what was typed to start this program."""
+    return context.find_root().command_path
 
 
 @click.group(cls=Program, invoke_without_command=True, epilog=EXIT_STATUS)
@@ -105,6 +105,7 @@ def run(
     _refuse_lone_resample(replicates, resample)
     if replicates is not None and log_bodies is not None:
         raise click.UsageError("--log-bodies takes one run; leave out --replicates")
+    tell_misspelled(engine)
     expense = expect(engine, runs=replicates or 1, resample=resample)
     if not is_confirmed(expense, Consent(above_usd, is_given)):
         context.exit(FAILED)
@@ -151,6 +152,7 @@ def resume_command(
     """
     stated = {name: value for name, value in changes.items() if value is not None}
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    refuse_folder_of_runs(directory, telling["command"])
     context.exit(rerunning.resume(directory, stated, Consent(above_usd, is_given), **telling))
 
 
@@ -175,6 +177,7 @@ def replay_command(
     With another configuration, calls whose requests did not change are answered; the others need --allow-calls.
     """
     telling: dict[str, Any] = {"verbosity": verbose, "command": typed_command(context), "as_data": as_data}
+    refuse_folder_of_runs(directory, telling["command"])
     context.exit(rerunning.replay(directory, config, output, allow_calls=allow_calls, **telling))
 
 
@@ -187,6 +190,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
     No key and no network are needed. Exit status: 0 identical; 1 it differs; 3 nothing can be said, as this version
     of the package asks something else than the one that ran.
     """
+    refuse_folder_of_runs(directory, typed_command(context))
     context.exit(rerunning.verify(directory))
 
 
@@ -245,6 +249,7 @@ def show(context: click.Context, /, directory: Path, as_data: bool, **options: A
     What is shown is read from the directory RUN, and from nothing else.
     """
     view = choose_view(options)
+    refuse_folder_of_runs(directory, typed_command(context))
     context.exit(show_run(directory, view, as_data=as_data, command=typed_command(context)))
 
 

@@ -8,6 +8,7 @@ from ..errors import ConfigurationError, SyntheticCommunitiesError
 from ..forecast.probe import Probe, describe_act
 from ..game_engine import GameEngine
 from ..llm.choice import OFFLINE
+from ..llm.naming import parse_model_name
 from .checking import describe_check, describe_run, run_as_data
 from .program import STOPPED, print_text, say, say_failure
 from .running import DONE, FAILED
@@ -52,7 +53,7 @@ def _ask(engine: GameEngine) -> Probe:
     if engine.missing_keys:
         engine.ask_for_key()
     models = dict.fromkeys((engine.expected_model(), engine.config.candidate_model or OFFLINE))
-    if named := " and ".join(name for name in models if name != OFFLINE):
+    if named := " and ".join(str(parse_model_name(name)) for name in models if name != OFFLINE):
         say(f"Asking {named} each act once; this takes a while.")
     is_watched = sys.stderr is not None and sys.stderr.isatty()
     return engine.probe(lambda act: say(describe_act(act)) if is_watched else None)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -11,20 +12,80 @@ from typing import Any, TextIO
 import click
 from click.exceptions import Exit
 
+from ..configuration.places import MAX_PROBLEMS_LISTED
 from ..errors import ConfigurationError, SyntheticCommunitiesError
-from ..report.text import clean_text, spell_in
+from ..report.text import clean_text, spell_error, spell_in
 from .stopping import INTERRUPTED, stopped_as_by_ctrl_c
 
 WRONG_USAGE = 2
 WRITING_FAILED = 1
 STOPPED = 4
 
+NAME_VARIABLE = "SYNTHETIC_COMMUNITIES_COMMAND"
+"""Environment variable in which a script that wraps this program says how it was called."""
+
+DEFAULT_COMMAND = "run"
+"""What is run where no command is typed."""
+
+_UNBROKEN = "\N{NON-BREAKING HYPHEN}"
+
 MOST_ERRORS = 10
 """Errors that are told one by one."""
+
+MOST_PROBLEMS = 2 * (MAX_PROBLEMS_LISTED + 1)
+"""As many problems as are listed of a configuration and its people, each with a line that counts the others."""
+
+
+class _Formatter(click.HelpFormatter):
+    """Writes help in which no line ends inside a name: at a hyphen, the library beneath would break it."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write options or commands, each with its help beside it."""
+        super().write_dl([(first, help.replace("-", _UNBROKEN)) for first, help in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """Return what was written."""
+        return super().getvalue().replace(_UNBROKEN, "-")
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class Command(click.Command):
+    """A command whose help can be typed as it stands."""
+
+    context_class = _Context
 
 
 class Program(click.Group):
     """A group of commands whose known errors end them with a clear line on stderr, and no traceback."""
+
+    context_class = _Context
+    command_class = Command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read what was typed, under the name that was typed: that of a wrapping script, else the own one."""
+        return super().make_context(os.environ.get(NAME_VARIABLE) or info_name, args, parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options that stand before a command.
+
+        Raises:
+            click.UsageError: they are options of a command, which is named, or of none.
+        """
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = next((each for each in typed if each in self.commands), DEFAULT_COMMAND)
+            if not _takes(self.commands[name], error.option_name):
+                raise
+            rest = typed[: typed.index(name)] + typed[typed.index(name) + 1 :] if name in typed else typed
+            told = f"{error.option_name} is an option of {name}: {ctx.command_path} {name} {shlex.join(rest)}"
+            raise click.UsageError(told, ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -42,7 +103,7 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            say_errors(map(str, error.problems))
+            say_errors(map(str, error.problems), MOST_PROBLEMS)
             raise Exit(WRONG_USAGE) from error
         except SyntheticCommunitiesError as error:
             say_errors([str(error)])
@@ -56,6 +117,10 @@ class Program(click.Group):
         except KeyboardInterrupt:
             say("Interrupted.")
             raise Exit(INTERRUPTED) from None
+
+
+def _takes(command: click.Command, option: str) -> bool:
+    return any(option in (*param.opts, *param.secondary_opts) for param in command.params)
 
 
 def say(line: str) -> None:
@@ -98,15 +163,13 @@ def stdout_encoding() -> str:
 
 def say_failure(what: str, error: Exception) -> None:
     """Write to stderr what failed and why, with the file where it is one, and what failed besides."""
-    is_of_file = isinstance(error, OSError) and error.filename is not None
-    why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and is_of_file else str(error)
-    say_errors([f"{what} failed: {why}", *getattr(error, "__notes__", ())])
+    say_errors([f"{what} failed: {spell_error(error)}", *getattr(error, "__notes__", ())])
 
 
-def say_errors(errors: Iterable[str]) -> None:
-    """Write a line for each of these to stderr, and where there are many, how many more there are."""
+def say_errors(errors: Iterable[str], most: int = MOST_ERRORS) -> None:
+    """Write a line for each of these to stderr, and where there are more than `most`, how many more there are."""
     told = list(errors)
-    shown = told if len(told) <= MOST_ERRORS + 1 else told[:MOST_ERRORS]
+    shown = told if len(told) <= most + 1 else told[:most]
     for error in shown:
         say(f"Error: {clean_text(error)}")
     if len(told) > len(shown):

@@ -10,19 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..engine.bridge import run_sync
-from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError
+from ..errors import ConfigurationError, RecordError, RunStoppedError, SyntheticCommunitiesError, UsageError
 from ..game_engine import GameEngine
 from ..late import Late
+from ..llm.failures import WrongSettingsError
 from ..report.text import clean_text, count_of
 from ..runs.plan import refuse_unprepared
 from ..simulation.many import make_replicates_folder
 from ..simulation.progress import Progress
+from .going_on import advise_later_together, describe_going_on
 from .logs import logs_on_stderr
 from .program import STOPPED, WRONG_USAGE, print_text, say, say_errors, say_failure
-from .running import DONE, FAILED, measure_columns, spell_change, spell_sentence, tell
+from .running import DONE, FAILED, NAME_FOLDER, measure_columns, spell_change, spell_sentence, tell
 from .stopping import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run_replicates(
         as_data: whether to print JSON, and nothing else on stdout.
 
     Raises:
-        click.BadParameter: no folder can be made in `output`.
+        UsageError: no folder can be made in `output`.
     """
     engines = GameEngine._build_replicates(engine.config, number, resample, None, model, cache)
     foretold = engine.foretold(replicates=number, resample=resample)
@@ -102,7 +102,7 @@ def run_in_folder(
         return STOPPED
     except (OSError, SyntheticCommunitiesError) as error:
         say_failure("the runs", error)
-        say(describe_left(folder, command))
+        say(describe_left(folder, command, wants_correction=isinstance(error, WrongSettingsError)))
         return FAILED
     return show_replicates(runs, command, as_data=as_data)
 
@@ -111,22 +111,23 @@ def make_folder(output: Path) -> Path:
     """Make the folder that holds the runs, and return it.
 
     Raises:
-        click.BadParameter: it cannot be made.
+        UsageError: it cannot be made.
     """
     try:
         return make_replicates_folder(output)
     except OSError as error:
         why = f"no folder can be made in {output}: {error.strerror}"
-        raise click.BadParameter(why, param_hint="--output") from error
+        raise UsageError(f"{why}; {NAME_FOLDER}") from error
 
 
-def describe_left(folder: Path, command: str, *, change: str = "") -> str:
+def describe_left(folder: Path, command: str, *, change: str = "", wants_correction: bool = False) -> str:
     """Return where runs that did not end left their records, how many came to an end, and how to go on.
 
     Args:
         folder: that of the runs.
         command: what was typed to start this program.
         change: the option without which they would end there again, after a space.
+        wants_correction: whether they would end there again in any case, as their settings are wrong.
     """
     if not folder.is_dir():
         return f"Nothing is recorded any more: {folder} is gone."
@@ -142,7 +143,8 @@ def describe_left(folder: Path, command: str, *, change: str = "") -> str:
     complete = sum(map(replicate_lines.is_complete, rows))
     extent = f"{complete:,} of {count_of(len(rows), 'runs')} complete."
     quoted = shlex.quote(str(folder))
-    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}{change}"
+    going_on = describe_going_on(folder, command, change=change, wants_correction=wants_correction)
+    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\n{going_on}"
 
 
 def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:
@@ -160,6 +162,7 @@ def show_replicates(runs: Replicates, command: str, *, as_data: bool) -> int:
     else:
         one = shlex.quote(str(runs[0].path))
         advice = f"The runs: {runs.path}\n  one of them: {command} show {one}\n"
+        advice += advise_later_together(runs.path, [run.record for run in runs], command)
         beside = [*side_by_side.build_lines(foretold), ""] if foretold else []
         print_text(runs.summary(measure_columns()) + "".join(f"{line}\n" for line in beside) + advice)
     if replicate_lines.has_no_count(runs.rows):

@@ -1,11 +1,13 @@
 """Going on with runs, running them again from their journals, and holding them against these."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..foreseeing import forecast_together
 from ..game_engine import GameEngine
+from ..report.frames.failure_rows import FAILED_BALLOTS
 from ..report.result import SimulationResult
 from ..report.text import clean_text, count_of
 from ..rerunning import (
@@ -17,6 +19,7 @@ from ..rerunning import (
     resume_replicates,
     verify_run,
 )
+from ..runs.directory import CONFIG
 from ..runs.plan import read_plan
 from .held import measure_held
 from .program import print_text
@@ -49,9 +52,25 @@ def resume(path: Path, changes: dict[str, Any], consent: Consent, **telling: Any
         if not is_confirmed(expect(engine, held=measure_held([path], engine.config)), consent):
             return FAILED
         return run_prepared(engine, path, **telling)
+    result, command = SimulationResult(path), telling["command"]
     if not telling["as_data"]:
-        print_text(f"{path} is complete; there is nothing to go on with.\n")
-    return show_result(SimulationResult(path), telling["command"], as_data=telling["as_data"])
+        left = describe_unanswered(result, command) if changes.get("retry_failures") else ""
+        print_text(f"{path} is complete; there is nothing to go on with.\n{left}")
+    return show_result(result, command, as_data=telling["as_data"])
+
+
+def describe_unanswered(result: SimulationResult, command: str) -> str:
+    """Return how many acts of a complete run are without an answer, and what to do about it, in lines."""
+    record = result.record
+    votes = sum(ballot.status in FAILED_BALLOTS for ballot in record.ballots.values())
+    number = len(record.missing) + votes
+    if not number:
+        return "No act of it is without an answer.\n"
+    config = shlex.quote(str(result.path / CONFIG))
+    left = (
+        f"Without an answer: {count_of(number, 'acts')}. Epochs that have ended are not asked again, nor are ballots."
+    )
+    return f"{left}\nTo have all asked anew, begin another run: {command} run {config}\n"
 
 
 def _is_confirmed(folder: Path, left: Sequence[Path], changes: dict[str, Any], consent: Consent) -> bool:

@@ -1,5 +1,7 @@
 """Running a community from the command line, and showing what came of it."""
 
+from __future__ import annotations
+
 import os
 import shlex
 import shutil
@@ -9,9 +11,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from ..errors import ConfigurationError, RecordError, RunInUseError, RunStoppedError, SyntheticCommunitiesError
+from ..errors import (
+    ConfigurationError,
+    RecordError,
+    RunInUseError,
+    RunStoppedError,
+    SyntheticCommunitiesError,
+    UsageError,
+)
 from ..game_engine import GameEngine
 from ..late import Late
 from ..llm.journal.file import JournalError
@@ -20,6 +27,7 @@ from ..report.result import SimulationResult, load_run
 from ..report.text import clean_text
 from ..runs.directory import METADATA
 from ..simulation.progress import Progress
+from .going_on import advise_later, describe_going_on
 from .live import told_live
 from .loading import OPTIONS
 from .logs import logs_on_stderr
@@ -40,6 +48,8 @@ else:  # not every command shows a run
     votes = Late("synthetic_communities.report.numbers.votes")
 
 DONE, FAILED = 0, 1
+
+NAME_FOLDER = "name a folder you may write to: --output DIR"
 
 VALUES = {
     "max_cost_usd": "USD",
@@ -69,7 +79,7 @@ def run_community(
         as_data: whether to print what came of it as JSON, and nothing else on stdout.
 
     Raises:
-        click.BadParameter: no run directory can be made in `output`.
+        UsageError: no run directory can be made in `output`.
     """
     return run_prepared(engine, make_directory(engine, output), verbosity=verbosity, command=command, as_data=as_data)
 
@@ -149,6 +159,7 @@ def _set_tables(result: SimulationResult, command: str) -> str:
     page = tables.build_tables(result.record, columns, glyphs=shown, command=command, path=result.path)
     costs = _set_costs(result)
     below = [*(["", *costs] if costs else ()), *side_by_side.build_lines(result.foretold)]
+    below += advise_later(result.path, result.record, command)
     return page + "".join(f"{line}\n" for line in below)
 
 
@@ -167,13 +178,13 @@ def make_directory(engine: GameEngine, output: Path) -> Path:
     """Make the run directory and return it.
 
     Raises:
-        click.BadParameter: it cannot be made.
+        UsageError: it cannot be made.
     """
     try:
         engine.initialize_simulation_output(output)
     except OSError as error:
         why = f"no run directory can be made in {output}: {error.strerror}"
-        raise click.BadParameter(why, param_hint="--output") from error
+        raise UsageError(f"{why}; {NAME_FOLDER}") from error
     assert engine.simulation_dir is not None
     return engine.simulation_dir
 
@@ -198,8 +209,10 @@ def describe_left(directory: Path, command: str, *, change: str = "") -> str:
     if not (directory / METADATA).is_file():
         return f"{where}: the configuration, and nothing else yet."
     try:
-        extent = heading.describe_extent(load_run(directory).record)
+        record = load_run(directory).record
     except RecordError as error:
         return f"{where}, and cannot be read as it is: {error}"
     quoted = shlex.quote(str(directory))
-    return f"{where}\n{extent}\nTo see it: {command} show {quoted}\nTo go on:  {command} resume {quoted}{change}"
+    going_on = describe_going_on(directory, command, change=change, wants_correction=record.wants_correction)
+    seeing = f"{where}\n{heading.describe_extent(record)}\nTo see it: {command} show {quoted}"
+    return f"{seeing}\n{going_on}"

@@ -4,12 +4,12 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import click
-
+from ..errors import UsageError
 from ..forecast.assumed import ZERO, Span
 from ..forecast.forecast import Forecast
 from ..game_engine import GameEngine
 from ..llm.money.meter import spell_usd, spell_usd_range
+from ..llm.money.price_list import describe_similar
 from ..report.terminal.ranges import spell_minutes_words
 from ..report.text import count_of
 from .held import NOTHING_HELD, Held
@@ -17,7 +17,7 @@ from .program import say
 
 CONFIRM_ABOVE_USD = 5.0
 
-REMEDY = "--max-tokens and --max-calls limit what is asked, and the setting prices says what it costs"
+REMEDY = "the setting prices states it, and --max-tokens and --max-calls limit what is asked"
 
 ASSUMED = "Replies are taken to be short; check --probe measures them."
 
@@ -150,7 +150,7 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     """Say whether this is to be spent; who is at a terminal is asked.
 
     Raises:
-        click.UsageError: it is much, and there is nobody to be asked.
+        UsageError: it is much, and there is nobody to be asked.
     """
     step, told = decide(expense, consent, is_at_terminal=_is_terminal(sys.stdin) and _is_terminal(sys.stderr)), ""
     if step == "say":
@@ -160,7 +160,7 @@ def is_confirmed(expense: Expense, consent: Consent) -> bool:
     if step == "refuse":
         why = f"{told}; that {_spell_verdict(expense, consent)} {spell_usd(consent.above_usd)} (--confirm-above)"
         other = "limit it by --max-cost-usd" if expense.limit_usd is None else "set a lower --max-cost-usd"
-        raise click.UsageError(f"{why}; add --yes to go on all the same, or {other}")
+        raise UsageError(f"{why}; add --yes to go on all the same, or {other}")
     if step != "ask":
         return True
     assumed = f" {ASSUMED}" if expense.is_assumed else ""
@@ -194,9 +194,8 @@ def _spell_verdict(expense: Expense, consent: Consent) -> str:
 def spell_unknown(expense: Expense) -> str:
     """Return a sentence that says that the cost is not known, and why, and what of it is."""
     known = f"; what has a price will cost {_spell_span(expense.known_usd)}" if expense.known_usd.high else ""
-    return (
-        f"What {_name(expense)} will cost is not known, as the price of {_unpriced(expense)} is not{known}; {REMEDY}."
-    )
+    whose = f"so neither is that of {_name(expense)}{known}"
+    return f"The price of {_unpriced(expense)} is not known, {whose}; {REMEDY}.{describe_similar(expense.unpriced)}"
 
 
 def spell_expense(expense: Expense) -> str:

@@ -5,9 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from ..config import BUNDLED_FILE
+from ..errors import UsageError
 
 FILES = (BUNDLED_FILE.name, "world.md", "people.jsonl")
 
@@ -16,19 +15,19 @@ def write_scenario(directory: Path) -> list[Path]:
     """Write the files of the bundled scenario into a directory, which is made where needed, and return their paths.
 
     Raises:
-        click.UsageError: one of them is there already, or they cannot be written.
+        UsageError: one of them is there already, or they cannot be written.
     """
     paths = [directory / name for name in FILES]
     taken = [str(path) for path in paths if path.exists()]
     if taken:
-        raise click.UsageError(f"nothing was written, as there is already {', '.join(taken)}; name another folder")
+        raise UsageError(f"nothing was written, as there is already {', '.join(taken)}; name another folder")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for path in paths:
             with path.open("xb") as file:
                 file.write((BUNDLED_FILE.parent / path.name).read_bytes())
     except OSError as error:
-        raise click.UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
     return paths
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..domain.debate import Topic
+from ..domain.person import remedy_share
 from ..domain.scene import CandidateCard
 from ..errors import Problem
 from .checks import find_label_problem, find_text_problem, find_unknown_keys, has_kind, suggest_name
@@ -130,7 +131,8 @@ def _position_problems(positions: object, place: int, topic_ids: Sequence[str], 
         if topic_id not in topic_ids:
             yield Problem(where, f"there is no topic {spell_value(topic_id)}", suggest_name(topic_id, topic_ids))
         if not has_kind(stance, "number") or not -1 <= stance <= 1:
-            yield Problem(where, f"{spell_value(stance)} is no number from -1 to 1", "correct it, or leave it out")
+            what = f"{spell_value(stance)} is no number from -1 to 1"
+            yield Problem(where, what, f"{remedy_share(stance, -1)}, or leave it out")
 
 
 def _label_problems(entry: Mapping[str, Any], key: str, places: Places, *path: str | int) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,12 @@ from .yaml_files import load_yaml
 
 MAX_LINE_BYTES = 1_000_000
 """The longest line that is read."""
+
+_KEY = "id"
+
+_TABLES = (".csv", ".tsv")
+
+_FORM = "write one JSON mapping a line: see People in docs/configuration.md"
 
 
 def load_people(
@@ -72,12 +79,29 @@ def _load_everybody(path: Path) -> list[tuple[str, dict[str, Any]]]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(_split_lines(file), start=1):
+                if not people.is_begun and line:
+                    people.is_begun = _refuse_other_form(line, str(path))
                 people.add_line(number, line)
     except OSError as error:
         raise ConfigurationError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
     if people.problems:
         raise ConfigurationError(shorten_problems(people.problems, str(path)))
     return people.found
+
+
+def _refuse_other_form(line: bytes, where: str) -> bool:
+    """Say whether this is a line of a file with one mapping a line, and no blank one.
+
+    Raises:
+        ConfigurationError: it is the first of a file of another form.
+    """
+    text = line.decode("utf-8", "replace").strip()
+    if text == "{" or text.startswith("["):
+        raise ConfigurationError([Problem(where, "looks like one JSON value over all its lines", _FORM)])
+    cells = {cell.strip(" \"'").casefold() for cell in re.split("[,;\t]", text)}
+    if not text.startswith("{") and (_KEY in cells or Path(where).suffix.casefold() in _TABLES):
+        raise ConfigurationError([Problem(where, "looks like CSV", _FORM)])
+    return bool(text)
 
 
 def _split_lines(file: BinaryIO) -> Iterator[bytes | None]:
@@ -100,6 +124,7 @@ class _People:
         self.found: list[tuple[str, dict[str, Any]]] = []
         self.problems: list[Problem] = []
         self.lines: dict[str, int] = {}
+        self.is_begun = False
 
     def add_line(self, number: int, line: bytes | None) -> None:
         """Read a line, numbered from 1; None: it is too long to be read. What is wrong with it is a problem."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..errors import Problem
+from ..report.text import count_of
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -88,5 +89,5 @@ def shorten_problems(problems: Iterable[Problem], where: str) -> list[Problem]:
     """Return the first `MAX_PROBLEMS_LISTED` problems, and one more that counts the rest if there are any."""
     problems = list(problems)
     rest = len(problems) - MAX_PROBLEMS_LISTED
-    counted = [Problem(where, f"and {rest} more", "correct these first")] if rest > 0 else []
+    counted = [Problem(where, f"{count_of(rest, 'more problems')} not shown", "mend these first")] if rest > 0 else []
     return problems[:MAX_PROBLEMS_LISTED] + counted

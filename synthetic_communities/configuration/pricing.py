@@ -56,7 +56,7 @@ def _problems_of(name: object, price: object, places: Places) -> Iterator[Proble
     path = ("prices", str(name))
     where = places.at(*path).where
     if not _is_model(name):
-        yield Problem(where, f"{spell_value(name)} names no model", "write it as under model:, as in openai:gpt-5-mini")
+        yield Problem(where, f"{spell_value(name)} names no model", "write it as under model, as in openai:gpt-5-mini")
     if not isinstance(price, Mapping):
         yield Problem(where, f"{spell_value(price)} is no price", "write a mapping, as in {input: 0.25, output: 2}")
         return

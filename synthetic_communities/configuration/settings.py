@@ -25,7 +25,7 @@ class Setting:
         name: as written in the file and in `Config`.
         kind: what kind of value it takes.
         meaning: what it does, in one sentence without a full stop.
-        unit: what a number counts or measures; empty if the value is no number.
+        unit: what a number counts or measures; empty if it counts nothing.
         low: the smallest number it takes; None: no bound.
         high: the largest number it takes; None: no bound.
         low_excluded: True if `low` itself is too small.
@@ -80,7 +80,7 @@ SETTINGS = (
         "turns_per_question", "whole number", low=1, unit="turns", meaning="times each candidate speaks to a question"
     ),
     Setting("num_epochs", "whole number", low=1, unit="epochs", meaning="rounds of debate, conversation and posts"),
-    Setting("random_seed", "whole number", unit="any", meaning="what all chance in the run is drawn from"),
+    Setting("random_seed", "whole number", meaning="what all chance in the run is drawn from"),
     Setting(
         "post_probability", "number", low=0, high=1, unit="share", meaning="chance that a person posts in an epoch"
     ),
@@ -184,7 +184,6 @@ SETTINGS = (
         "replicate",
         "whole number",
         low=0,
-        unit="any",
         meaning="number of the repetition: each has its own chance, over the same people and opening opinions",
     ),
     Setting("resample_people", "true or false", meaning="whether each repetition draws its own people"),
@@ -258,7 +257,7 @@ SETTINGS = (
         low=0,
         high=1,
         unit="share",
-        meaning="share of a step's acts that may come to nothing before the run is stopped; at 1 any may",
+        meaning="share of a step's acts, or of all, that may come to nothing before the run is stopped; at 1 any may",
     ),
     Setting(
         "prices",

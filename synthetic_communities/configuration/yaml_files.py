@@ -23,7 +23,7 @@ _TAG = "tag:yaml.org,2002:"
 _COLLECTION_TAGS = (f"{_TAG}map", f"{_TAG}seq")
 _NUMBER_TAGS = (f"{_TAG}int", f"{_TAG}float")
 _TAGS_MEANT_AS_TEXT = (f"{_TAG}value", f"{_TAG}merge")
-_REMEDY = "correct it there: indentation by spaces, colons, quotes"
+_REMEDY = "correct it there: indentation by spaces, texts with ? : # in quotes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,15 @@ def _number_problems(value: object, where: str, low: float) -> Iterator[Problem]
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= 1.0:
-        yield Problem(where, f"{value!r} is no number from {low:g} to 1", "correct it, or leave it out if not known")
+        remedy = f"{remedy_share(value, low)}, or leave it out if not known"
+        yield Problem(where, f"{value!r} is no number from {low:g} to 1", remedy)
+
+
+def remedy_share(value: object, low: float) -> str:
+    """Return what to do about a value that is no number from `low` to 1: it may be one of per cent."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 100 * low <= value <= 100:
+        return f"for {value:g} % write {value / 100:g}"
+    return "correct it"
 
 
 def _known_numbers(group: Mapping[str, Any]) -> dict[str, float]:

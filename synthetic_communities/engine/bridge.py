@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from ..errors import UsageError
+from ..warned import keep_caller
 
 T = TypeVar("T")
 
@@ -104,6 +105,7 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     waiting = asyncio.current_task()
     before = waiting.cancelling() if waiting else 0  # before the work begins: it may be what cancels
     context = contextvars.copy_context()
+    keep_caller(context)
     thread = threading.Thread(target=context.run, args=(worker.run,), name="synthetic_communities", daemon=True)
     thread.start()
     try:

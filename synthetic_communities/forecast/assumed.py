@@ -1,5 +1,6 @@
 """What is not known of a model before it is asked, and is assumed: as ranges."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -58,8 +59,8 @@ SENTENCE_CHARACTERS = Span(58, 66)
 SECONDS_PER_REPLY = Span(1.0, 4.0)
 """From the question to the last word of the reply."""
 
-THINKING_SHARES = Span(0.02, 0.5)
-"""Of the room for thinking that an effort has, what a reply may take of it."""
+THINKING_SHARES = Span(0.0, 0.5)
+"""Of the room for thinking that an effort has, what a reply may take of it: a model that may think need not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Assumed:
         reply_characters: act to the length of its replies. By default 194 to 205 for plain text; a judgement holds
             a sentence of 58 to 66 for each topic and one more, and the rest of its form.
         seconds_per_reply: act to how long a reply takes, by default 1 to 4 seconds.
-        thinking_tokens: act to tokens of thinking; by default none where no effort is set, else 2 to 50 per cent of
+        thinking_tokens: act to tokens of thinking; by default none where no effort is set, else up to 50 per cent of
             the room that the effort has.
     """
 
@@ -81,6 +82,21 @@ class Assumed:
     reply_characters: Mapping[str, Span] = field(default_factory=dict)
     seconds_per_reply: Mapping[str, Span] = field(default_factory=dict)
     thinking_tokens: Mapping[str, Span] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what no model can be like.
+
+        Raises:
+            ValueError: a range is not of finite numbers from 0 up, of characters per token above 0; or an act is not
+                known. Every problem is named.
+        """
+        problems = _find_problems("characters_per_token", self.characters_per_token, is_above=True)
+        for name in ("reply_characters", "seconds_per_reply", "thinking_tokens"):
+            for act, span in getattr(self, name).items():
+                problems += _find_problems(f"{name}[{act!r}]", span)
+                problems += [] if _is_act(act) else [f"{name}[{act!r}]: no act of this name; {_KNOWN_ACTS}"]
+        if problems:
+            raise ValueError("; ".join(problems))
 
     @property
     def knows_replies(self) -> bool:
@@ -95,6 +111,20 @@ class Assumed:
         """Return the tokens of thinking of a reply."""
         room = 0 if effort is None else THINKING_ROOM_TOKENS.get(effort, UNKNOWN_ROOM_TOKENS)
         return find_span(self.thinking_tokens, act) or THINKING_SHARES.scaled(room)
+
+
+_KNOWN_ACTS = f"those are {', '.join(STEP_OF_ACT)}"
+
+
+def _is_act(name: str) -> bool:
+    return name in STEP_OF_ACT or name in ACT_OF_STEP
+
+
+def _find_problems(name: str, span: Span, *, is_above: bool = False) -> list[str]:
+    """Return what is wrong with a range; `is_above`: 0 is."""
+    if not (span.low > 0 if is_above else span.low >= 0):
+        return [f"{name}: {span.low!r} to {span.high!r} must be {'above' if is_above else 'at least'} 0"]
+    return [] if span.high < math.inf else [f"{name}: {span.low!r} to {span.high!r} must be finite"]
 
 
 def find_span(spans: Mapping[str, Span], act: str) -> Span | None:

@@ -1,7 +1,7 @@
 """What a run will do, or several together, told before anything is done or spent."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..report.html import build_table, paragraph, stand_alone
@@ -23,8 +23,8 @@ class StepForecast:
         step: the step, as in the plan.
         acts: how many acts.
         is_exact: True if every one of them asks somebody; False: at most so many do.
-        calls: how many calls of language models they make if each succeeds at once, at most so many where `is_exact`
-            is False, but for those of `own_acts`; None: all of them are such.
+        calls: how many calls of language models they make if each succeeds at once, where `is_exact` is False as many
+            as the rehearsal made at most, but for those of `own_acts`; None: all of them are such.
         own_acts: how many of the acts ask a mind that is not of this package, of whose calls nothing is known.
     """
 
@@ -64,9 +64,9 @@ class Forecast:
 
     @property
     def calls(self) -> int | None:
-        """How many calls of language models, if each succeeds at once, but for those of `own_acts`.
+        """How many calls of language models at most, if each succeeds at once: the upper end of `asked.calls`.
 
-        None: there are such acts, and no other asks a model.
+        Those of `own_acts` are not among them; None: there are such acts, and no other asks a model.
         """
         known = sum(step.calls or 0 for step in self.steps)
         return None if self.own_acts and not known else known
@@ -115,9 +115,23 @@ class Forecast:
         return stand_alone(*tables, *map(paragraph, describe_forecast(self)))
 
 
+def with_calls(forecast: Forecast, asked: CallsForecast) -> Forecast:
+    """Return a forecast of acts with what its calls take: steps that may ask nobody make as many as rehearsed.
+
+    Where none is made at all there is nothing to tell of them.
+    """
+    rehearsed = {step.step: round(step.calls.high) for step in asked.steps}
+    steps = (
+        step if step.is_exact or step.calls is None else replace(step, calls=rehearsed.get(step.step, 0))
+        for step in forecast.steps
+    )
+    return replace(forecast, steps=tuple(steps), asked=asked if asked.steps else None)
+
+
 def is_told_by_calls(forecast: Forecast) -> bool:
-    """Say whether the table of calls tells of all acts, as every step asks a model."""
-    return forecast.asked is not None and not forecast.own_acts and all(step.calls for step in forecast.steps)
+    """Say whether the table of calls tells of all acts, as every step that has somebody to ask asks a model."""
+    asks_models = all(step.calls or not step.is_exact for step in forecast.steps)
+    return forecast.asked is not None and not forecast.own_acts and asks_models
 
 
 def forecast_lines(forecast: Forecast) -> list[str]:

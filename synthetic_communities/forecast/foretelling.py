@@ -1,10 +1,12 @@
 """Foretelling what calls of models will take: runs are rehearsed with the shortest replies, and with the longest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..config import Config
 from ..engine.plan import Course
+from ..llm.limits.counts import measure_saved_up
+from ..llm.limits.headers import Counted
 from ..llm.money.prices import Prices
 from ..report.steps import ACTS
 from ..simulation.stage import build_course
@@ -56,7 +58,7 @@ async def foretell(
         tuple(
             join_ends(step, totals[0][step], totals[1][step], most=doubted.get(step)) for step in ACTS if step in called
         ),
-        minutes=Span(*(_minutes(*each, config, forecast, people=people) for each in zip(ends, totals, strict=True))),
+        minutes=Span(*(_minutes(*each, config, forecast) for each in zip(ends, totals, strict=True))),
         unpriced=tuple(model for model in models if prices.of(model) is None),
         assumed=assumed,
         sampled=sampled if sampled < people else None,
@@ -90,29 +92,37 @@ def _sample(company: Company, run: RunAhead) -> tuple[Company, Course]:
     return replace(company, people=people), with_posts(drawn, course, config.feed_size)
 
 
-def _minutes(
-    rehearsed: Rehearsed, totals: Mapping[str, Totals], config: Config, forecast: Forecast, *, people: int
-) -> float:
+def _minutes(rehearsed: Rehearsed, totals: Mapping[str, Totals], config: Config, forecast: Forecast) -> float:
     """Return how long the runs take: as long as their acts, and as the account may ask of the model it asks most."""
-    minutes = [_act_seconds(rehearsed, totals, forecast, people=people) / 60]
-    if config.requests_per_minute:
-        calls = add_by_model(item for each in totals.values() for item in each.calls_by_model.items())
-        minutes += [number / config.requests_per_minute for number in calls.values()]
-    if config.tokens_per_minute:
-        tokens = add_by_model(item for each in totals.values() for item in each.tokens_by_model.items())
-        minutes += [number / config.tokens_per_minute for number in tokens.values()]
-    return max(minutes)
+    minutes = [_act_seconds(rehearsed, totals, forecast) / 60]
+    minutes += _account_minutes(totals, "requests", config.requests_per_minute, is_high=rehearsed.end.is_high)
+    minutes += _account_minutes(totals, "tokens", config.tokens_per_minute, is_high=rehearsed.end.is_high)
+    return max(minutes) * (SLOWEST if rehearsed.end.is_high else 1.0)
 
 
-def _act_seconds(rehearsed: Rehearsed, totals: Mapping[str, Totals], forecast: Forecast, *, people: int) -> float:
+def _account_minutes(
+    totals: Mapping[str, Totals], counted: Counted, per_minute: float | None, *, is_high: bool
+) -> Iterator[float]:
+    """Yield how long the account takes with each model; at the low end what may go at once is not waited for.
+
+    Neither is the rest of the last call: one goes as soon as the account is not in debt, or has saved up the most.
+    """
+    if per_minute is None:
+        return
+    calls = add_by_model(item for each in totals.values() for item in each.calls_by_model.items())
+    tokens = add_by_model(item for each in totals.values() for item in each.tokens_by_model.items())
+    for model, number in (calls if counted == "requests" else tokens).items():
+        at_once = max(measure_saved_up(counted, per_minute), number / calls[model])
+        yield (number if is_high else max(0.0, number - at_once)) / per_minute
+
+
+def _act_seconds(rehearsed: Rehearsed, totals: Mapping[str, Totals], forecast: Forecast) -> float:
     """Return how long the acts take: the longest chain of them, or the work of all under the limit.
 
-    In a rehearsal of everybody some places are empty now and then, which counts. In a sample more of them are, so there
-    it does not: the high end has room for it. Of several runs the longest counts, though each is rehearsed alone.
+    Some places are empty now and then, which counts: a sample has as many places for each of its people as all have,
+    and so has each of several runs. As these fill one another's, the run with the fewest empty ones makes the low end.
     """
     rehearsals = [run.rehearsal for run in rehearsed.runs]
     chain, work = max(each.chain for each in rehearsals), sum(each.seconds for each in totals.values())
-    seconds = max(chain, work / forecast.max_concurrent)
-    if len(rehearsals[0].stage.population.personas) == people:
-        seconds = max(seconds, *(each.now for each in rehearsals))
-    return seconds * (SLOWEST if rehearsed.end.is_high else 1.0)
+    idle = (max if rehearsed.end.is_high else min)(each.idle for each in rehearsals)
+    return max(chain, work / forecast.max_concurrent + idle)

@@ -141,7 +141,9 @@ async def rehearse(
     """
     measured = Measured(end)
     stage = set_understudies(company, measured.stand_in)
-    measured.rehearsal = Rehearsal(stage, course, limit=limit, seconds=end.seconds, people=people)
-    measured.follow_caches(side_by_side * people / max(1, len(company.people)) * end.pace)
+    share = limit / side_by_side * (len(company.people) / people if people else 1.0)
+    places = max(1, round(share))
+    measured.rehearsal = Rehearsal(stage, course, limit=limit, places=places, seconds=end.seconds, people=people)
+    measured.follow_caches(places / share * end.pace)
     await measured.rehearsal.carry_out()
     return measured

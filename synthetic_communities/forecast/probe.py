@@ -1,7 +1,8 @@
 """What a probe found: one call of each act, what came of it, and what it tells a forecast."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..llm.money.meter import spell_usd
@@ -9,7 +10,7 @@ from ..report.html import build_table, paragraph, stand_alone
 from ..report.steps import name_acts
 from ..report.terminal.ranges import spell_rounded
 from ..report.text import ABSENT, align_row, count_of, fit_text, spell_count
-from .assumed import Assumed, Span
+from .assumed import CHARACTERS_PER_TOKEN, Assumed, Span
 from .probed_act import ProbedAct
 from .remedies import describe_useless
 
@@ -23,7 +24,7 @@ LIKE_PROMPTS = 1.02
 """By what factor the characters of a token in other prompts may lie beyond those of the prompts that were seen."""
 
 _WIDTHS = (22, 8, 8, 7, 7, 17, 8, 12)
-_HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "")
+_HEAD = ("seconds", "prompt", "reply", "think", "window", "form", "ended")
 _WORDS_WIDTH = 76
 
 
@@ -63,18 +64,19 @@ class Probe:
         """Return what a forecast may assume now, for `engine.forecast(assumed=...)`; of other acts, what it did before.
 
         One reply of each kind was seen. Others are taken to be like it: within a factor of `LIKE_ONE` as long, and
-        within one of `AS_FAST` as fast.
+        within one of `AS_FAST` as fast. Where thinking is not counted apart, it is what a reply has more tokens than
+        its words make.
         """
         whole = [act for act in self.acts if act.ending == "done"]
-        thinking = {act.step: act.usage.thinking_tokens for act in whole}
         ratios = [each for each in map(_characters_per_token, self.acts) if each is not None]
-        found = Assumed(
+        like = Span(min(ratios) / LIKE_PROMPTS, max(ratios) * LIKE_PROMPTS) if ratios else CHARACTERS_PER_TOKEN
+        thinking = {act.step: _thinking(act, like) for act in whole}
+        return Assumed(
+            like,
             reply_characters={act.step: _around(act.reply_characters) for act in whole if act.reply_characters},
             seconds_per_reply={act.step: _around(act.seconds, AS_FAST) for act in whole},
             thinking_tokens={step: _around(tokens) for step, tokens in thinking.items() if tokens is not None},
         )
-        like = Span(min(ratios) / LIKE_PROMPTS, max(ratios) * LIKE_PROMPTS) if ratios else None
-        return found if like is None else replace(found, characters_per_token=like)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each act."""
@@ -162,3 +164,17 @@ def _around(seen: float, factor: float = LIKE_ONE) -> Span:
 def _characters_per_token(act: ProbedAct) -> float | None:
     tokens = act.usage.prompt_tokens
     return act.prompt_characters / tokens if tokens and act.prompt_characters else None
+
+
+def _thinking(act: ProbedAct, characters_per_token: Span) -> float | None:
+    """Return the tokens of thinking of a reply; None: not known, as nobody counted.
+
+    Words of a reply may have any of these characters a token, so only what is beyond the most tokens they can make
+    tells of thinking. How much of it there is is reckoned from the middle, so that no doubt counts twice.
+    """
+    counted, written = act.usage.thinking_tokens, act.usage.output_tokens
+    if counted is not None or written is None:
+        return counted
+    if written <= math.ceil(act.reply_characters / characters_per_token.low):
+        return 0
+    return written - act.reply_characters / math.sqrt(characters_per_token.low * characters_per_token.high)

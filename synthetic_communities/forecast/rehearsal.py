@@ -57,24 +57,33 @@ class Rehearsal:
     Attributes:
         stage: on which everybody is an understudy.
         course: what there is to plan for.
-        limit: how many acts may be under way at once.
+        limit: how many acts may be under way at once in the run.
+        places: how many of them are for those on the stage.
         seconds: step to how long an act takes that makes a call.
         people: how many there will be in the run, of whom those on the stage may be a sample.
         now: how far its clock is, in seconds.
         acts: step to how many acts there were.
         chain: seconds of the longest chain of acts that wait for one another.
+        work: seconds of all acts together.
     """
 
     stage: Stage
     course: Course
     limit: int = field(kw_only=True)
+    places: int = field(kw_only=True)
     seconds: Callable[[str], float] = field(kw_only=True)
     people: int = field(kw_only=True)
     now: float = field(default=0.0, init=False)
     acts: Counter[str] = field(default_factory=Counter, init=False)
     chain: float = field(default=0.0, init=False)
+    work: float = field(default=0.0, init=False)
     _calls_made: int = field(default=0, init=False)
     _chains: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def idle(self) -> float:
+        """Seconds by which it takes longer than its work would if no place were ever empty."""
+        return self.now - self.work / self.places
 
     def note_call(self) -> None:
         """Take note that a stand-in was asked, in the act under way."""
@@ -102,7 +111,7 @@ class Rehearsal:
             ledger.end(task, *_end_of(outcome))
 
         while ledger.unfinished:
-            while (task := ledger.take(acts_allowed=len(under_way) < self.limit)) is not None:
+            while (task := ledger.take(acts_allowed=len(under_way) < self.places)) is not None:
                 if (cause := ledger.missing_need(task)) is not None:
                     end(task, Skipped(cause) if ledger.state(cause) != "not_asked" else NotAsked(""))
                 elif task.is_act:
@@ -121,7 +130,9 @@ class Rehearsal:
         before = self._calls_made
         outcome = await acts.perform(task)
         self.acts[task.step] += 1
-        return outcome, (self._calls_made - before) * self.seconds(task.step)
+        seconds = (self._calls_made - before) * self.seconds(task.step)
+        self.work += seconds
+        return outcome, seconds
 
     def _follow_chain(self, task: Task, seconds: float) -> None:
         awaited = (*task.waits_for, *task.needs, *task.needs_any)

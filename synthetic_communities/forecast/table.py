@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from ..llm.money.price_list import describe_similar
 from ..report.steps import name_acts
 from ..report.terminal.ranges import spell_counts, spell_minutes, spell_money, spell_range, spell_words
 from ..report.text import ABSENT, align_row, count_of, measure_width
@@ -33,7 +34,8 @@ def spell_price(asked: CallsForecast) -> str:
 def describe_calls(asked: CallsForecast) -> Iterator[str]:
     """Yield what the price of calls rests on."""
     if asked.unpriced:
-        yield f"The price of {', '.join(asked.unpriced)} is not known; it can be stated under prices:."
+        unpriced, similar = ", ".join(asked.unpriced), describe_similar(asked.unpriced)
+        yield f"The price of {unpriced} is not known; it can be stated under prices:.{similar}"
     tokens = asked.tokens
     read, written = tokens.cache_read_tokens.high, tokens.cache_write_tokens.high
     if read:

@@ -72,7 +72,7 @@ def _by_key(environment: Mapping[str, str]) -> ModelChoice:
 
 def _offline(choice: ModelChoice, environment: Mapping[str, str]) -> ModelChoice:
     if environment.get(REQUIRE_VARIABLE, "") not in ("", "0"):
-        remedy = "name one with model:, --model or SYNTHETIC_COMMUNITIES_MODEL"
+        remedy = "name one with model in a configuration, --model or SYNTHETIC_COMMUNITIES_MODEL"
         what = f"{REQUIRE_VARIABLE} is set, and everything would run offline: {choice.reason}"
         raise ConfigurationError([Problem("model", what, remedy)])
     return choice

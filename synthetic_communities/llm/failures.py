@@ -61,5 +61,9 @@ class ModelUnavailableError(SyntheticCommunitiesError):
     """
 
 
+class WrongSettingsError(ModelUnavailableError):
+    """No call can succeed with these settings, model or address say, which a run that is gone on with keeps."""
+
+
 class BudgetReachedError(RunStoppedError):
     """What a run may spend is spent: money, tokens, calls or time. It stops the run, which keeps what it has."""

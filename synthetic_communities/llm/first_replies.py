@@ -1,15 +1,20 @@
-"""Telling a call that fails from a way of asking that does: by whether any request has succeeded."""
+"""Telling a call that fails from a way of asking, or a server, that does: by what becomes of other requests."""
 
 import asyncio
 import contextlib
 import threading
 
-from .failures import CallError, ModelUnavailableError, NotReachedError
+from ..waiting import without_place
+from .failures import CallError, ModelUnavailableError, NotReachedError, WrongSettingsError
 from .model import Call, Model, ModelReply, ModelRequest
 from .wrapper import Wrapper
 
 LONGEST_HELD_SECONDS = 10.0
 """How long a call that failed waits to know: it keeps its place under the run's limit, which others may wait for."""
+
+LEAST_UNREACHED = 3
+"""How many calls in a row a server that was there has to miss before it counts as gone: one or two may fall into a
+moment in which it is started anew."""
 
 
 class FirstReplies(Wrapper):
@@ -21,7 +26,8 @@ class FirstReplies(Wrapper):
     within some seconds, it is that call's failure too.
 
     A server to which no connection came about, in all tries of a call, is waited for likewise. If it is not known
-    within those seconds, nobody is there: a call has gone through all its tries, and none has had any answer.
+    within those seconds, nobody is there: a call has gone through all its tries, and none has had any answer. One
+    that was there before is gone when some calls in a row have gone so.
     """
 
     def __init__(self, inner: Model) -> None:
@@ -30,6 +36,7 @@ class FirstReplies(Wrapper):
         self._lock = threading.Lock()
         self._has_replied = False
         self._is_reached = False
+        self._unreached = 0
         self._under_way = 0
         self._held: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[bool]]] = []
 
@@ -39,17 +46,20 @@ class FirstReplies(Wrapper):
         Raises:
             CallError: there is none.
             ModelUnavailableError: no call can succeed; or this one was refused, as were all others so far; or the
-                server was not reached, by this one or any other.
+                server was not reached, by this one or any other, or is gone.
         """
-        if self._has_replied:
-            return await self.inner.reply(request, call)
         with self._lock:
             self._under_way += 1
         try:
             reply = await self.inner.reply(request, call)
         except CallError as error:
             if await self._is_for_all(error):
-                raise ModelUnavailableError(self._explain(error)) from error
+                raise self._explain(error) from error
+            raise
+        except WrongSettingsError as error:
+            self._end(has_replied=False)
+            if self._has_replied:  # so they were not wrong, and may help again
+                raise ModelUnavailableError(str(error)) from error
             raise
         except BaseException:
             self._end(has_replied=False)
@@ -60,13 +70,35 @@ class FirstReplies(Wrapper):
     async def _is_for_all(self, error: CallError) -> bool:
         """End a call that failed, and return, once that is known, whether all others fail like it."""
         if isinstance(error, NotReachedError):
-            return await self._none_succeeds(unless_known=True) and not self._is_reached
+            return await self._nobody_is_there()
         if error.kind != "timeout":  # which may have been spent on connecting
-            self._is_reached = True
-        if error.kind == "bad request":
+            self._note_reached()
+        if error.kind == "bad request" and not self._has_replied:
             return await self._none_succeeds(unless_known=False)
         self._end(has_replied=False)
         return False
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether those calls that reached nobody say that nobody is there."""
+        return self._unreached >= (LEAST_UNREACHED if self._is_reached else 1)
+
+    async def _nobody_is_there(self) -> bool:
+        """End a call that reached nobody, and return, once that is known, whether nobody is there."""
+        with self._lock:
+            self._unreached += 1
+        if not self._is_reached:
+            return await self._none_succeeds(unless_known=True) and self._is_gone
+        if self._is_gone:
+            self._end(has_replied=False)
+            self._release(none_succeeds=True)
+            return True
+        async with without_place():  # else those that wait to be tried again may wait for the place of this one
+            return await self._none_succeeds(unless_known=True) and self._is_gone
+
+    def _note_reached(self) -> None:
+        with self._lock:
+            self._is_reached, self._unreached = True, 0
 
     async def _none_succeeds(self, *, unless_known: bool) -> bool:
         """End a call that failed, and return, once that is known or enough was waited, whether no call succeeds."""
@@ -80,32 +112,39 @@ class FirstReplies(Wrapper):
             async with asyncio.timeout(LONGEST_HELD_SECONDS):
                 return await verdict
         except TimeoutError:
-            return unless_known and not self._has_replied
+            return unless_known
         finally:
             with self._lock:
                 if held in self._held:
                     self._held.remove(held)
 
     def _end(self, *, has_replied: bool) -> None:
+        if has_replied:
+            self._note_reached()
         with self._lock:
             self._under_way -= 1
             self._has_replied = self._has_replied or has_replied
-            if not self._has_replied and self._under_way > 0:
-                return
-            none_succeeds = not self._has_replied
+            is_known = has_replied or self._under_way == 0
+        if is_known:
+            self._release(none_succeeds=not has_replied)
+
+    def _release(self, *, none_succeeds: bool) -> None:
+        """Let those know who wait to know whether any call succeeds."""
+        with self._lock:
             known, self._held = self._held, []
         for loop, verdict in known:
             with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(_tell, verdict, none_succeeds)
 
-    def _explain(self, error: CallError) -> str:
+    def _explain(self, error: CallError) -> ModelUnavailableError:
         if isinstance(error, NotReachedError):
-            return (
-                f"{self.name}: no connection to {error.where} came about, however often it was tried, and no call has "
-                f"succeeded so far ({error.detail}); {error.remedy}"
+            since = f"in {self._unreached:,} calls in a row" if self._is_reached else "and no call has succeeded so far"
+            return ModelUnavailableError(
+                f"{self.name}: no connection to {error.where} came about, however often it was tried, {since} "
+                f"({error.detail}); {error.remedy}"
             )
         said = f"HTTP {error.status}: {error.detail}" if error.detail else f"HTTP {error.status}"
-        return (
+        return WrongSettingsError(
             f"{self.name}: the server takes no request as it is sent ({said}), and none has succeeded so far; change "
             "what it names, or else check model, base_url, temperature and effort"
         )

@@ -1,5 +1,6 @@
 """Names of models, and what is known of who serves them."""
 
+import difflib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,6 +10,9 @@ Protocol = Literal["anthropic", "openai", "ollama"]
 
 DEFAULT_MODELS_DATE = "2026-11-22"
 """When the default models below were chosen."""
+
+FAMILIES = {"gpt-": "openai", "claude-": "anthropic", "gemini-": "gemini"}
+"""How names of models begin to the provider that serves them, for who named none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,25 @@ def parse_model_name(text: str) -> ModelName:
     provider_name, _, model = text.partition(":")
     provider = PROVIDERS.get(provider_name)
     if provider is None:
-        known = ", ".join(["offline", *(f"{name}:MODEL" for name in PROVIDERS)])
-        raise ConfigurationError([Problem("model", f"{text!r} names no provider", f"write one of {known}")])
+        raise ConfigurationError([Problem("model", f"{text!r} names no provider", _suggest(text))])
     if not model and provider.default_model is None:
         raise ConfigurationError([Problem("model", f"{text!r} names no model", f"write {provider_name}:MODEL")])
     return ModelName(provider, model or provider.default_model or "")
+
+
+def _suggest(text: str) -> str:
+    """Return what to write in place of a name without a provider that is known."""
+    known = f"write one of {', '.join(['offline', *(f'{name}:MODEL' for name in PROVIDERS)])}"
+    meant = _find_meant(text)
+    return f"did you mean {meant}? Else {known}" if meant else known
+
+
+def _find_meant(text: str) -> str | None:
+    """Return the name that may have been meant by one without a provider that is known; None: there is no telling."""
+    named, colon, model = text.partition(":")
+    known = PROVIDERS if colon else (*PROVIDERS, "offline")
+    alike = difflib.get_close_matches(named.casefold(), known, n=1, cutoff=0.7)
+    if alike:
+        return f"{alike[0]}{colon}{model}"
+    bare = model or named
+    return next((f"{each}:{bare}" for start, each in FAMILIES.items() if bare.casefold().startswith(start)), None)

@@ -49,7 +49,7 @@ from .timed import Timed
 from .wire.aiohttp_connections import AiohttpConnections
 from .wire.connections import MAX_REPLY_BYTES, Connections
 from .wire.over_aiohttp import MAX_CONNECTIONS, OWN_MACHINE
-from .wire.server import CHECK_NAMES, Server, parse_base_url
+from .wire.server import Server, parse_base_url
 from .wire.transport import HttpConnections
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _server_of(name: ModelName, api_key: str | None, base_url: str | None, key_v
     if provider.key_required and not api_key:
         what = f"{provider.name} is asked with a key, and there is none"
         raise ConfigurationError([Problem("model", what, f"set {provider.key_variable}")])
-    is_ollama, url = provider.protocol == "ollama", parse_base_url(url)
+    url = parse_base_url(url)
     if api_key:
         check_key(api_key, key_variable or "api_key")
         _tell_unencrypted(url)
@@ -136,7 +136,8 @@ def _server_of(name: ModelName, api_key: str | None, base_url: str | None, key_v
         key=api_key,
         key_variable=key_variable or provider.key_variable,
         start_command=provider.start_command and provider.start_command.format(model=name.model),
-        model_remedy=f"to get it, type: ollama pull {name.model}" if is_ollama else CHECK_NAMES,
+        get_command=f"ollama pull {name.model}" if provider.protocol == "ollama" else None,
+        is_versioned=provider.protocol == "openai",
     )
 
 

@@ -11,7 +11,6 @@ from ..simulation.progress import (
     Progress,
     describe_doing,
     describe_done,
-    describe_rest,
     describe_spend,
     describe_spent,
     spell_loading,
@@ -53,10 +52,10 @@ class Frame:
 
 def draw(progress: Progress) -> Frame:
     """Return what is shown of a run under way: what is going on, how far it is, and what was said last."""
-    moment, seconds = progress.moment, progress.elapsed_seconds
+    moment = progress.moment
     if moment is None:
         return Frame(stand_alone(paragraph(DOINGS[""])), DOINGS[""])
-    doing, rest = describe_doing(moment), _with_spend(moment, describe_rest(moment, seconds))
+    doing, rest = describe_doing(moment), _with_spend(moment, progress.rest(moment))
     shown = [paragraph(strong(doing)), *_show_counts(moment, rest), *_show_said(moment.said)]
     lines = [doing, f"{describe_done(moment)}, {rest}", *map(_spell_utterance, moment.said)]
     return Frame(stand_alone(*shown), "\n".join(lines))

@@ -36,7 +36,7 @@ def read_record(files: RunFiles) -> Record:
         mind=provenance.text("mind"),
         candidate_mind=provenance.text("candidate_mind"),
         mind_because=provenance.text("mind_because"),
-        candidate_mind_because=_text_if_any(provenance, "candidate_mind_because"),
+        candidate_mind_because=read_text_if_any(provenance, "candidate_mind_because"),
         seed=provenance.whole_number("seed"),
         replicate=settings.whole_number("replicate") if "replicate" in settings.values else 0,
         epochs=settings.whole_number("num_epochs"),
@@ -44,7 +44,7 @@ def read_record(files: RunFiles) -> Record:
         people=people,
         candidates=candidates,
         topics=topics,
-        in_favour={row.text("id"): said for row in metadata.rows("topics") if (said := _text_if_any(row, "for"))},
+        in_favour={row.text("id"): said for row in metadata.rows("topics") if (said := read_text_if_any(row, "for"))},
         moves=moves,
         ballots=ballots,
         missing=tuple(missing for epoch, _ in epochs for missing in epoch),
@@ -52,6 +52,8 @@ def read_record(files: RunFiles) -> Record:
         acts=usage.acts,
         model_calls=usage.model_calls,
         seconds=usage.seconds,
+        why_partial=usage.why_partial,
+        wants_correction=usage.wants_correction,
         damages=files.damages,
     )
     return _without_gaps(record, settings, files)
@@ -74,9 +76,14 @@ def read_names(rows: Sequence[Row]) -> dict[str, str]:
     return {row.text("id"): row.text("name") for row in rows}
 
 
-def _text_if_any(row: Row, key: str) -> str:
-    """Return a text, `""` where the key is missing: records of earlier versions lack it."""
-    return row.text(key) if key in row.values else ""
+def read_text_if_any(row: Row, key: str) -> str:
+    """Return a text, `""` where there is none, or the key is missing: records of earlier versions lack it."""
+    return (row.text_or_none(key) or "") if key in row.values else ""
+
+
+def find_why_partial(usage: Row) -> str:
+    """Return what `usage.json` says ended a run before its end; empty if nothing did."""
+    return read_text_if_any(usage, "stopped") or read_text_if_any(usage, "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ class _Usage:
     acts: Mapping[str, Counter[str]] | None = None
     model_calls: int | None = None
     seconds: float | None = None
+    why_partial: str = ""
+    wants_correction: bool = False
 
     @classmethod
     def of(cls, files: RunFiles) -> "_Usage":
@@ -97,7 +106,9 @@ class _Usage:
         try:
             acts = {step: _read_counts(row.row("statuses")) for step, row in usage.row("acts").items()}
             calls, seconds = usage.whole_number_or_none("model_calls"), usage.number_or_none("seconds")
-            return cls(usage.text("status"), acts, calls, seconds)
+            why = find_why_partial(usage)
+            wants_correction = "wants_correction" in usage.values and usage.flag("wants_correction")
+            return cls(usage.text("status"), acts, calls, seconds, why, wants_correction)
         except RecordError as error:
             files.note_damage(usage.place, error)
             return cls()

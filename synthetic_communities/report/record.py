@@ -98,6 +98,8 @@ class Record:
         acts: step to how many of its acts ended how; None: not measured, as the run has not come to an end.
         model_calls: how many; None likewise, and where minds of a user's own did not say.
         seconds: how long the run took; None likewise.
+        why_partial: what ended the run before its end, in words; empty: nothing did, or it is not known.
+        wants_correction: whether that lies in settings, so that going on with the run would end there again.
         damages: places that could not be read and were passed over, in words that begin with file and line.
     """
 
@@ -123,4 +125,6 @@ class Record:
     model_calls: int | None = field(kw_only=True)
     seconds: float | None = field(kw_only=True)
     replicate: int = field(default=0, kw_only=True)
+    why_partial: str = field(default="", kw_only=True)
+    wants_correction: bool = field(default=False, kw_only=True)
     damages: tuple[str, ...] = field(default=(), kw_only=True)

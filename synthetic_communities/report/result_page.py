@@ -68,6 +68,8 @@ def _head(record: Record) -> Iterator[Fragment]:
         yield _thought("Candidates and mediator", record.candidate_mind, record.candidate_mind_because)
     if record.status != "complete":
         yield paragraph(strong(describe_extent(record)))
+        if record.why_partial:
+            yield paragraph(show_line(f"because {record.why_partial}", LINE))
     if record.damages:
         title = f"{count_of(len(record.damages), 'damaged places')} passed over: what follows lacks what stood there"
         yield fold(strong(title), *(paragraph(show_line(damage, LINE)) for damage in record.damages))

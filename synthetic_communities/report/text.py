@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
+from ..errors import SyntheticCommunitiesError
+
 ABSENT = "-"
 """What stands where there is no number."""
 
@@ -19,6 +21,13 @@ def clean_text(text: str) -> str:
     """Return a text as one line of what prints: no control, format or bidirectional characters, single spaces."""
     printing = text if text.isprintable() else "".join(map(_clean_character, text))
     return " ".join(printing.split())
+
+
+def spell_error(error: BaseException) -> str:
+    """Return what an error says, with the file where it is one, and with its kind where it is none of this package."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) if isinstance(error, (OSError, SyntheticCommunitiesError)) else f"{type(error).__name__}: {error}"
 
 
 def spell_in(encoding: str, text: str) -> str:

@@ -44,6 +44,12 @@ LINES = (EPOCHS, BELIEFS, CONVERSATIONS, REACTIONS, EXPOSURES, BALLOTS)
 DECIMAL_PLACES = 6
 """Numbers in the record are rounded to this many places."""
 
+MONEY_PLACES = 12
+"""What calls cost is rounded to so many: a token may cost less than a millionth, and parts add up to the whole."""
+
+_MONEY = frozenset(("cost_usd", "cost_usd_known"))
+"""Keys of what calls cost."""
+
 CHUNK_BYTES = 1 << 20
 """How much is gathered before it is written."""
 
@@ -281,7 +287,7 @@ def rounded(value: Any) -> Any:
     if kind in _AS_IT_IS:
         return value
     if kind is dict:  # by type first: that is what nearly all values of all rows are found by
-        return {key: item if type(item) in _AS_IT_IS else rounded(item) for key, item in value.items()}
+        return {key: item if type(item) in _AS_IT_IS else _rounded_at(key, item) for key, item in value.items()}
     if kind is list:
         return [item if type(item) in _AS_IT_IS else rounded(item) for item in value]
     if isinstance(value, (str, int)):
@@ -291,5 +297,9 @@ def rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [rounded(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: rounded(item) for key, item in value.items()}
+        return {key: _rounded_at(key, item) for key, item in value.items()}
     return value
+
+
+def _rounded_at(key: Any, item: Any) -> Any:
+    return round(item, MONEY_PLACES) + 0.0 if key in _MONEY and isinstance(item, float) else rounded(item)

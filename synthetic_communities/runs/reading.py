@@ -113,6 +113,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         RecordError: this is no run directory, or one of a version this package does not know.
     """
     file = path / METADATA
+    if not path.exists():
+        raise RecordError(f"there is no directory {path}")
     if not file.is_file():
         raise RecordError(f"{path} is no run directory: it holds no {METADATA}")
     metadata = read_json(file)

@@ -13,11 +13,13 @@ from ..candidate import Candidate
 from ..config import Config
 from ..errors import ConfigurationError
 from ..llm.call_log import CallEntry, CallLog, measure_totals
+from ..llm.failures import WrongSettingsError
 from ..llm.journal.journal import Journal
 from ..llm.limits.changes import LimitChange
 from ..llm.money.costs import measure_cost
 from ..llm.money.prices import Prices
 from ..minds.llm.rules import PROMPT_VERSION
+from ..report.text import spell_error
 from ..runs.directory import CONFIG, FORECAST, FORMAT_VERSION, METADATA, USAGE, write_json, write_text
 from . import rows
 from .journals import measure_journal
@@ -101,6 +103,7 @@ def write_usage(
     journal: Journal,
     began_at: float,
     stopped: str | None = None,
+    failed: BaseException | None = None,
 ) -> None:
     """Write what was measured.
 
@@ -116,6 +119,7 @@ def write_usage(
         journal: what was answered from records, and what was recorded.
         began_at: when it began, on the clock of `time.monotonic`.
         stopped: what stopped it; None: nothing did.
+        failed: the error that ended it; None: none did.
 
     Raises:
         OSError: it cannot be written.
@@ -124,6 +128,8 @@ def write_usage(
         "format_version": FORMAT_VERSION,
         "status": status,
         "stopped": stopped,
+        "failed": None if failed is None else spell_error(failed),
+        "wants_correction": isinstance(failed, (WrongSettingsError, ConfigurationError)),
         **times,
         "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": limit},
         "peak_in_flight": watcher.peak_in_flight,

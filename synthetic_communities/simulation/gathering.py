@@ -55,6 +55,9 @@ def gather_people(config: Config, unnamed_model: str, given: Mind | None = None)
 def _missing_people(config: Config, found: int) -> list[Problem]:
     if found >= config.population_size:
         return []
+    if config.population_file == Config.bundled().population_file:
+        what = f"{config.population_size:,} people are asked for, and the bundled scenario has {found:,}"
+        return [Problem("population_size", what, "ask for fewer, or make a scenario of your own: init my-town")]
     what = f"holds {found} people, fewer than the population_size of {config.population_size}"
     return [Problem(str(config.population_file), what, "ask for fewer, or add people to the file")]
 

@@ -89,6 +89,7 @@ class KeptRun:
 
     async def _carry_out(self, calls: RunCalls, journal: Journal, at_end: Callable[[Simulation], None]) -> None:
         watcher = Watcher(self.stage.config.num_epochs, self.follow, Meter(calls.log, calls.prices))
+        calls.watch = watcher.note_try
         simulation = Simulation(
             self.stage,
             Recorder(self.directory),
@@ -162,6 +163,7 @@ class KeptRun:
                     journal=journal,
                     began_at=began_at,
                     stopped=stopped,
+                    failed=ended_by if status == "failed" else None,
                 )
 
 

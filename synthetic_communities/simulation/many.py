@@ -73,4 +73,5 @@ def add_up(latest: Moment, moments: Sequence[Moment]) -> Moment:
         in_flight=sum(moment.in_flight for moment in moments),
         missing=sum(moment.missing for moment in moments),
         spend=sum(spent, Spend()) if spent else None,
+        held_up=latest.held_up if all(moment.held_up for moment in moments if moment.in_flight) else "",
     )

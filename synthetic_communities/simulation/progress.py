@@ -25,6 +25,9 @@ DOINGS = {
 }
 """Step to what is going on."""
 
+HELD_UP_SECONDS = 5.0
+"""For how long no call has to have got a reply before what they wait for is told."""
+
 OUTSIDE_EPOCHS = ("", "opening_position", "opening_opinion", "ballot")
 """Steps that belong to no epoch."""
 
@@ -45,9 +48,12 @@ class Progress:
         self.moment: Moment | None = None
         self._clock = clock
         self._began = clock()
+        self._held_up_since = 0.0
 
     def __call__(self, moment: Moment) -> None:
         """Take note of how far the run is."""
+        if moment.held_up and not (self.moment and self.moment.held_up):
+            self._held_up_since = self.elapsed_seconds
         self.moment = moment
 
     @property
@@ -55,12 +61,16 @@ class Progress:
         """Time since the run began."""
         return self._clock() - self._began
 
+    def rest(self, moment: Moment) -> str:
+        """Return all but what is going on, what is done and what it has cost."""
+        seconds = self.elapsed_seconds
+        return describe_rest(moment, seconds, held_up_seconds=seconds - self._held_up_since)
+
     def line(self) -> str:
         """Return everything on one line."""
         if self.moment is None:
             return f"{DOINGS['']}, {spell_time(self.elapsed_seconds)} elapsed"
-        rest = describe_rest(self.moment, self.elapsed_seconds)
-        parts = (describe_done(self.moment), describe_spend(self.moment), rest)
+        parts = (describe_done(self.moment), describe_spend(self.moment), self.rest(self.moment))
         return f"{describe_doing(self.moment)}: {', '.join(filter(None, parts))}"
 
 
@@ -82,10 +92,15 @@ def describe_spend(moment: Moment) -> str:
     return f"{spell_spend(moment.spend)} so far" if moment.spend is not None else ""
 
 
-def describe_rest(moment: Moment, elapsed_seconds: float) -> str:
-    """Return the acts in flight, those without an answer, the time passed and the time left."""
-    left = estimate_seconds_left(moment, elapsed_seconds)
+def describe_rest(moment: Moment, elapsed_seconds: float, *, held_up_seconds: float = 0.0) -> str:
+    """Return the acts in flight, those without an answer, the time passed and the time left.
+
+    Where calls have been held up for a while, what they wait for stands before all that, and nobody knows what is left.
+    """
+    is_held_up = bool(moment.held_up) and held_up_seconds >= HELD_UP_SECONDS
+    left = None if is_held_up else estimate_seconds_left(moment, elapsed_seconds)
     parts = [
+        f"{moment.held_up} for {held_up_seconds:,.0f} s" if is_held_up else "",
         f"{moment.in_flight:,} in flight",
         describe_spent(moment, elapsed_seconds),
         f"about {spell_time(left)} left" if left is not None else "",

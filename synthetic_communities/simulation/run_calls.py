@@ -20,6 +20,7 @@ class RunCalls:
         log: every call, as measured, and those that were answered from records.
         failed: who keeps the calls of acts that come to nothing.
         prices: what calls cost.
+        watch: is told of every try, for who shows how far the run is.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class RunCalls:
         self.log = CallLog()
         self.failed = failed
         self.prices = prices
+        self.watch: Callable[[Exchange], None] = lambda exchange: None
         self._tell_bodies = tell_bodies
 
     @contextmanager
@@ -54,6 +56,7 @@ class RunCalls:
         """
         self.log.note(exchange.entry)
         self.failed.note(exchange)
+        self.watch(exchange)
         self._tell_bodies(exchange, self.prices)
 
     def hear_limit(self, model: str, change: LimitChange) -> None:

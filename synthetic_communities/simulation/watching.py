@@ -9,7 +9,9 @@ from typing import Any
 
 from ..domain.outcome import Done, Outcome, reason_of
 from ..engine.ledger import Ledger, Task
+from ..llm.exchange import Exchange
 from ..llm.money.meter import Meter, Spend
+from .held_up import describe_try
 from .utterances import Utterance, find_utterance
 
 logger = logging.getLogger("synthetic_communities.acts")
@@ -33,6 +35,7 @@ class Moment:
         said: what was said last, at most `SAID_KEPT` utterances, oldest first.
         stopped: why no more calls are made; empty: they are.
         spend: what calls of models have taken so far; None: there were none, or it is not known.
+        held_up: what calls of models wait for since their last try got no reply; empty: it got one.
     """
 
     epoch: int
@@ -45,6 +48,7 @@ class Moment:
     said: tuple[Utterance, ...] = ()
     stopped: str = ""
     spend: Spend | None = None
+    held_up: str = ""
 
 
 @dataclass(slots=True)
@@ -84,12 +88,14 @@ class Watcher:
         self._meter = meter
         self._epochs = epochs
         self._epoch = 0
+        self._step = ""
         self._total = 0
         self._done = 0
         self._missing = 0
         self._said: tuple[Utterance, ...] = ()
         self._began: dict[str, float] = {}
         self._stopped = ""
+        self._held_up = ""
 
     @property
     def undone(self) -> str:
@@ -129,6 +135,13 @@ class Watcher:
         self._stopped = str(why)
         self._tell("")
 
+    def note_try(self, exchange: Exchange) -> None:
+        """Take note of how a try of a call ended."""
+        held_up = describe_try(exchange, self._held_up)
+        if held_up != self._held_up:
+            self._held_up = held_up
+            self._tell(self._step)
+
     def _hear(self, step: str, outcome: Outcome[Any]) -> None:
         if self._observer is None or not isinstance(outcome, Done):
             return
@@ -137,10 +150,12 @@ class Watcher:
             self._said = (*self._said, utterance)[-SAID_KEPT:]
 
     def _tell(self, step: str) -> None:
+        self._step = step
         if self._observer is not None:
             counts = self._done, self._total, len(self._began), self._missing
             spend = self._meter.read() if self._meter is not None else None
-            self._observer(Moment(self._epoch, self._epochs, step, *counts, self._said, self._stopped, spend))
+            told = self._said, self._stopped, spend, self._held_up
+            self._observer(Moment(self._epoch, self._epochs, step, *counts, *told))
 
 
 def _log_end(task: Task, outcome: Outcome[Any], seconds: float) -> None:

@@ -11,7 +11,7 @@ from ..errors import RunStoppedError
 from ..report.steps import name_acts
 
 LEAST_ENDED = 20
-"""How many acts of a step have to have ended before their share says anything."""
+"""How many acts, of a step or of the whole run, have to have ended before their share says anything."""
 
 MOST_REASONS = 3
 """How many reasons are told."""
@@ -19,14 +19,17 @@ MOST_REASONS = 3
 COUNTED = ("done", "refused", "unreadable", "failed")
 """How acts end that were asked; one that was skipped, or had nothing to answer, says nothing of the model."""
 
+ACTS = "acts"
+"""What the acts of all steps together are called."""
+
 
 class TooManyFailuresError(RunStoppedError):
-    """Too many acts of a step were refused, unreadable or failed. It stops the run, which keeps what it has."""
+    """Too many acts of a step, or of all, came to nothing. It stops the run, which keeps what it has."""
 
 
 @dataclass(slots=True)
 class StepCount:
-    """How the acts of a step end.
+    """How the acts of a step, or of the whole run, end.
 
     Attributes:
         under_way: how many have begun and not ended.
@@ -40,9 +43,22 @@ class StepCount:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
+    def end(self, outcome: Outcome[Any], key: str) -> None:
+        """Count an act that was under way."""
+        self.under_way -= 1
+        if outcome.status not in COUNTED:
+            return
+        self.ended += 1
+        if outcome.status != "done":
+            why = reason_of(outcome) or outcome.status
+            self.reasons[why] += 1
+            self.examples.setdefault(why, key)
+
 
 class Failures:
-    """Counts the acts of a run that come to nothing, step by step.
+    """Counts the acts of a run that come to nothing, step by step, and all together.
+
+    With few people hardly any step has enough acts to tell; those of all steps have, soon enough.
 
     It is a stop and no record: which acts were in time to be counted may differ from run to run. Acts under way count
     as if they were going to be answered, so failures that come sooner than answers do not weigh more for it.
@@ -52,42 +68,39 @@ class Failures:
         """Take the largest share that may come to nothing; at 1.0 any may."""
         self._most_share = most_share
         self._by_step: defaultdict[str, StepCount] = defaultdict(StepCount)
+        self._all = StepCount()
         self._under_way: set[str] = set()
 
     def begin(self, task: Task) -> None:
         """Take note that an act began."""
         self._under_way.add(task.key)
-        self._by_step[task.step].under_way += 1
+        for count in (self._by_step[task.step], self._all):
+            count.under_way += 1
 
     def end(self, task: Task, outcome: Outcome[Any]) -> TooManyFailuresError | None:
         """Take note of how an act ended, and return why to stop, if there is a reason."""
         if task.key not in self._under_way:  # it never began, or is none of an agent's
             return None
         self._under_way.remove(task.key)
-        count = self._by_step[task.step]
-        count.under_way -= 1
-        if outcome.status not in COUNTED:
+        counts = {name_acts(task.step): self._by_step[task.step], ACTS: self._all}
+        for count in counts.values():
+            count.end(outcome, task.key)
+        if outcome.status == "done" or outcome.status not in COUNTED:
             return None
-        count.ended += 1
-        if outcome.status == "done":
-            return None
-        why = reason_of(outcome) or outcome.status
-        count.reasons[why] += 1
-        count.examples.setdefault(why, task.key)
-        if not is_worthless(count, self._most_share):
-            return None
-        return TooManyFailuresError(describe_failures(task.step, count), "max_failures")
+        worthless = (each for each in counts.items() if is_worthless(each[1], self._most_share))
+        words = next((describe_failures(acts, count) for acts, count in worthless), None)
+        return TooManyFailuresError(words, "max_failures") if words else None
 
 
 def is_worthless(count: StepCount, most_share: float) -> bool:
-    """Say whether more than this share of a step's acts comes to nothing, even if all that are under way do not."""
+    """Say whether more than this share of the acts comes to nothing, even if all that are under way do not."""
     enough = count.ended >= LEAST_ENDED
     return enough and count.reasons.total() > most_share * (count.ended + count.under_way)
 
 
-def describe_failures(step: str, count: StepCount) -> str:
-    """Return how many acts of a step came to nothing, and the commonest reasons, each with an example."""
-    head = f"{count.reasons.total():,} of {count.ended:,} {name_acts(step)} came to nothing"
+def describe_failures(acts: str, count: StepCount) -> str:
+    """Return how many acts came to nothing, and the commonest reasons, each with an example."""
+    head = f"{count.reasons.total():,} of {count.ended:,} {acts} came to nothing"
     return f"{head} ({'; '.join(_reasons(count.reasons, count.examples))})"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Self
 
 from ...errors import ConfigurationError, Problem
-from ..naming import Provider
+from ..naming import PROVIDERS, Provider
 from .key_command import SOURCE
 
 
@@ -18,8 +18,10 @@ class MissingKeyError(ConfigurationError):
 
     def __init__(self, provider: str, variable: str) -> None:
         self.provider, self.variable = provider, variable
-        what = f"{variable} is not set, and {provider} is asked with the key it holds"
-        super().__init__([Problem("model", what, "set it in the environment, or in a .env file")])
+        needs = provider in PROVIDERS and PROVIDERS[provider].key_required
+        why = "needs a key" if needs else "is to be given a key"
+        what = f"{provider} {why}, and {variable} is not set"
+        super().__init__([Problem("model", what, "set it in the environment or in a .env file")])
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
         """Say how it is made again: it may come from another process."""

@@ -40,11 +40,8 @@ class Counts:
         """Hold to so much a minute from here on, and return whether that is another limit than before."""
         if counted in self._given and self._given[counted][0] == per_minute:
             return False
-        rate = per_minute / 60
-        size = max(1.0, rate * SAVED_UP_SECONDS)
-        if counted == "requests":
-            size = min(size, SAVED_UP_REQUESTS)
-        self._given[counted] = per_minute, Bucket(rate, size, level=size, at=now)
+        size = measure_saved_up(counted, per_minute)
+        self._given[counted] = per_minute, Bucket(per_minute / 60, size, level=size, at=now)
         return True
 
     def wait_for(self, ticket: Ticket, now: float) -> float:
@@ -118,6 +115,12 @@ class Counts:
     def _expect(self, ticket: Ticket) -> None:
         ticket.input_tokens = ticket.characters / CHARACTERS_PER_TOKEN * self._input_ratio
         ticket.output_tokens = ticket.room_tokens * self._output_ratio
+
+
+def measure_saved_up(counted: Counted, per_minute: float) -> float:
+    """Return how much of what the user allows a minute may go at once: it is there from the beginning."""
+    size = max(1.0, per_minute / 60 * SAVED_UP_SECONDS)
+    return min(size, SAVED_UP_REQUESTS) if counted == "requests" else size
 
 
 def is_explained(ticket: Ticket, ending: Ending) -> bool:

@@ -1,5 +1,7 @@
 """The list of prices, and of windows, that `genai-prices` brings along; nothing is fetched."""
 
+import difflib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +11,9 @@ from .rates import Price, Rates
 
 SELLERS = {"anthropic": "anthropic", "openai": "openai", "gemini": "google", "openrouter": "openrouter"}
 """Provider to what the list calls it. Whoever else serves a model has no price in it."""
+
+MOST_SIMILAR, LEAST_ALIKE = 3, 0.85
+"""How many names similar to one are told, and how alike they have to be, from 0 to 1 for the same."""
 
 KINDS = ("input", "output", "cache_write", "cache_write_1h", "cache_read")
 
@@ -21,6 +26,25 @@ def find_listed_price(model: str) -> Price | None:
     """
     found = _find(model)
     return None if found is None else read_price(found.get_prices(datetime.now(UTC)))
+
+
+def find_similar(model: str) -> list[str]:
+    """Return the listed names that look most like that of a model, as `provider:model`: those that have a price.
+
+    Args:
+        model: as `provider:model`; of a provider that the list has not, nothing is similar.
+    """
+    provider, _, name = model.partition(":")
+    models = _models_of(SELLERS[provider]) if provider in SELLERS else ()
+    alike = difflib.get_close_matches(name, [each.id for each in models], n=MOST_SIMILAR, cutoff=LEAST_ALIKE)
+    similar = [f"{provider}:{each}" for each in alike]
+    return [each for each in similar if find_listed_price(each) is not None]
+
+
+def describe_similar(models: Iterable[str]) -> str:
+    """Return a sentence, after a space, with the names that look like those of these models; empty: there are none."""
+    similar = [each for model in models for each in find_similar(model)]
+    return f" Similar names with a price: {', '.join(similar)}." if similar else ""
 
 
 def find_listed_window(model: str) -> int | None:
@@ -42,6 +66,12 @@ def _find(model: str) -> Any:
         return None
     seller = SELLERS.get(name.provider.name)
     return None if seller is None else _look_up(seller, name.model)
+
+
+def _models_of(seller: str) -> Sequence[Any]:
+    from genai_prices.data_snapshot import get_snapshot  # late: as below
+
+    return next((each.models for each in get_snapshot().providers if each.id == seller), ())
 
 
 def _look_up(seller: str, model: str) -> Any:

@@ -55,7 +55,7 @@ def build_own_price(stated: Mapping[str, float]) -> Price:
 
 def price_problem(where: str, model: str) -> Problem:
     """Return what is wrong where money is limited and a model has no known price."""
-    remedy = "state it under prices:, in US dollars per million tokens, or limit max_tokens or max_calls instead"
+    remedy = "state it under prices, in US dollars per million tokens, or limit max_tokens or max_calls instead"
     return Problem(where, f"what {model} costs is not known", remedy)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..failures import CallError, ModelUnavailableError
+from ..failures import CallError, ModelUnavailableError, WrongSettingsError
 from ..json_shapes import dig
 from ..limits.headers import read_rates
 from ..limits.retry_after import parse_retry_after
@@ -77,9 +77,9 @@ def read_failure(answer: HttpAnswer, server: Server, *, now: float, options: Col
     words = f"{codes} {_message_in(body).lower()}"
     if status in (400, 403, 422) and (_FILTERED.search(words) or dig(body, "error", "metadata", "flagged_input")):
         return Filtered(said)
-    lasting = _why_unavailable(answer, codes, said, server)
-    if lasting is not None:
-        return ModelUnavailableError(lasting)
+    unavailable = _why_unavailable(answer, codes, said, server) or _why_wrong(answer, said, server)
+    if unavailable is not None:
+        return unavailable
     kind = _TRANSIENT.get(status, "server error" if status >= 500 else "bad request")
     if kind == "bad request":
         return _refused_option(status, words, said, options) or CallError(kind, said, status=status)
@@ -89,26 +89,37 @@ def read_failure(answer: HttpAnswer, server: Server, *, now: float, options: Col
     return CallError(kind, said, is_transient=is_transient, retry_after_seconds=wait, status=status, rates=rates)
 
 
-def _why_unavailable(answer: HttpAnswer, codes: str, said: str, server: Server) -> str | None:
-    status = answer.status
-    came_back = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+def _why_unavailable(answer: HttpAnswer, codes: str, said: str, server: Server) -> ModelUnavailableError | None:
+    status, came_back = answer.status, _spell_answer(answer, said)
     if status == 401 or (status in (400, 403) and _BAD_KEY.search(f"{codes} {said.lower()}")):
         # What servers say of a wrong key repeats parts of it: it is left out.
-        return f"{server.name}: {_about_key(server)} (HTTP {status} from {server.url})"
+        return ModelUnavailableError(f"{server.name}: {_about_key(server)} (HTTP {status} from {server.url})")
     # Words of the codes and not of the message: what Gemini says of a limit per minute speaks of billing too.
     is_spent = _SPENT.search(codes) or _NO_CREDIT.search(said.lower())
     if status == 402 or (status in (400, 403, 429) and is_spent):
-        return f"{server.name}: the account has no credit left ({came_back}); raise its limit or top it up"
+        remedy = "raise its limit or top it up"
+        return ModelUnavailableError(f"{server.name}: the account has no credit left ({came_back}); {remedy}")
     if status == 403:
-        return f"{server.name}: access is denied ({came_back}); check what the key may do, and from where"
-    if status == 404:
-        return f"{server.name}: not found at {server.url} ({came_back}); {server.model_remedy}"
-    if 300 <= status < 400:
+        remedy = "check what the key may do, and from where"
+        return ModelUnavailableError(f"{server.name}: access is denied ({came_back}); {remedy}")
+    return None
+
+
+def _why_wrong(answer: HttpAnswer, said: str, server: Server) -> ModelUnavailableError | None:
+    """Return what is wrong with the model's name or the address; None if it is something else."""
+    if answer.status == 404:
+        kind = ModelUnavailableError if server.get_command else WrongSettingsError
+        return kind(f"{server.name}: not found at {server.url} ({_spell_answer(answer, said)}); {server.model_remedy}")
+    if 300 <= answer.status < 400:
         elsewhere = server.shown(answer.headers.get("location", "elsewhere"))
-        return (
+        return WrongSettingsError(
             f"{server.name}: {server.url} redirects to {elsewhere}, where no key is sent; set base_url to where it is"
         )
     return None
+
+
+def _spell_answer(answer: HttpAnswer, said: str) -> str:
+    return f"HTTP {answer.status}: {said}" if said else f"HTTP {answer.status}"
 
 
 def _about_key(server: Server) -> str:

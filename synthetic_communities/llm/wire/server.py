@@ -13,6 +13,9 @@ SHOWN_CHARACTERS = 300
 CHECK_NAMES = "check the model's name and base_url"
 """What to do where a model is not known, unless its server has a command for that."""
 
+CHECK_PATH = f"{CHECK_NAMES}, which usually ends in /v1 for servers of this kind"
+"""The same where the address looks as if a part were missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -24,7 +27,8 @@ class Server:
         key: what it is asked with; None: nothing. It never appears in a message.
         key_variable: the environment variable, or what else, the key came from; None if it takes no key.
         start_command: what to type where nobody listens; None: nothing to type.
-        model_remedy: what to do where the model is not known.
+        get_command: what to type where the model is not known; None: nothing to type.
+        is_versioned: whether addresses of its kind usually end in a version, `/v1`.
     """
 
     name: str
@@ -32,7 +36,16 @@ class Server:
     key: str | None = field(default=None, kw_only=True, repr=False)
     key_variable: str | None = field(default=None, kw_only=True)
     start_command: str | None = field(default=None, kw_only=True)
-    model_remedy: str = field(default=CHECK_NAMES, kw_only=True)
+    get_command: str | None = field(default=None, kw_only=True)
+    is_versioned: bool = field(default=False, kw_only=True)
+
+    @property
+    def model_remedy(self) -> str:
+        """What to do where the model, or the path, is not known."""
+        if self.get_command:
+            return f"to get it, type: {self.get_command}"
+        lacks_version = self.is_versioned and not re.search(r"/v\d", urlsplit(self.url).path)
+        return CHECK_PATH if lacks_version else CHECK_NAMES
 
     def shown(self, said: str) -> str:
         """Return what it said as it may be shown: shortened, and without the key."""

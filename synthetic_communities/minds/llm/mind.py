@@ -163,8 +163,8 @@ class LLMMind:
             self._unreadable[act] += 1
             if self._unreadable[act] == WARN_ABOVE + 1:
                 logger.warning(
-                    "more than a tenth of the first %d replies to %r cannot be read; one of them: %.300r. "
-                    "Another model:, or a higher effort:, may answer in the form asked for",
+                    "more than a tenth of the first %d replies to %r cannot be read (each is asked once more); "
+                    "one of them: %.300r. Another model, or a higher effort, may answer in the form asked for.",
                     WATCHED_REPLIES,
                     act,
                     answer.text,

@@ -66,24 +66,24 @@ class Part(NamedTuple):
     sharing: Sharing = "nobody"
 
 
-def count_reuse(view: View, parts: Sequence[Part], sharers: int) -> tuple[int, ...]:
+def count_reuse(view: View, parts: Sequence[Part], sharers: int | None) -> tuple[int, ...]:
     """Return for each part how many other calls are expected to begin with everything up to there.
 
     Args:
         view: what is asked.
         parts: the parts of the prompt, those of the system message first.
-        sharers: how many people share what is common; 0: nobody knows, and nothing is expected.
+        sharers: how many people share what is common; None: nobody knows, and nothing is expected.
     """
-    if not sharers:
+    if sharers is None:
         return ()
     said = len(view.conversation) if isinstance(view, ChatTurnView) else 0
     kind: Any = type(view)  # a checker takes the hash of its instances for that of the class
     return _count(kind, tuple([part.sharing for part in parts]), said, sharers)
 
 
-def count_between(view: View, sharers: int) -> int:
+def count_between(view: View, sharers: int | None) -> int:
     """Return how many calls of others are expected before the same person is asked again in the same format."""
-    return _ROUNDS.get(type(view), 0) * sharers
+    return _ROUNDS.get(type(view), 0) * (sharers or 0)
 
 
 def judges(view: View) -> bool:
@@ -108,8 +108,7 @@ def _count(kind: type[View], sharings: tuple[Sharing, ...], said: int, sharers: 
 
 def _count_others(kind: type[View], sharing: Sharing, sharers: int) -> int:
     if sharing == "everybody":
-        people = sharers * (JUDGEMENTS if _judges(kind) else TURNS)
-        return people - 1 if issubclass(kind, PersonView) else min(people, DEBATING)
+        return sharers * (JUDGEMENTS if _judges(kind) else TURNS) - 1 if issubclass(kind, PersonView) else DEBATING
     if sharing == "people":
         return sharers * _acts_an_epoch(kind) - 1
     return _OTHERS.get(kind, {}).get(sharing, 0)

@@ -4,9 +4,11 @@ The signs are plausible, the sizes are chosen: no coefficient is fitted to data.
 counts as the middle of its range.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from ...domain.person import Person
+from ...domain.person import MEDIA, TRAITS, Person
 
 MIDDLE = 0.5
 """Stands in for an unknown share or personality trait."""
@@ -16,6 +18,20 @@ EVEN_SHARE = 0.25
 
 USUAL_TURNOUT = 0.7
 """Stands in for an unknown turnout propensity."""
+
+TAKEN: Mapping[str, float] = MappingProxyType(
+    {
+        "susceptibility": MIDDLE,
+        "trust_institution": MIDDLE,
+        "turnout_propensity": USUAL_TURNOUT,
+        "confirmation_bias": MIDDLE,
+        "social_network_influence": MIDDLE,
+        "risk_aversion": MIDDLE,
+        **{f"media_diet.{channel}": EVEN_SHARE for channel in MEDIA},
+        **{f"personality_traits.{trait}": MIDDLE for trait in TRAITS},
+    }
+)
+"""Attribute that the coefficients depend on to what is taken where it is not known; of a group as `group.name`."""
 
 LONGEST_STEP = 0.5
 """The largest mu of the pair rule: the two meet in the middle."""

@@ -8,7 +8,7 @@ from ...runs.directory import CONVERSATIONS, EPOCHS
 from ...runs.row import Row
 from ...runs.run_files import RunFiles
 from ..extent import spell_damaged
-from ..nearest import find_nearest
+from ..nearest import MOST, find_nearest
 from ..roster import Roster, describe_mind, require_text, spell_lost
 from ..text import count_of
 from .acts import MissingAct, read_missing, spell_status
@@ -157,6 +157,18 @@ def _explain(files: RunFiles, wanted: str) -> str:
     ids = list(dict.fromkeys(files.each(CONVERSATIONS, lambda row: row.text("conversation_id"))))
     if not ids:
         return f"no conversation is recorded in this run, so there is no {wanted!r:.80}"
-    near = find_nearest(wanted, ids)
+    near = _find_shared(wanted, ids) or find_nearest(wanted, ids)
     others = f"nearest: {', '.join(near)}" if near else f"an id looks like this: {ids[0]}"
     return f"there is no conversation {wanted!r:.80} in this run; {others}"
+
+
+def _find_shared(wanted: str, ids: Sequence[str]) -> list[str]:
+    """Return the ids with somebody in them who is named in one that is not there: first with both, and of its epoch."""
+    people, epoch = _people_in(wanted), wanted.partition("/")[0]
+    shared = [each for each in ids if people & _people_in(each)]
+    shared.sort(key=lambda each: (-len(people & _people_in(each)), each.partition("/")[0] != epoch))
+    return shared[:MOST]
+
+
+def _people_in(conversation_id: str) -> set[str]:
+    return set(conversation_id.rpartition("/")[2].split("+"))

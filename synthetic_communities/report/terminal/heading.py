@@ -11,25 +11,30 @@ from ..text import choose_fitting, clean_text, count_of, fit_text, join_counts
 NO_MODEL = "no model was named"
 """The reason where nobody has named a model."""
 
-MODELS = ("yours: --model ollama:qwen3:8b, --model anthropic:claude-haiku-5-5", "yours: --model ollama:qwen3:8b")
-"""How to name one, at length and in short."""
+NAMED = "run --model ollama:qwen3:8b"
+"""What names one."""
+
+MODELS = (f"to have one think: {{command}} {NAMED}", f"yours: {{command}} {NAMED}", f"yours: {NAMED}")
+"""What to type to name one, at length and in short; where there is no room, the program's own name is left out."""
 
 BECAUSE = "  because "
 
 NAME_WIDTH = 30
 
 
-def build_heading(record: Record, acts: Mapping[str, int] | None, width: int) -> list[str]:
+def build_heading(record: Record, acts: Mapping[str, int] | None, width: int, command: str = "") -> list[str]:
     """Return who thought, whether the run is partial or damaged, what it was made of, and how its acts ended.
 
     Args:
         record: the run.
         acts: how many acts ended how; None: that was not measured.
         width: columns the lines may take.
+        command: what is typed to start this program; empty: it is not known, or cannot be shown.
     """
     partial = [] if record.status == "complete" else [describe_extent(record)]
     damaged = [told] if (told := spell_damaged(len(record.damages), "the figures")) else []
-    lines = [*_spell_minds(record, width), *partial, *damaged, _spell_sizes(record), _spell_acts(record, acts)]
+    partial += wrap_text(record.why_partial, width, first=BECAUSE, rest=" " * len(BECAUSE)) if partial else ()
+    lines = [*_spell_minds(record, width, command), *partial, *damaged, _spell_sizes(record), _spell_acts(record, acts)]
     return [line if line.startswith(" ") else fit_text(line, width) for line in lines]
 
 
@@ -55,10 +60,11 @@ def name_minds(record: Record) -> str:
     return " and ".join(clean_text(mind) for mind in minds)
 
 
-def _spell_minds(record: Record, width: int) -> list[str]:
+def _spell_minds(record: Record, width: int, command: str) -> list[str]:
     because = clean_text(record.mind_because)
     if record.mind == record.candidate_mind == OFFLINE:
-        advised = [f"{because}; {models}" for models in MODELS if because == NO_MODEL]
+        advice = [models.format(command=command) for models in MODELS[0 if command else -1 :]]
+        advised = [f"{because}; {models}" for models in advice if because == NO_MODEL]
         told = choose_fitting([*advised, because], width - len(BECAUSE)) if advised else because
         said = "Offline mind: no model was asked, nothing was spent; its words are templates."
         return [said, *_spell_reason(told, width)]
@@ -103,6 +109,6 @@ def _spell_acts(record: Record, acts: Mapping[str, int] | None) -> str:
         return "How many acts there were is not recorded: that is written when a run ends."
     calls = "model calls not known" if record.model_calls is None else count_of(record.model_calls, "model calls")
     ended = join_counts((acts.get(status, 0), name) for status, name in (("done", "done"), ("not_asked", "not asked")))
-    failed = any(acts.get(status) for status in MISSING_STATUSES)
+    failed = record.status == "failed" or any(acts.get(status) for status in MISSING_STATUSES)
     parts = [ended or "none done", *([] if failed else ["nothing failed"])]
     return f"{count_of(sum(acts.values()), 'acts')} in {record.seconds or 0:,.1f} s, {calls}: {', '.join(parts)}."

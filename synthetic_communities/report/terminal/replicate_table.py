@@ -29,6 +29,8 @@ def build_replicate_table(
         spreads: a row for every number runs are compared by.
         width: columns the lines may take.
     """
+    if not any(map(is_complete, rows)):
+        return "".join(f"{line}\n" for line in _heading(record, rows, width))
     body = [(label, _cells(spread)) for spread in spreads if (label := _label(spread, record))]
     caption = "Replicates (offline mind)" if record.mind == OFFLINE else "Replicates"
     room = max(SHORTEST_LABEL, width - sum(COLUMNS))

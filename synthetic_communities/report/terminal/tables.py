@@ -163,7 +163,8 @@ def _build_lines(page: _Page, rows: Sequence[int], spared: str) -> list[str]:
     """Return all lines, with so many rows for candidates, topics and steps, and without what is spared."""
     record, findings, width = page.record, page.findings, page.width
     gap = [""] if "gaps" not in spared else []
-    lines = build_heading(record, findings.acts, width)
+    command = page.command if page.glyphs.show(page.command) == page.command else ""
+    lines = build_heading(record, findings.acts, width, command)
     if findings.vote:
         lines += [*gap, *build_vote_table(findings.vote, _caption("Vote", record), rows=rows[0], width=width)]
     if findings.topics:
