@@ -1,7 +1,7 @@
 """What a run will take, told before it begins: what an engine does for whoever asks for the price, or for a probe."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from .social_media import SocialMedia
 if TYPE_CHECKING:
     from .forecast import foretelling, probing, understudies
     from .forecast.probe import Probe
+    from .forecast.probed_act import ProbedAct
     from .forecast.understudies import Company
 else:  # what asks no model foretells nothing, and few engines probe
     foretelling = Late("synthetic_communities.forecast.foretelling")
@@ -195,25 +196,27 @@ class Foreseeing(ABC):
             candidate_mind=self._minds.imagined_of_candidates() if self.config.candidate_model else mind,
         )
 
-    def probe(self) -> "Probe":
+    def probe(self, tell: "Callable[[ProbedAct], None] | None" = None) -> "Probe":
         """Ask what a run would ask, each act once, for one person, and return what came of each.
 
-        It costs a dozen calls, and is held to the limits of the settings. Nothing is written, and nobody changes: those
-        who are asked are copies.
+        It costs a dozen calls, and is held to the limits of the settings: where one is reached, the other acts are not
+        asked. Nothing is written, and nobody changes: those who are asked are copies.
+
+        Args:
+            tell: is told of every act as it ends.
 
         Raises:
             ConfigurationError: everything wrong with settings and people; or the model cannot be asked.
-            ModelUnavailableError: no call can succeed.
-            RunStoppedError: what the settings let a run spend is spent.
+            ModelUnavailableError: no call can succeed, and none has.
             UsageError: called from inside a running community.
         """
-        return run_sync(self.probe_async())
+        return run_sync(self.probe_async(tell))
 
-    async def probe_async(self) -> "Probe":
+    async def probe_async(self, tell: "Callable[[ProbedAct], None] | None" = None) -> "Probe":
         """As `probe`."""
         (ahead,) = self._look_ahead()
         steps = {step.step for step in ahead.forecast.steps}
-        return await probing.probe_stage(self._gather_stage(self._minds.alike()), steps)
+        return await probing.probe_stage(self._gather_stage(self._minds.alike()), steps, tell)
 
     def _foretold_of_this_run(self) -> dict[str, Any] | None:
         """Return what the calls of one run were foretold to take, as plain data; None: nobody wanted to know."""

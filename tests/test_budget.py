@@ -478,3 +478,20 @@ class TestServer:
         assert 0.002 <= usage["calls"]["cost_usd"] < 0.002 + usage["calls"]["peak_in_flight"] * dearest
         of_acts = sum(act["cost_usd"] for act in usage["calls_by_act"].values())
         assert of_acts == pytest.approx(usage["calls"]["cost_usd"], abs=1e-5)
+
+
+class TestRefusedOptions:
+    """A request that is refused for a field, and sent again without it, went out twice."""
+
+    @pytest.mark.parametrize("model", [MODELS["openai"], MODELS["anthropic"]])
+    def test_both_requests_are_counted(self, model: str, tmp_path: Path) -> None:
+        with LoopbackServer(when={"A small town": "refuse-schema:0"}) as server:
+            changes: dict[str, Any] = {"model": model, "people": 2, "world_story": "A small town."}
+            engine = make_engine(server, **changes)
+            run_engine(engine, tmp_path / "whole")
+            usage = read_usage(engine)["calls"]
+            assert usage["calls"] == server.stats()["calls"] > usage["outcomes"]["end"]
+            limited = make_engine(server, **changes, max_calls=1)
+            with pytest.raises(BudgetReachedError):
+                run_engine(limited, tmp_path / "limited")
+            assert server.stats()["calls"] == usage["calls"] + 1

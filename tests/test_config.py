@@ -520,6 +520,16 @@ class TestModels:
             f"{name}: the offline mind takes no {name}; remove it, or name a model that takes it" for name in given
         ]
 
+    @pytest.mark.parametrize("named", [{"model": "anthropic"}, {"candidate_model": "anthropic"}])
+    @pytest.mark.parametrize("effort", ["none", "bogus"])
+    def test_an_effort_that_a_provider_never_takes_is_refused(self, named: dict[str, str], effort: str) -> None:
+        assert found_in(made(**named, effort=effort)) == [
+            f"effort: anthropic takes no effort '{effort}'; write low, medium, high, xhigh or max, or leave it out for "
+            "as little thinking as there is"
+        ]
+        assert found_in(made(**named, effort="max")) == []
+        assert found_in(made(model="openai:gpt-5-mini", effort=effort)) == []
+
     def test_their_values_are_checked_all_the_same(self) -> None:
         assert found_in(made(temperature=3))[0] == "temperature: 3 is out of range; write a number, 0 to 2"
 

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from synthetic_communities.engine.ledger import Ledger, Task
 from synthetic_communities.errors import ConfigurationError
 from synthetic_communities.forecast.assumed import ZERO
 from synthetic_communities.forecast.counting import AT_MOST, measure_levels
-from synthetic_communities.forecast.forecast import Forecast, StepForecast
+from synthetic_communities.forecast.forecast import Forecast, StepForecast, describe_forecast
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm import choice
 from synthetic_communities.llm_client import create_client
@@ -327,7 +328,25 @@ def test_a_candidate_and_the_mediator_may_have_minds_of_their_own_too() -> None:
     engine.mediator.llm_client = ScriptedMind()
     forecast = engine.forecast()
     assert calls_of(forecast) == none | own | {"question": None, "introduction": None}
-    assert forecast.calls is None
+    assert (forecast.calls, forecast.own_acts) == (sum(own.values()), 8)
+
+
+def test_what_others_take_is_told_beside_a_mind_of_somebody_else() -> None:
+    engine = make_engine(make_config(3, model=MODEL))
+    whole = engine.forecast()
+    engine.population.personas[0].llm_client = ScriptedMind()
+    forecast = engine.forecast()
+    assert forecast.calls == 78 - forecast.own_acts
+    assert calls_of(forecast) == {**SMALL, **{step.step: step.acts - step.own_acts for step in forecast.steps}}
+    assert {step.step: step.own_acts for step in forecast.steps}["ballot"] == 1
+    assert forecast.cost_usd is not None
+    assert whole.cost_usd is not None
+    assert 0.6 < forecast.cost_usd.high / whole.cost_usd.high < 0.9
+    said = f"{forecast.own_acts} acts of a mind that is not of this package: what it asks is not counted."
+    assert said in describe_forecast(forecast)
+    assert str(forecast).splitlines()[0].split() == ["acts", "calls"]
+    assert "not of this package" not in str(whole)
+    assert engine.forecast(replicates=2).own_acts > forecast.own_acts
 
 
 def test_the_bearers_of_ids_that_are_alike_are_told_apart() -> None:
@@ -419,8 +438,8 @@ STEPS = (
 
 def test_rows_are_plain() -> None:
     assert Forecast(STEPS, levels=3, max_concurrent=20).rows() == [
-        {"step": "opening_position", "acts": 2, "is_exact": False, "calls": 2},
-        {"step": "ballot", "acts": 1_200, "is_exact": True, "calls": 1_200},
+        {"step": "opening_position", "acts": 2, "is_exact": False, "calls": 2, "own_acts": 0},
+        {"step": "ballot", "acts": 1_200, "is_exact": True, "calls": 1_200, "own_acts": 0},
     ]
 
 
@@ -438,14 +457,18 @@ def test_as_text_it_is_a_table_with_its_sums() -> None:
 
 
 def test_calls_that_are_not_known_are_said_to_be() -> None:
-    unknown = StepForecast("post", 3, is_exact=True, calls=None)
+    unknown = StepForecast("post", 3, is_exact=True, calls=None, own_acts=3)
     lines = str(Forecast((STEPS[1], unknown), levels=2, max_concurrent=20)).splitlines()
     assert lines[:4] == [
         "                       acts     calls",
         "ballots               1,200     1,200",
         "posts                     3         -",
-        "in all                1,203         -",
+        "in all                1,203     1,200",
     ]
+    assert lines[-2] == "3 acts of a mind that is not of this package: what it asks is not counted."
+    offline = replace(STEPS[1], calls=0)
+    lines = str(Forecast((offline, unknown), levels=2, max_concurrent=20)).splitlines()
+    assert lines[3].split() == ["in", "all", "1,203", "-"]
     assert lines[-1] == "Model calls: not known, as there is a mind that is not of this package."
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from synthetic_communities.benchmark.cost.town import CostTown, build_behaviour, build_cost_config
@@ -167,8 +168,7 @@ class TestRehearsal:
         assert make_engine(make_config(3), mind).forecast().asked is None
         engine = make_engine(make_config(3, model=MODEL))
         engine.population.personas[0].llm_client = mind
-        forecast = engine.forecast()
-        assert (forecast.asked, forecast.cost_usd, forecast.minutes) == (None, None, None)
+        assert foretell(engine).calls == Span(*[engine.forecast().calls or 0] * 2)
         assert not mind.asked
 
     def test_where_no_model_is_asked_nothing_is_paid(self) -> None:
@@ -568,6 +568,16 @@ class TestCommand:
         assert "Model calls" not in told
         assert "\nCalls that have to be tried again come on top.\n" in told
         assert lines.index("Not stated, and therefore assumed:") > head
+
+    def test_check_names_prices_of_models_that_are_not_asked(self, town: Path) -> None:
+        settings = yaml.safe_load(town.read_text("utf-8"))
+        prices = {name: {"input": 9, "output": 9} for name in ("anthropic", "anthropic:claude-haiku-55")}
+        town.write_text(yaml.safe_dump({**settings, "prices": prices}), encoding="utf-8")
+        told = call("check", str(town), "--model", HAIKU)
+        assert told.splitlines()[2] == "The price of anthropic:claude-haiku-55 is not used: no such model is asked."
+        assert told.count("is not used") == 1
+        data = json.loads(call("check", str(town), "--model", HAIKU, "--candidate-model", MODEL, "--json"))
+        assert data["unused_prices"] == ["anthropic:claude-haiku-55"]
 
     def test_check_takes_what_run_takes_that_changes_the_price(self) -> None:
         changes = {"model": "offline", "num_epochs": 2, "population_size": 5, "random_seed": 3}

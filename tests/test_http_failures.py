@@ -251,3 +251,9 @@ def test_any_text_can_be_written_to_a_file(text: str) -> None:
     written = well_formed(text)
     written.encode("utf-8")
     assert well_formed(written) == written
+
+
+def test_an_effort_that_is_refused_is_no_schema() -> None:
+    said = "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'"
+    assert not isinstance(read(400, error(said), options=("output_config",)), OptionRefused)
+    assert isinstance(read(400, error("output_config.format: not known"), options=("output_config",)), OptionRefused)

@@ -434,6 +434,14 @@ class TestChatCompletions:
         assert cached(http, chat(text(1200), "b")) == (1201, 0)
         assert cached(http, chat(text(1200), "c")) == (1201, 1152)
 
+    @pytest.mark.parametrize(
+        ("model", "read"), [("anthropic/claude-haiku-5-5", 0), ("openai/gpt-oss-120b", 0), ("openai/gpt-5-mini", 1152)]
+    )
+    def test_of_models_that_are_passed_on_it_keeps_what_their_makers_keep_unasked(
+        self, http: httpx.Client, model: str, read: int
+    ) -> None:
+        assert [cached(http, chat(text(1200), last, model=model))[1] for last in "bc"] == [0, read]
+
     def test_less_than_1024_tokens_are_not_read(self, http: httpx.Client) -> None:
         cached(http, chat(text(1020), text(300, "b")))
         assert cached(http, chat(text(1020), text(300, "c")))[1] == 0

@@ -17,6 +17,7 @@ from synthetic_communities.llm.model import ReplyFormat, Usage
 from synthetic_communities.llm.naming import PROVIDERS
 from synthetic_communities.llm.providers.openai_dialects import DIALECTS
 from synthetic_communities.llm.providers.openai_replies import parse_reply
+from synthetic_communities.llm.retrying import Retrying
 from tests.model_calls import CALL, JUDGEMENT, KEY, SCHEMA, ask, make_model, make_request, provider_of
 
 OPENAI = "https://api.openai.com/v1/chat/completions"
@@ -304,7 +305,7 @@ def test_calls_under_way_at_once_learn_of_a_refusal_together(
         return httpx.Response(200, json=build_body())
 
     httpx_mock.add_callback(answer, is_reusable=True)
-    model = provider_of(make_model("openrouter:m"))
+    model = Retrying(provider_of(make_model("openrouter:m")))
 
     async def use() -> None:
         async with model, asyncio.TaskGroup() as group:
@@ -364,7 +365,7 @@ def test_a_server_that_refuses_on_and_on_fails_the_call(httpx_mock: HTTPXMock) -
     body = {"error": {"message": "response_format, seed, reasoning_effort: all bad"}}
     httpx_mock.add_response(status_code=400, json=body, is_reusable=True)
     with pytest.raises(CallError, match="bad request"):
-        ask(provider_of(make_model("openrouter:m")), make_request(reply_format=JUDGEMENT, seed=1))
+        ask(Retrying(provider_of(make_model("openrouter:m"))), make_request(reply_format=JUDGEMENT, seed=1))
     assert len(sent(httpx_mock)) == 4
 
 

@@ -38,6 +38,7 @@ from synthetic_communities.simulation.files import write_forecast
 from synthetic_communities.simulation.watching import Moment
 from synthetic_communities.testing.loopback import LoopbackServer
 from synthetic_communities.testing.models import ScriptedModel
+from synthetic_communities.testing.scripted import ScriptedMind
 from tests import small_communities as offline
 from tests.model_communities import KEYS, make_engine, run_engine, set_keys
 from tests.small_communities import read_json
@@ -234,10 +235,11 @@ def test_a_client_keeps_to_the_budget_of_a_run_whose_configuration_names_no_mode
     ("mind", "refused"),
     [
         (OfflineMind(), ["max_calls", "prices", "temperature"]),
-        (LLMMind(ScriptedModel([])), ["max_calls", "temperature"]),
+        (LLMMind(ScriptedModel([])), ["temperature"]),
+        (ScriptedMind({}), ["max_calls", "temperature"]),
         (create_client("k", model=MODEL), ["temperature"]),
     ],
-    ids=["offline", "a model of one's own", "a client"],
+    ids=["offline", "a model of one's own", "a mind of one's own", "a client"],
 )
 def test_what_would_be_read_and_ignored_is_refused(mind: Mind, refused: list[str]) -> None:
     settings = {"prices": PRICES, "max_calls": 5, "temperature": 0.5}
@@ -246,6 +248,42 @@ def test_what_would_be_read_and_ignored_is_refused(mind: Mind, refused: list[str
             build(mind, **settings).run()
         told = {str(problem).partition(":")[0] for problem in caught.value.problems}
         assert told == set(refused)
+        assert ("the offline mind takes no" in str(caught.value)) == isinstance(mind, OfflineMind)
+
+
+def say_little(request: ModelRequest, call: Call) -> ModelReply:
+    return ModelReply("Rents.", stop="end", model=MODEL, usage=Usage(input_tokens=9, output_tokens=9))
+
+
+def test_a_model_of_a_scripts_own_keeps_to_the_budget(tmp_path: Path) -> None:
+    model = ScriptedModel(say_little, name=MODEL)
+    with pytest.raises(BudgetReachedError, match=r"the budget of 0.0004 USD was reached after 5 calls"):
+        run_engine(Doors.config(LLMMind(model), prices=PRICES, max_cost_usd=4e-4, max_concurrent=1), tmp_path)
+    assert len(model.calls) == 5, "of 9 tokens at 2 USD a million, and 9 at 8"
+
+
+class HandingOn(ScriptedModel):
+    """A script's own model that hands every call on, each after so many turns of the loop."""
+
+    def __init__(self, client: LLMMind, times: int = 1) -> None:
+        super().__init__([], name=MODEL)
+        self._client, self._times = client, times
+
+    async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
+        self.calls.append(call)
+        for _ in range(len(self.calls) % 3):
+            await asyncio.sleep(0)
+        return [await self._client.model_asked.reply(request, call) for _ in range(self._times)][-1]
+
+
+@pytest.mark.parametrize(("times", "made"), [(1, 5), (2, 6)])
+def test_what_is_handed_on_counts_once(times: int, made: int, tmp_path: Path) -> None:
+    inner = ScriptedModel(say_little, name=MODEL)
+    model = HandingOn(LLMMind(inner), times)
+    limits: dict[str, Any] = {"max_calls": made, "prices": PRICES, "max_cost_usd": 1.0, "max_concurrent": 4}
+    with pytest.raises(BudgetReachedError, match=f"the budget of {made} calls was reached"):
+        run_engine(Doors.config(LLMMind(model), **limits), tmp_path)
+    assert len(inner.calls) == made
 
 
 class Adviser:

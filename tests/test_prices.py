@@ -11,6 +11,7 @@ from genai_prices import Usage as ListedUsage
 from genai_prices import calc_price
 
 from synthetic_communities.config import Config
+from synthetic_communities.configuration.pricing import find_unused_prices
 from synthetic_communities.llm.caching.policy import find_anthropic_terms
 from synthetic_communities.llm.call_log import CallEntry
 from synthetic_communities.llm.model import Usage
@@ -168,6 +169,17 @@ class TestConfiguration:
             f"prices.openai:o.output: inf is no price; {dollars}",
         ]
         assert problems_of(model=MINI, prices=[1]) == ["prices: [1] is of the wrong kind; write a mapping"]
+
+    def test_two_prices_of_one_model_are_an_error(self) -> None:
+        prices = {"anthropic": OWN, MINI: OWN, HAIKU: OWN}
+        assert problems_of(model=MINI, prices=prices, max_cost_usd=1) == [
+            f"prices.{HAIKU}: '{HAIKU}' has two prices: it is the same model as 'anthropic'; state one of them"
+        ]
+
+    def test_prices_of_models_that_are_not_asked_are_found(self) -> None:
+        prices = {"anthropic": OWN, "anthropic:claude-haiku-55": OWN, MINI: OWN}
+        assert find_unused_prices(prices, (HAIKU, "offline")) == ("anthropic:claude-haiku-55", MINI)
+        assert find_unused_prices(prices, ("offline", MINI)) == ("anthropic", "anthropic:claude-haiku-55")
 
     def test_the_offline_mind_spends_nothing_that_could_be_limited(self) -> None:
         given = {"max_cost_usd": 1, "max_tokens": 1, "max_calls": 1, "prices": {MINI: OWN}}

@@ -7,6 +7,8 @@ import copy
 import dataclasses
 import json
 import re
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,17 +20,25 @@ from click.testing import CliRunner, Result
 
 from synthetic_communities.cast.attention import KNOWLEDGE
 from synthetic_communities.cli.main import program
+from synthetic_communities.cli.probing import probe_config
 from synthetic_communities.config import BUNDLED_FILE, Config
 from synthetic_communities.domain.outcome import Refused
-from synthetic_communities.errors import ConfigurationError, RunStoppedError
+from synthetic_communities.errors import ConfigurationError
+from synthetic_communities.forecast.asked_once import MOST_FAILURES
 from synthetic_communities.forecast.assumed import ZERO, Assumed, Span
-from synthetic_communities.forecast.probe import AS_FAST, LIKE_ONE, LIKE_PROMPTS, REMEDIES, Ending, Probe, ProbedAct
+from synthetic_communities.forecast.probe import AS_FAST, LIKE_ONE, LIKE_PROMPTS, Probe, describe_act
+from synthetic_communities.forecast.probed_act import Ending, ProbedAct
+from synthetic_communities.forecast.remedies import GIVE_EFFORT, REMEDIES, WIDEN
 from synthetic_communities.game_engine import GameEngine
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
+from synthetic_communities.llm.journal.journaled import Journaled
+from synthetic_communities.llm.logged import Logged
 from synthetic_communities.llm.model import Call, ModelReply, ModelRequest, ReplyFormat, Usage
+from synthetic_communities.llm.money.budgeted import Budgeted, Counted
 from synthetic_communities.llm.money.price_list import find_listed_window
 from synthetic_communities.llm.money.windows import find_window
 from synthetic_communities.llm.providers.anthropic_abilities import parse_abilities
+from synthetic_communities.llm.retrying import Retrying, RetryPolicy
 from synthetic_communities.llm.schema_fit import keeps_schema
 from synthetic_communities.llm.wrapper import Wrapper
 from synthetic_communities.minds.llm.mind import LLMMind
@@ -148,13 +158,73 @@ class TestAsking:
         with LoopbackServer(no_auth=True, dialect="llamacpp") as server:
             model: dict[str, Any] = {"model": "vllm:small", "base_url": f"{server.url}/v1"}
             engine = GameEngine.from_config(Config.bundled(population_size=2, max_calls=3, **model))
-            with pytest.raises(RunStoppedError, match="3 calls"):
-                engine.probe()
+            probe = engine.probe()
+            engine.config.max_calls = 0
+            none = engine.probe()
             assert server.stats()["calls"] == 3
+        assert (none.asked, none.cost_usd, none.is_limited) == ((), 0, True)
+        assert "\nNo call was made.\n" in str(none)
+        assert [act.ending for act in probe.acts] == ["done"] * 3 + ["not_asked"] * (len(probe.acts) - 3)
+        assert (len(probe.asked), probe.is_sound, probe.is_limited) == (3, False, True)
+        assert {act.limit for act in probe.acts[3:]} == {"max_calls"}
+        assert str(probe).splitlines()[-1].startswith("not asked (the budget of 3 calls was reached): statements, ")
+        assert str(probe).endswith(", ballots. To have them asked, raise max_calls, or leave it out.")
+        assert "\n3 calls; " in str(probe)
 
     def test_what_cannot_be_asked_at_all_is_an_error(self) -> None:
         with pytest.raises(ModelUnavailableError):
             probe_with(lambda *_: ModelUnavailableError("no such model"))
+
+    def test_what_was_asked_before_no_call_can_succeed_is_kept(self) -> None:
+        engine, model = make_engine(other_where({"statement": ModelUnavailableError("the credit is used up")}))
+        probe = engine.probe()
+        assert [act.ending for act in probe.acts] == ["done"] * 3 + ["failed"] + ["not_asked"] * 9
+        assert (len(model.calls), probe.is_sound, probe.is_limited) == (4, False, False)
+        assert "failed (the credit is used up): statements. " in str(probe)
+
+    def test_a_server_at_fault_is_not_asked_for_ever(self) -> None:
+        engine, model = make_engine(lambda *_: CallError("overloaded", is_transient=True, status=529))
+        told: list[ProbedAct] = []
+        probe = engine.probe(told.append)
+        assert len(model.calls) == MOST_FAILURES
+        assert told == list(probe.acts)
+        assert [act.ending for act in probe.acts] == ["failed"] * MOST_FAILURES + ["not_asked"] * 10
+        assert (probe.is_sound, probe.is_limited) == (False, False)
+        assert "not asked (3 acts in a row failed at the server): statements, " in str(probe)
+
+    def test_a_server_at_fault_now_and_then_is_asked_everything(self) -> None:
+        fault = CallError("server error", is_transient=True, status=500)
+        faults = dict.fromkeys(("question", "introduction", "reflection", "post", "reaction"), fault)
+        probe = probe_with(other_where(faults))
+        assert [act.ending for act in probe.acts].count("failed") == len(faults)
+        assert len(probe.asked) == len(ALL_STEPS)
+
+    def test_after_an_act_that_failed_at_the_server_the_next_is_tried_once(self) -> None:
+        tries: list[str] = []
+
+        def decide(request: ModelRequest, call: Call) -> Reply:
+            tries.append(STEP_OF_ACT[call.act])
+            is_faulty = call.act in ("question", "introduction", "ballot") or (call.act == "post" and call.tries == 1)
+            return CallError("rate limit", is_transient=True, status=429) if is_faulty else judge(request, call)
+
+        async def no_wait(seconds: float) -> None:
+            """Wait for nothing."""
+
+        counted = Budgeted(Counted(Logged(ScriptedModel(decide))))
+        mind = LLMMind(Journaled(Retrying(counted, RetryPolicy(max_tries=3), sleep=no_wait)))
+        config = Config.bundled(population_size=6, post_probability=1.0)
+        probe = GameEngine.from_config(config, mind).probe()
+        assert Counter(tries) == {**dict.fromkeys(ALL_STEPS, 1), "question": 3, "post": 2, "ballot": 3}
+        assert {act.step: act.tries for act in probe.acts} == dict(Counter(tries))
+        assert "13 calls in 18 tries; " in str(probe)
+        assert describe_act(probe.acts[1]).startswith("questions: failed after 0.0")
+        assert describe_act(probe.acts[1]).endswith(" s, 3 tries")
+        assert describe_act(probed("post")) == "posts: done after 2.00 s"
+        limited = GameEngine.from_config(config.changed(max_calls=2), mind).probe()
+        cut_short = limited.acts[1]
+        assert (cut_short.ending, cut_short.limit, cut_short.tries) == ("failed", "max_calls", 1)
+        assert (cut_short.reason, limited.is_limited) == ("the budget of 2 calls was reached", True)
+        assert {act.ending for act in limited.acts[2:]} == {"not_asked"}
 
     def test_settings_that_are_wrong_are_refused_before_anything_is_asked(self) -> None:
         engine, model = make_engine()
@@ -176,7 +246,7 @@ class TestFindings:
     @pytest.mark.parametrize(
         ("reply", "ending", "kept"),
         [
-            (ModelReply("No.", stop="refused", model="m"), "refused", False),
+            (ModelReply("No.", stop="refused", model="m"), "refused", None),
             (ModelReply('{"opinions": [', stop="cut", model="m"), "cut", False),
             ("I would rather not use JSON.", "unreadable", False),
             (CallError("timeout", detail="after 60 s"), "failed", None),
@@ -187,7 +257,7 @@ class TestFindings:
         (useless,) = [act for act in probe.acts if act.ending != "done"]
         assert (useless.step, useless.ending, useless.keeps_schema) == ("ballot", ending, kept)
         assert not probe.is_sound
-        assert f"ballots. {REMEDIES[ending]}" in str(probe)
+        assert f"ballots. {GIVE_EFFORT if ending == 'cut' else REMEDIES[ending]}" in str(probe)
         assert ("after 60 s" in str(probe)) == (ending == "failed")
 
     def test_a_reply_that_can_be_read_though_its_form_is_broken(self) -> None:
@@ -212,6 +282,18 @@ class TestFindings:
             assert act.cost_usd is None
         assert {act.words for act in probe.acts if act.keeps_schema is None} == {WORDS}
         assert probe.cost_usd is None
+
+    def test_what_a_failure_cost_is_counted_and_what_nobody_answered_cost_nothing(self) -> None:
+        taken = Usage(input_tokens=1_000_000, output_tokens=500_000)
+        cut = CallError("prompt cut by the server", usage=taken)
+        faults = {**dict.fromkeys(ALL_STEPS, CallError("timeout")), "post": cut}
+        model = ScriptedModel(other_where(faults), name="openai:mine")
+        prices = {"openai:mine": {"input": 1, "output": 4}}
+        config = Config.bundled(population_size=6, post_probability=1.0).changed(prices=prices)
+        probe = GameEngine.from_config(config, LLMMind(model)).probe()
+        assert probe.cost_usd == 3
+        assert "13 calls; they cost 3.00 USD." in str(probe)
+        assert "\n1 call; it cost " in str(Probe((probed("post", cost_usd=1.0),)))
 
     def test_offline_there_is_nothing_to_probe(self) -> None:
         probe = GameEngine.from_config(Config.bundled(population_size=4)).probe()
@@ -279,6 +361,34 @@ def test_what_is_used_of_a_window_stands_beside_what_there_is() -> None:
 @pytest.mark.parametrize("ending", REMEDIES)
 def test_what_may_be_done_is_said_in_words(ending: Ending) -> None:
     assert ":" not in str(Probe((probed("ballot", ending=ending),))).splitlines()[-1].partition(": ")[2]
+
+
+class TestRemedies:
+    def test_a_lower_effort_is_advised_where_there_is_one(self) -> None:
+        cut = [probed("post", ending="cut", effort="high"), probed("ballot", ending="cut")]
+        assert str(Probe(tuple(cut))).splitlines()[-2:] == [
+            f"cut: posts. {REMEDIES['cut']}.",
+            f"cut: ballots. {GIVE_EFFORT}.",
+        ]
+
+    def test_a_window_too_small_is_no_matter_of_addresses(self) -> None:
+        reasons = [f"prompt cut by the server: {read} tokens read of 20123 characters" for read in (2_048, 2_049)]
+        acts = [
+            probed(step, ending="failed", reason=each) for step, each in zip(("post", "ballot"), reasons, strict=True)
+        ]
+        assert str(Probe(tuple(acts))).splitlines()[-1] == f"failed ({reasons[0]}): posts, ballots. {WIDEN}."
+
+    def test_reasons_that_differ_are_all_told(self) -> None:
+        reasons = ("timeout: no reply within 5 s", "bad request: req_01", "bad request: req_02", "timeout: none")
+        acts = [probed("post", ending="failed", reason=each) for each in reasons]
+        said = "timeout: no reply within 5 s; bad request: req_01; timeout: none"
+        assert f"failed ({said}): posts, posts, posts, posts. " in str(Probe(tuple(acts)))
+
+    def test_a_prompt_that_a_filter_refused_was_answered_by_nobody(self) -> None:
+        counted = ModelReply("No.", stop="refused", model="m-2", usage=Usage(input_tokens=5, output_tokens=2))
+        refusals = {"ballot": ModelReply("content_filter", stop="refused", model="asked"), "post": counted}
+        answered = {act.step: act.answered_by for act in probe_with(other_where(refusals)).acts}
+        assert (answered["ballot"], answered["post"], answered["question"]) == (None, "m-2", "m")
 
 
 class TestAssumed:
@@ -433,6 +543,15 @@ class TestCommand:
         assert "Asking anthropic:claude-haiku-5-5 each act once" in result.stderr
         assert re.search(r" window +form +ended$", result.stdout, re.M)
 
+    @pytest.mark.parametrize("is_terminal", [True, False])
+    def test_at_a_terminal_every_act_is_told_as_it_ends(
+        self, is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+        assert probe_config(make_engine()[0], Path("town.yaml"), as_data=True) == 0
+        told = [line for line in capsys.readouterr().err.splitlines() if ": done after 0.0" in line]
+        assert len(told) == (len(ALL_STEPS) if is_terminal else 0)
+
     def test_only_who_is_asked_is_named(self, tmp_path: Path, server: LoopbackServer) -> None:
         candidates = self.check(tmp_path, server, "--model", "offline", candidate_model="vllm:small")
         assert "Asking vllm:small each act once" in candidates.stderr
@@ -451,11 +570,20 @@ class TestCommand:
         assert {act["ending"] for act in told["probe"]["acts"]} == {"refused"}
         assert self.check(tmp_path, server, world_file=None, world_story="TOWN OF REFUSALS").exit_code == 1
 
+    def test_a_limit_is_told_from_a_model_that_changed(self, tmp_path: Path, server: LoopbackServer) -> None:
+        result = self.check(tmp_path, server, "--json", "--max-calls", "2")
+        told = json.loads(result.stdout)["probe"]
+        assert (result.exit_code, len(told["acts"]), told["is_limited"]) == (4, 12, True)
+        refused = self.check(tmp_path, server, max_calls=2, world_file=None, world_story="TOWN OF REFUSALS")
+        assert refused.exit_code == 1
+        assert "To have them asked, raise max_calls, or leave it out." in refused.stdout
+
     def test_without_a_key_a_machine_is_told_so_too(
         self, tmp_path: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
         result = self.check(tmp_path, server, "--json", model="anthropic:claude-haiku-5-5", base_url=server.url)
+        assert "Asking" not in result.stderr
         told = json.loads(result.stdout)
         assert (result.exit_code, told["probe"]) == (2, None)
         assert "ANTHROPIC_API_KEY" in told["error"]

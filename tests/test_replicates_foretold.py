@@ -41,7 +41,7 @@ PRICES = {MODEL: {"input": 1.0, "output": 4.0}}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LoopbackServer]:
-    with LoopbackServer(no_auth=True, seed=4) as started:
+    with LoopbackServer(no_auth=True, dialect="llamacpp", seed=4) as started:
         yield started
 
 

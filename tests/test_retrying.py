@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from synthetic_communities.llm.failures import CallError, ModelUnavailableError
 from synthetic_communities.llm.model import Call, ModelReply
 from synthetic_communities.llm.retrying import Retrying, RetryPolicy, decide_wait
+from synthetic_communities.llm.wire.http_failures import OptionRefused
 from synthetic_communities.testing.models import ScriptedModel
 from synthetic_communities.waiting import place_given_back
 from tests.model_calls import make_request
@@ -63,6 +65,15 @@ def test_what_will_fail_again_is_not_tried_again() -> None:
         failure, inner, waits = run([error, "Yes."])
         assert failure is error
         assert (len(inner.calls), waits) == (1, [])
+
+
+def test_what_is_refused_for_an_option_goes_out_again_at_once_and_is_no_reason_to_give_up() -> None:
+    refused = [OptionRefused(option, "no such field", status=400) for option in ("seed", "think")]
+    late = CallError("overloaded", is_transient=True)
+    _, model, waits = run([*refused, late, "Yes."], replace(POLICY, max_tries=2))
+    assert [call.tries for call in model.calls] == [1, 2, 3, 4]
+    assert [call.waited_seconds for call in model.calls] == [0, 0, 0, *waits]
+    assert len(waits) == 1
 
 
 def test_the_number_of_tries_is_bounded_and_the_last_failure_stands() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..configuration.assumptions import NOT_STATED
 from ..configuration.attributes import describe_misspelled, describe_unknown
+from ..configuration.pricing import find_unused_prices
 from ..forecast.counting import count_drawn_priors
 from ..forecast.forecast import Forecast, describe_course, forecast_lines, is_told_by_calls
 from ..forecast.table import calls_lines, describe_calls, spell_price
@@ -20,10 +21,17 @@ WIDTH = 80
 MISSPELLED = "Attributes of people that look misspelled, and that nothing goes by"
 
 
-def describe_check(config: Path, forecast: Forecast) -> str:
-    """Return that nothing is wrong with a configuration, and what a run of it costs, where models are asked."""
-    price = "" if forecast.asked is None else f"\n{spell_price(forecast.asked)}"
-    return f"{config}: nothing is wrong with it.{price}"
+def describe_check(config: Path, engine: GameEngine, forecast: Forecast) -> str:
+    """Return that nothing is wrong with a configuration, what a run of it costs, and which prices are for nobody."""
+    price = [] if forecast.asked is None else [spell_price(forecast.asked)]
+    unused = (f"The price of {name} is not used: no such model is asked." for name in find_idle_prices(engine))
+    return "\n".join([f"{config}: nothing is wrong with it.", *price, *unused])
+
+
+def find_idle_prices(engine: GameEngine) -> tuple[str, ...]:
+    """Return the models that have a price stated and are not asked in a run, as they are written there."""
+    models = (engine.expected_model(), engine.config.candidate_model or OFFLINE)
+    return find_unused_prices(engine.config.prices or {}, models)
 
 
 def describe_run(engine: GameEngine, forecast: Forecast) -> str:
@@ -50,6 +58,7 @@ def run_as_data(engine: GameEngine, forecast: Forecast) -> dict[str, Any]:
     return {
         "assumed": list(engine.config.assumptions()),
         "drawn": list(find_gaps(engine)),
+        "unused_prices": list(find_idle_prices(engine)),
         "misspelled": find_misspelled(engine),
         "unknown": find_unknown(engine),
         "acts": forecast.rows(),

@@ -18,6 +18,7 @@ from .options import (
     LIMIT_OPTIONS,
     OUTPUT_OPTIONS,
     SCENARIO_OPTIONS,
+    SPENDING_OPTIONS,
     TELLING_OPTIONS,
     options,
 )
@@ -195,7 +196,7 @@ def verify_command(context: click.Context, directory: Path) -> None:
 
 @program.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
-@options(SCENARIO_OPTIONS, ASKING_OPTIONS)
+@options(SCENARIO_OPTIONS, ASKING_OPTIONS, SPENDING_OPTIONS)
 @click.option("--json", "as_data", is_flag=True, help="As JSON, for machines.")
 @click.option("--probe", is_flag=True, help="Ask the model each act once, and say what came of it.")
 @click.option("--replicates", metavar="N", type=click.IntRange(1), help="Say what N runs of it will do together.")
@@ -215,7 +216,7 @@ def check(
 
     CONFIG is a YAML file, by default the bundled scenario. An option replaces what CONFIG says. Where a model is
     asked, that is: its calls, tokens, money and minutes, as ranges. Nothing is run and, but for --probe, nothing is
-    spent. With it the exit status is 1 if a reply cannot be used.
+    spent. With it the exit status is 1 if a reply cannot be used, and 4 if a limit was reached before all was asked.
     """
     path, stated = config or BUNDLED_FILE, {name: value for name, value in changes.items() if value is not None}
     engine = load_engine(path, stated, needs_keys=probe and not as_data)
@@ -227,7 +228,7 @@ def check(
     if as_data:
         print_text(f"{json.dumps({'config': str(path), **run_as_data(engine, forecast)})}\n")
     else:
-        print_text(f"{describe_check(path, forecast)}\n\n{describe_run(engine, forecast)}\n")
+        print_text(f"{describe_check(path, engine, forecast)}\n\n{describe_run(engine, forecast)}\n")
     for missing in engine.missing_keys:
         say(missing)
 

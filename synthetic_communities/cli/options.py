@@ -45,12 +45,17 @@ ASKING_OPTIONS = (
 )
 """Options for settings that no result depends on, but money and minutes do: of `run`, `resume` and `check`."""
 
-LIMIT_OPTIONS = (
+SPENDING_OPTIONS = (
     click.option(
         "--max-cost-usd", metavar="USD", type=float, help="What the calls of models may cost; of replicates, each."
     ),
     click.option("--max-tokens", metavar="N", type=int, help="Tokens of all prompts and replies; of replicates, each."),
     click.option("--max-calls", metavar="N", type=int, help="Calls of models, every try counted; of replicates, each."),
+)
+"""Options for what may be spent: of `run` and `resume`, and of `check`, whose probe they limit."""
+
+LIMIT_OPTIONS = (
+    *SPENDING_OPTIONS,
     click.option(
         *("--deadline", "deadline_seconds"),
         metavar="TIME",

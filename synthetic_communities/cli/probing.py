@@ -1,21 +1,25 @@
 """`check --probe`: asking a model each act once, and saying what came of it."""
 
 import json
+import sys
 from pathlib import Path
 
 from ..errors import ConfigurationError, SyntheticCommunitiesError
+from ..forecast.probe import Probe, describe_act
 from ..game_engine import GameEngine
 from ..llm.choice import OFFLINE
 from ..llm.naming import parse_model_name
 from .checking import describe_check, describe_run, run_as_data
-from .program import print_text, say, say_failure
+from .program import STOPPED, print_text, say, say_failure
 from .running import DONE, FAILED
 
 
 def probe_config(
     engine: GameEngine, config: Path, *, as_data: bool, replicates: int = 1, resample: bool = False
 ) -> int:
-    """Probe, print what came of it and what a run will take by that, and return the exit status: 1 if not all is well.
+    """Probe, print what came of it and what a run will take by that, and return the exit status.
+
+    That is 1 if a reply cannot be used, 4 if a limit was reached and what came before it can be.
 
     Args:
         engine: ready to run.
@@ -27,11 +31,8 @@ def probe_config(
     Raises:
         ConfigurationError: the model cannot be asked with these settings.
     """
-    models = dict.fromkeys((engine.expected_model(), engine.config.candidate_model or OFFLINE))
-    if named := " and ".join(str(parse_model_name(name)) for name in models if name != OFFLINE):
-        say(f"Asking {named} each act once; this takes a while.")
     try:
-        probe = engine.probe()
+        probe = _ask(engine)
     except SyntheticCommunitiesError as error:
         if as_data:
             print_text(f"{json.dumps({'config': str(config), 'probe': None, 'error': str(error)})}\n")
@@ -44,5 +45,15 @@ def probe_config(
         told = {"config": str(config), **run_as_data(engine, forecast), "probe": probe.as_data(), "error": None}
         print_text(f"{json.dumps(told)}\n")
     else:
-        print_text(f"{describe_check(config, forecast)}\n\n{probe}\n\n{describe_run(engine, forecast)}\n")
-    return DONE if probe.is_sound else FAILED
+        print_text(f"{describe_check(config, engine, forecast)}\n\n{probe}\n\n{describe_run(engine, forecast)}\n")
+    return DONE if probe.is_sound else STOPPED if probe.is_limited else FAILED
+
+
+def _ask(engine: GameEngine) -> Probe:
+    if engine.missing_keys:
+        engine.ask_for_key()
+    models = dict.fromkeys((engine.expected_model(), engine.config.candidate_model or OFFLINE))
+    if named := " and ".join(str(parse_model_name(name)) for name in models if name != OFFLINE):
+        say(f"Asking {named} each act once; this takes a while.")
+    is_watched = sys.stderr is not None and sys.stderr.isatty()
+    return engine.probe(lambda act: say(describe_act(act)) if is_watched else None)

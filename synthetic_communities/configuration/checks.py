@@ -109,10 +109,9 @@ def find_model_problems(values: Mapping[str, object], places: Places, taken: Col
     if not are_offline(values):
         return problems
     given = [setting.name for setting in SETTINGS if setting.models_only and values[setting.name] is not None]
+    who = "what a script gave to think with" if taken else f"the {OFFLINE} mind"
     return problems + [
-        Problem(places.at(name).where, f"the {OFFLINE} mind takes no {name}", TAKES_NONE)
-        for name in given
-        if name not in taken
+        Problem(places.at(name).where, f"{who} takes no {name}", TAKES_NONE) for name in given if name not in taken
     ]
 
 
@@ -129,6 +128,10 @@ def _name_problems(name: str, text: str, values: Mapping[str, object], places: P
     if model.provider.protocol == "anthropic" and values["temperature"] is not None:
         what = f"{text} takes no temperature: the Messages API has none"
         yield Problem(places.at("temperature").where, what, "leave temperature out")
+    effort, efforts = values["effort"], model.provider.efforts
+    if isinstance(effort, str) and efforts and effort not in efforts:
+        remedy = f"write {', '.join(efforts[:-1])} or {efforts[-1]}, or leave it out for as little thinking as there is"
+        yield Problem(places.at("effort").where, f"{text} takes no effort {spell_value(effort)}", remedy)
 
 
 def are_offline(values: Mapping[str, object]) -> bool:

@@ -1,6 +1,6 @@
 """What models cost, as a configuration states it, and whether every price is known where money is limited."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ..errors import ConfigurationError, Problem
 from ..llm.choice import OFFLINE
@@ -17,9 +17,32 @@ def find_price_problems(values: Mapping[str, object], places: Places) -> list[Pr
     stated = values.get("prices")
     prices = stated if isinstance(stated, Mapping) else {}
     problems = [problem for name, price in prices.items() for problem in _problems_of(name, price, places)]
+    problems += _twins(prices, places)
     if problems or values.get("max_cost_usd") is None:
         return problems
     return list(_missing_prices(values, Prices(prices), places))
+
+
+def find_unused_prices(prices: Mapping[str, object], models: Collection[str]) -> tuple[str, ...]:
+    """Return the models that have a price stated and are not asked, as they are written there.
+
+    Args:
+        prices: a sound mapping, from models to what they cost.
+        models: who is asked, as `provider:model` or as `provider`.
+    """
+    asked = {str(parse_model_name(name)) for name in models if _is_model(name)}
+    return tuple(name for name in prices if str(parse_model_name(name)) not in asked)
+
+
+def _twins(prices: Mapping[str, object], places: Places) -> Iterator[Problem]:
+    """Yield a problem for every name that means the same model as one before it."""
+    first: dict[str, str] = {}
+    for name in filter(_is_model, prices):
+        model = str(parse_model_name(name))
+        if model in first:
+            what = f"{spell_value(name)} has two prices: it is the same model as {spell_value(first[model])}"
+            yield Problem(places.at("prices", name).where, what, "state one of them")
+        first.setdefault(model, name)
 
 
 def _missing_prices(values: Mapping[str, object], prices: Prices, places: Places) -> Iterator[Problem]:

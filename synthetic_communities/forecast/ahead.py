@@ -55,7 +55,8 @@ def _add_steps(name: str, runs: Sequence[RunAhead]) -> StepForecast | None:
         name,
         sum(step.acts for step in found),
         is_exact=found[0].is_exact,
-        calls=sum(known) if len(known) == len(found) else None,
+        calls=sum(known) if known else None,
+        own_acts=sum(step.own_acts for step in found),
     )
 
 

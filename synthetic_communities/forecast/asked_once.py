@@ -2,30 +2,41 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Self
 
 from ..domain.belief import Opinion
 from ..domain.outcome import Answer, Done, Failed, NotAsked, Refused
-from ..llm.failures import CallError
-from ..llm.model import Call, ModelReply, ModelRequest
-from ..llm.money.prices import Prices
+from ..errors import RunStoppedError
+from ..llm.call_log import CallEntry
+from ..llm.failures import CallError, ModelUnavailableError
+from ..llm.model import Call, ModelReply, ModelRequest, Usage
+from ..llm.money.costs import measure_cost
 from ..llm.money.windows import find_window
+from ..llm.retrying import tried_at_most
 from ..llm.schema_fit import keeps_schema
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind, read_reply
 from ..minds.offline.mind import OfflineMind
 from ..minds.views import CandidateView, PersonView, View
 from ..report.steps import STEP_OF_ACT
-from .probe import Ending, ProbedAct
+from .probe_notes import ProbeNotes
+from .probed_act import Ending, ProbedAct
 
 SHOWN_CHARACTERS = 200
 """How much of a reply is kept."""
 
+MOST_FAILURES = 3
+"""How many acts in a row may fail at the server before no more are asked of it."""
+
 
 class AskedOnce:
     """A mind that asks its model once for each view, and not again where the reply cannot be read.
+
+    Where the server is at fault, the next act is asked without further tries; after some such acts in a row, or once no
+    call can go out any more, the mind asks no more, and every further act is noted as not asked.
 
     Attributes:
         name: that of the mind within.
@@ -33,19 +44,19 @@ class AskedOnce:
         keeps_time: likewise.
     """
 
-    def __init__(self, mind: Mind, note: Callable[[ProbedAct], None], prices: Prices) -> None:
+    def __init__(self, mind: Mind, notes: ProbeNotes) -> None:
         """Take a mind.
 
         Args:
             mind: who answers.
-            note: is told what came of every act, but for those of the offline mind.
-            prices: what calls cost.
+            notes: hold what came of every act, but for those of the offline mind.
         """
         self.name, self.source = mind.name, mind.source
         self.keeps_time = bool(getattr(mind, "keeps_time", False))
         self._mind = mind
-        self._note = note
-        self._prices = prices
+        self._notes = notes
+        self._failures = 0
+        self._gave_up: Callable[[View], ProbedAct] | None = None
 
     async def __aenter__(self) -> Self:
         """Open the mind within, if it has something to open."""
@@ -62,34 +73,85 @@ class AskedOnce:
         """Return what the mind within answers to a view."""
         if isinstance(self._mind, OfflineMind) or (view.expects is Opinion and not view.scene.topics):
             return await self._mind.answer(view)
-        if isinstance(self._mind, LLMMind):
-            return await self._ask_model(self._mind, view)
-        return await self._ask_other(view)
+        if self._gave_up is not None:
+            return self._leave_out(view)
+        heard = len(self._notes.entries)
+        try:
+            if isinstance(self._mind, LLMMind):
+                return await self._ask_model(self._mind, view)
+            return await self._ask_other(view)
+        except RunStoppedError as stop:
+            self._give_up(str(stop), limit=stop.setting)
+            return self._leave_out(view, self._notes.entries[heard:])
+
+    def _give_up(self, reason: str, *, limit: str = "") -> None:
+        self._gave_up = lambda view: _act(
+            view, self.name, Failed(reason), 0.0, ending="not_asked", tries=0, limit=limit
+        )
+
+    def _leave_out(self, view: View, tries: Sequence[CallEntry] = ()) -> Answer[Any]:
+        """Note that an act was not asked, or, where there were tries, that there was no room for another."""
+        assert self._gave_up is not None
+        act = self._gave_up(view)
+        if tries:
+            cost = measure_cost(tries, self._notes.prices).cost_usd
+            act = replace(act, ending="failed", tries=len(tries), cost_usd=cost)
+        self._notes.note(act)
+        return NotAsked(act.reason)
 
     async def _ask_model(self, mind: LLMMind, view: View) -> Answer[Any]:
         request, clock = mind.build_request(view), asyncio.get_running_loop().time
-        began = clock()
+        began, heard = clock(), len(self._notes.entries)
+        result: ModelReply | CallError
         try:
-            reply = await mind.model_asked.reply(request, Call(view.key, view.act))
+            with tried_at_most(1 if self._failures else None):
+                result = await mind.model_asked.reply(request, Call(view.key, view.act))
         except CallError as error:
-            failed = Failed(error.kind, error.detail)
-            self._note(_act(view, self.name, failed, clock() - began))
+            result = error
+        except ModelUnavailableError as error:
+            if not self._notes.acts:
+                raise
+            self._notes.note(_act(view, self.name, Failed(str(error)), clock() - began, effort=request.effort))
+            self._give_up("no call can succeed")
+            return Failed("model unavailable", str(error))
+        tries = self._notes.entries[heard:]
+        took = {
+            # What was waited, and what other tries took, is no property of the reply.
+            "seconds": tries[-1].seconds if tries and isinstance(result, ModelReply) else clock() - began,
+            "tries": len(tries),
+            "cost_usd": measure_cost(tries, self._notes.prices).cost_usd,
+            "usage": result.usage or Usage(),
+            "effort": request.effort,
+        }
+        return self._note_result(view, request, result, took)
+
+    def _note_result(
+        self, view: View, request: ModelRequest, result: ModelReply | CallError, took: dict[str, Any]
+    ) -> Answer[Any]:
+        self._failures = self._failures + 1 if _is_of_server(result) else 0
+        if self._failures >= MOST_FAILURES:
+            self._give_up(f"{MOST_FAILURES} acts in a row failed at the server")
+        if isinstance(result, CallError):
+            failed = Failed(result.kind, result.detail)
+            self._notes.note(_act(view, self.name, failed, **took))
             return failed
-        answer, seconds = read_reply(reply, view), clock() - began
-        measured = {**self._measure(request, reply), "window_tokens": find_window(mind.model_asked)}
-        self._note(_act(view, self.name, answer, seconds, ending="cut" if reply.stop == "cut" else None, **measured))
+        answer = read_reply(result, view)
+        ending: Ending | None = "cut" if result.stop == "cut" else None
+        window = find_window(self._mind.model_asked) if isinstance(self._mind, LLMMind) else None
+        self._notes.note(
+            _act(view, self.name, answer, ending=ending, window_tokens=window, **took, **self._measure(request, result))
+        )
         return answer
 
     def _measure(self, request: ModelRequest, reply: ModelReply) -> dict[str, Any]:
-        wanted = request.reply_format
+        wanted, is_refusal = request.reply_format, reply.stop == "refused"
         schema = "" if wanted is None else json.dumps(wanted.schema)
         return {
-            "answered_by": reply.model,
-            "usage": reply.usage,
-            "cost_usd": self._prices.cost(self.name, reply.usage),
+            # A filter that lets no prompt through counts no tokens, and no model has replied.
+            "answered_by": None if is_refusal and reply.usage == Usage() else reply.model,
             "prompt_characters": request.length + len(schema),
             "reply_characters": len(reply.text),
-            "keeps_schema": None if wanted is None else keeps_schema(reply.text, wanted),
+            "keeps_schema": None if wanted is None or is_refusal else keeps_schema(reply.text, wanted),
             "words": reply.text[:SHOWN_CHARACTERS],
         }
 
@@ -98,12 +160,18 @@ class AskedOnce:
         began = clock()
         try:
             answer = await self._mind.answer(view)
+        except RunStoppedError:
+            raise
         except Exception as error:
-            self._note(_act(view, self.name, Failed(type(error).__name__, str(error)), clock() - began))
+            self._notes.note(_act(view, self.name, Failed(type(error).__name__, str(error)), clock() - began))
             raise
         if not isinstance(answer, NotAsked):
-            self._note(_act(view, self.name, answer, clock() - began))
+            self._notes.note(_act(view, self.name, answer, clock() - began))
         return answer
+
+
+def _is_of_server(result: ModelReply | CallError) -> bool:
+    return isinstance(result, CallError) and (result.is_transient or (result.status or 0) >= 500)
 
 
 def _act(

@@ -38,16 +38,22 @@ def forecast_steps(acts: Iterable[Task], minds: CastExpectation, *, has_topics: 
     """Return how many acts and calls there are of every step, in the order in which acts take place."""
     counts: Counter[str] = Counter()
     calls: Counter[str] = Counter()
-    unknown: set[str] = set()
+    own: Counter[str] = Counter()
     for task in acts:
         counts[task.step] += 1
         per_act = minds.of_task(task).calls_per_act
         if per_act is None:
-            unknown.add(task.step)
+            own[task.step] += 1
         elif has_topics or task.step not in OPINION_STEPS:
             calls[task.step] += per_act
     return tuple(
-        StepForecast(step, counts[step], is_exact=step not in AT_MOST, calls=None if step in unknown else calls[step])
+        StepForecast(
+            step,
+            counts[step],
+            is_exact=step not in AT_MOST,
+            calls=None if own[step] == counts[step] else calls[step],
+            own_acts=own[step],
+        )
         for step in ACTS
         if step in counts
     )

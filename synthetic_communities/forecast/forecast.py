@@ -6,7 +6,7 @@ from typing import Any
 
 from ..report.html import build_table, paragraph, stand_alone
 from ..report.steps import name_acts
-from ..report.text import align_row, measure_width, spell_count
+from ..report.text import align_row, count_of, measure_width, spell_count
 from .assumed import ZERO, Span
 from .calls import CallsForecast
 from .table import HEAD, calls_lines, calls_rows, describe_calls, spell_price
@@ -24,13 +24,15 @@ class StepForecast:
         acts: how many acts.
         is_exact: True if every one of them asks somebody; False: at most so many do.
         calls: how many calls of language models they make if each succeeds at once, where `is_exact` is False as many
-            as the rehearsal made at most; None: not known, as a mind that is asked is not of this package.
+            as the rehearsal made at most, but for those of `own_acts`; None: all of them are such.
+        own_acts: how many of the acts ask a mind that is not of this package, of whose calls nothing is known.
     """
 
     step: str
     acts: int
     is_exact: bool = field(kw_only=True)
     calls: int | None = field(kw_only=True)
+    own_acts: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Forecast:
         levels: the length of the longest chain of acts that wait for one another. A run takes as long as so many
             acts one after the other, however many go on at once.
         max_concurrent: how many acts may be under way at once.
-        asked: what its calls of language models will take; None: it makes none, or how many is not known.
+        asked: what its calls of language models will take, but for those of `own_acts`; None: it makes none, or nothing
+            is known of them.
         replicates: how many runs that is.
         shares_opening: whether they share their opening: it is asked once, and counted once.
     """
@@ -63,10 +66,15 @@ class Forecast:
     def calls(self) -> int | None:
         """How many calls of language models at most, if each succeeds at once: the upper end of `asked.calls`.
 
-        None: not known.
+        Those of `own_acts` are not among them; None: there are such acts, and no other asks a model.
         """
-        known = [step.calls for step in self.steps if step.calls is not None]
-        return sum(known) if len(known) == len(self.steps) else None
+        known = sum(step.calls or 0 for step in self.steps)
+        return None if self.own_acts and not known else known
+
+    @property
+    def own_acts(self) -> int:
+        """How many acts ask a mind that is not of this package, of whose calls nothing is known."""
+        return sum(step.own_acts for step in self.steps)
 
     @property
     def is_exact(self) -> bool:
@@ -75,7 +83,7 @@ class Forecast:
 
     @property
     def cost_usd(self) -> Span | None:
-        """What its calls cost in US dollars; None: not known."""
+        """What its calls cost in US dollars, but for those of `own_acts`; None: not known."""
         if self.asked is not None:
             return self.asked.cost_usd
         return ZERO if self.calls == 0 else None
@@ -86,7 +94,7 @@ class Forecast:
         return None if self.asked is None else self.asked.minutes
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each step, with `step`, `acts`, `is_exact` and `calls`."""
+        """Return a row for each step, with `step`, `acts`, `is_exact`, `calls` and `own_acts`."""
         return [asdict(step) for step in self.steps]
 
     def __str__(self) -> str:
@@ -113,13 +121,17 @@ def with_calls(forecast: Forecast, asked: CallsForecast) -> Forecast:
     Where none is made at all there is nothing to tell of them.
     """
     rehearsed = {step.step: round(step.calls.high) for step in asked.steps}
-    steps = (step if step.is_exact else replace(step, calls=rehearsed.get(step.step, 0)) for step in forecast.steps)
+    steps = (
+        step if step.is_exact or step.calls is None else replace(step, calls=rehearsed.get(step.step, 0))
+        for step in forecast.steps
+    )
     return replace(forecast, steps=tuple(steps), asked=asked if asked.steps else None)
 
 
 def is_told_by_calls(forecast: Forecast) -> bool:
     """Say whether the table of calls tells of all acts, as every step that has somebody to ask asks a model."""
-    return forecast.asked is not None and all(step.calls or not step.is_exact for step in forecast.steps)
+    asks_models = all(step.calls or not step.is_exact for step in forecast.steps)
+    return forecast.asked is not None and not forecast.own_acts and asks_models
 
 
 def forecast_lines(forecast: Forecast) -> list[str]:
@@ -144,6 +156,9 @@ def describe_course(forecast: Forecast) -> Iterator[str]:
     yield f"At most {forecast.max_concurrent:,} acts are under way at once{together}."
     if forecast.shares_opening:
         yield "They share their opening, which is counted once."
+    if forecast.own_acts and forecast.calls:
+        own = count_of(forecast.own_acts, "acts")
+        yield f"{own} of a mind that is not of this package: what it asks is not counted."
     if forecast.calls == 0:
         yield "Model calls: 0. No language model is asked, and nothing is spent."
     elif forecast.calls is None:

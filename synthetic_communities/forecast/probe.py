@@ -1,27 +1,18 @@
 """What a probe found: one call of each act, what came of it, and what it tells a forecast."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from ..domain.money import spell_usd
-from ..llm.model import Usage
 from ..report.html import build_table, paragraph, stand_alone
 from ..report.steps import name_acts
 from ..report.terminal.ranges import spell_rounded
 from ..report.text import ABSENT, align_row, count_of, fit_text, spell_count
 from .assumed import CHARACTERS_PER_TOKEN, Assumed, Span
-
-Ending = Literal["done", "cut", "refused", "unreadable", "failed"]
-
-REMEDIES: Mapping[Ending, str] = {
-    "cut": "A lower effort leaves more of the room for the answer; or take another model",
-    "refused": "Another model may answer; or choose other words for the world, the topics, and what people are like",
-    "unreadable": "Another model may answer in the form asked for, or the same with a higher effort",
-    "failed": "If it passes, probe again; else check the model, its base_url, and what the account may ask",
-}
-"""How a reply ended to what may be done about it."""
+from .probed_act import ProbedAct
+from .remedies import describe_useless
 
 LIKE_ONE = 1.2
 """By what factor replies are taken to be longer or shorter, and to think more or less, than the one that was seen."""
@@ -38,75 +29,36 @@ _WORDS_WIDTH = 76
 
 
 @dataclass(frozen=True, slots=True)
-class ProbedAct:
-    """One act of the probe, and what came of its one call.
-
-    Attributes:
-        step: the act, as in the plan.
-        who: id of who acted; empty: the mediator.
-        model: who was asked.
-        answered_by: the model that replied, as its provider names it: of a hosted one this may change from day to day;
-            None: there was no reply, or nobody said.
-        ending: `done`; `cut`, `refused` or `unreadable`; `failed`: there was no reply.
-        reason: what failed; empty: nothing did.
-        seconds: from the question to the last word of the reply, waits and further tries included.
-        usage: tokens of the call.
-        cost_usd: what it cost, in US dollars; None: not known.
-        prompt_characters: length of what was sent, the schema of the reply among it.
-        reply_characters: length of the reply.
-        window_tokens: how many tokens the model takes at once; None: not known.
-        keeps_schema: whether the reply keeps to its schema to the letter; None: there was none, or no reply.
-        words: how the reply begins.
-    """
-
-    step: str
-    who: str
-    model: str = field(kw_only=True)
-    answered_by: str | None = field(default=None, kw_only=True)
-    ending: Ending = field(kw_only=True)
-    reason: str = field(default="", kw_only=True)
-    seconds: float = field(kw_only=True)
-    usage: Usage = field(default_factory=Usage, kw_only=True)
-    cost_usd: float | None = field(default=None, kw_only=True)
-    prompt_characters: int = field(default=0, kw_only=True)
-    reply_characters: int = field(default=0, kw_only=True)
-    window_tokens: int | None = field(default=None, kw_only=True)
-    keeps_schema: bool | None = field(default=None, kw_only=True)
-    words: str = field(default="", kw_only=True)
-
-    @property
-    def used_tokens(self) -> int | None:
-        """Tokens of prompt and reply together; None: nobody counted them."""
-        prompt, reply = self.usage.prompt_tokens, self.usage.output_tokens
-        return None if prompt is None or reply is None else prompt + reply
-
-    def as_data(self) -> dict[str, Any]:
-        """Return it as a flat mapping."""
-        told = {name: value for name, value in asdict(self).items() if name != "usage"}
-        return {**told, **asdict(self.usage), "used_tokens": self.used_tokens}
-
-
-@dataclass(frozen=True, slots=True)
 class Probe:
     """What a probe found.
 
     Attributes:
-        acts: act by act, in the order in which they were asked; those that no language model is asked for are not among
-            them.
+        acts: act by act, in the order in which they were asked; those that no language model would be asked for are
+            not among them.
     """
 
     acts: tuple[ProbedAct, ...]
 
     @property
     def is_sound(self) -> bool:
-        """Whether every reply could be used."""
+        """Whether every act was asked, and every reply could be used."""
         return all(act.ending == "done" for act in self.acts)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether every reply could be used, but a limit was reached before all acts were asked."""
+        return not self.is_sound and all(act.ending == "done" or act.limit for act in self.acts)
+
+    @property
+    def asked(self) -> tuple[ProbedAct, ...]:
+        """The acts that were asked."""
+        return tuple(act for act in self.acts if act.ending != "not_asked")
 
     @property
     def cost_usd(self) -> float | None:
         """What all of it cost, in US dollars; None: not known."""
-        known = [act.cost_usd for act in self.acts if act.cost_usd is not None]
-        return sum(known) if len(known) == len(self.acts) else None
+        known = [act.cost_usd for act in self.asked if act.cost_usd is not None]
+        return sum(known) if len(known) == len(self.asked) else None
 
     def assumed(self) -> Assumed:
         """Return what a forecast may assume now, for `engine.forecast(assumed=...)`; of other acts, what it did before.
@@ -132,7 +84,12 @@ class Probe:
 
     def as_data(self) -> dict[str, Any]:
         """Return everything as plain data."""
-        return {"is_sound": self.is_sound, "cost_usd": self.cost_usd, "acts": self.rows()}
+        return {
+            "is_sound": self.is_sound,
+            "is_limited": self.is_limited,
+            "cost_usd": self.cost_usd,
+            "acts": self.rows(),
+        }
 
     def __str__(self) -> str:
         """Return it as a table, with what it cost and what to do below it."""
@@ -161,16 +118,27 @@ def describe_probe(probe: Probe) -> Iterator[str]:
     if not probe.acts:
         yield "No language model is asked: there is nothing to probe."
         return
-    cost = "what they cost is not known" if probe.cost_usd is None else f"they cost {spell_usd(probe.cost_usd)}"
+    yield _describe_calls(probe)
+    yield from describe_useless(probe.acts)
+
+
+def describe_act(act: ProbedAct) -> str:
+    """Return what came of an act, in a line."""
+    took = "" if act.ending == "not_asked" else f" after {act.seconds:.2f} s"
+    tries = f", {act.tries:,} tries" if act.tries > 1 else ""
+    return f"{name_acts(act.step)}: {_spell(act)}{took}{tries}"
+
+
+def _describe_calls(probe: Probe) -> str:
+    if not probe.asked:
+        return "No call was made."
+    calls, tries = len(probe.asked), sum(act.tries for act in probe.asked)
+    they = "it" if calls == 1 else "they"
+    cost = f"what {they} cost is not known" if probe.cost_usd is None else f"{they} cost {spell_usd(probe.cost_usd)}"
     names = dict.fromkeys(fit_text(act.answered_by, _WORDS_WIDTH) for act in probe.acts if act.answered_by)
     answered = f" Answered by {' and '.join(names)}." if names else ""
-    yield f"{count_of(len(probe.acts), 'calls')}; {cost}.{answered}"
-    for ending, remedy in REMEDIES.items():
-        useless = [act for act in probe.acts if act.ending == ending]
-        if useless:
-            reasons = dict.fromkeys(fit_text(act.reason, _WORDS_WIDTH) for act in useless if act.reason)
-            said = f" ({'; '.join(reasons)})" if reasons else ""
-            yield f"{ending}{said}: {', '.join(name_acts(act.step) for act in useless)}. {remedy}."
+    tried = f" in {tries:,} tries" if tries != calls else ""
+    return f"{count_of(calls, 'calls')}{tried}; {cost}.{answered}"
 
 
 def _cells(act: ProbedAct) -> list[str]:
@@ -181,7 +149,12 @@ def _cells(act: ProbedAct) -> list[str]:
     form = ABSENT if act.keeps_schema is None else "kept" if act.keeps_schema else "broken"
     usage = act.usage
     tokens = (usage.prompt_tokens, usage.output_tokens, usage.thinking_tokens)
-    return [name_acts(act.step), f"{act.seconds:.2f}", *map(spell_count, tokens), window, form, act.ending]
+    seconds = ABSENT if act.ending == "not_asked" else f"{act.seconds:.2f}"
+    return [name_acts(act.step), seconds, *map(spell_count, tokens), window, form, _spell(act)]
+
+
+def _spell(act: ProbedAct) -> str:
+    return act.ending.replace("_", " ")
 
 
 def _around(seen: float, factor: float = LIKE_ONE) -> Span:

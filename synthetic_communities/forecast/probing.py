@@ -16,6 +16,7 @@ from ..domain.feed import FeedPost
 from ..domain.key import ballot_key, key_part
 from ..domain.outcome import value_of
 from ..domain.remark import Remark
+from ..llm.listening import listening
 from ..llm.money.budget import Budget
 from ..llm.money.prices import Prices
 from ..minds.base import Mind
@@ -24,7 +25,9 @@ from ..population import Population
 from ..simulation.stage import Stage, set_stage
 from ..simulation.stopping import read_limits
 from .asked_once import AskedOnce
-from .probe import Probe, ProbedAct
+from .probe import Probe
+from .probe_notes import ProbeNotes
+from .probed_act import ProbedAct
 
 M = TypeVar("M", bound=Member)
 
@@ -38,29 +41,29 @@ STAND_IN = "Good morning."
 """What was said, where nobody said anything that could be used."""
 
 
-async def probe_stage(stage: Stage, steps: Collection[str]) -> Probe:
+async def probe_stage(stage: Stage, steps: Collection[str], tell: Callable[[ProbedAct], None] | None = None) -> Probe:
     """Return what came of one call of each act, asked of copies: nobody on the stage changes, and nothing is written.
 
     Args:
         stage: who there is, and what they think with; its minds are opened here, and closed again.
         steps: acts that a run would make.
+        tell: is told of every act as it ends.
 
     Raises:
-        RunStoppedError: what the settings let a run spend is spent.
-        ModelUnavailableError: no call can succeed.
+        ModelUnavailableError: no call can succeed, and none has.
     """
-    acts: list[ProbedAct] = []
     prices = Prices(stage.config.prices or {})
+    notes = ProbeNotes(prices, tell)
     has_posts = "post" in steps or bool(stage.social_media.posts)
     wanted = set(steps) if has_posts else set(steps) - OF_FEEDS
-    copied = copy_stage(stage, lambda mind: AskedOnce(mind, acts.append, prices))
+    copied = copy_stage(stage, lambda mind: AskedOnce(mind, notes))
     limits = replace(read_limits(stage.config), deadline_seconds=None)
-    with Budget(limits, prices).in_force():
+    with Budget(limits, prices).in_force(), listening(notes):
         async with held_open(copied.minds()):
             for name, perform in _Probing(copied).acts():
                 if name in wanted:
                     await perform()
-    return Probe(tuple(acts))
+    return Probe(tuple(notes.acts))
 
 
 def copy_stage(stage: Stage, wrap: Callable[[Mind], Mind]) -> Stage:

@@ -28,6 +28,7 @@ class Provider:
         default_model: what a name without a model means; None: a model must be named.
         max_concurrent: how many calls it is asked at once unless the configuration says so; None: the general default.
         call_timeout_seconds: how long one call may take, unless the configuration says so.
+        efforts: the efforts its models may take; empty: that differs, or is not known.
         is_local: whether it usually runs on the user's own machine.
         start_command: what to type where nobody listens, `{model}` standing for the model; None: nothing to type.
     """
@@ -40,18 +41,34 @@ class Provider:
     default_model: str | None = field(default=None, kw_only=True)
     max_concurrent: int | None = field(default=None, kw_only=True)
     call_timeout_seconds: float = field(default=120.0, kw_only=True)
+    efforts: tuple[str, ...] = field(default=(), kw_only=True)
     is_local: bool = field(default=False, kw_only=True)
     start_command: str | None = field(default=None, kw_only=True)
 
 
-def _hosted(name: str, protocol: Protocol, url: str, key: str, model: str | None) -> Provider:
-    return Provider(name, protocol, base_url=url, key_variable=key, key_required=True, default_model=model)
+ANTHROPIC_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""The efforts of the Messages API, the least first; a model may take fewer."""
+
+
+def _hosted(
+    name: str, protocol: Protocol, url: str, key: str, model: str | None, efforts: tuple[str, ...] = ()
+) -> Provider:
+    return Provider(
+        name, protocol, base_url=url, key_variable=key, key_required=True, default_model=model, efforts=efforts
+    )
 
 
 PROVIDERS = {
     provider.name: provider
     for provider in (
-        _hosted("anthropic", "anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "claude-haiku-5-5"),
+        _hosted(
+            "anthropic",
+            "anthropic",
+            "https://api.anthropic.com",
+            "ANTHROPIC_API_KEY",
+            "claude-haiku-5-5",
+            ANTHROPIC_EFFORTS,
+        ),
         _hosted("openai", "openai", "https://api.openai.com/v1", "OPENAI_API_KEY", None),
         _hosted(
             "gemini",

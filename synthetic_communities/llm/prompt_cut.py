@@ -4,6 +4,9 @@ from .failures import CallError
 from .model import Call, ModelReply, ModelRequest
 from .wrapper import Wrapper
 
+PROMPT_CUT = "prompt cut by the server"
+"""The kind of failure."""
+
 MOST_CHARACTERS_PER_TOKEN = 8.0
 """More than prose comes to in any tokenizer: the densest, on English, stay under 6. A third more is left for luck.
 
@@ -36,5 +39,5 @@ class PromptCut(Wrapper):
             detail = (
                 f"{reply.usage.prompt_tokens} tokens read of {request.length} characters sent; its window is too short"
             )
-            raise CallError("prompt cut by the server", detail, usage=reply.usage)
+            raise CallError(PROMPT_CUT, detail, usage=reply.usage)
         return reply

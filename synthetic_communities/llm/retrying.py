@@ -2,12 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from ..waiting import without_place
 from .failures import CallError
 from .model import Call, Model, ModelReply, ModelRequest
+from .wire.http_failures import OptionRefused
 from .wrapper import Wrapper
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -38,8 +41,25 @@ class RetryPolicy:
     max_waits_seconds: float = field(default=300.0, kw_only=True)
 
 
+_most_tries: ContextVar[int | None] = ContextVar("synthetic_communities_most_tries", default=None)
+
+
+@contextmanager
+def tried_at_most(tries: int | None) -> Iterator[None]:
+    """Have calls that are made in here tried so many times at most; None: as often as their policy says."""
+    token = _most_tries.set(tries)
+    try:
+        yield
+    finally:
+        _most_tries.reset(token)
+
+
 class Retrying(Wrapper):
-    """Tries a call again that failed in passing, giving its place to others while it waits."""
+    """Tries a call again that failed in passing, giving its place to others while it waits.
+
+    One that was refused for an option goes out again at once, without it: a try of its own, whose failure is no reason
+    to give up.
+    """
 
     def __init__(self, inner: Model, policy: RetryPolicy | None = None, *, sleep: Sleep = asyncio.sleep) -> None:
         """Take the model, and when to try again.
@@ -59,14 +79,20 @@ class Retrying(Wrapper):
         Raises:
             CallError: of the last try.
         """
+        policy, most = self._policy, _most_tries.get()
+        if most is not None:
+            policy = replace(policy, max_tries=min(most, policy.max_tries))
         failures: list[CallError] = []
         waited = 0.0
         while True:
             try:
                 return await self.inner.reply(request, call)
+            except OptionRefused:  # ends, because every further request has one option less to refuse
+                call = replace(call, tries=call.tries + 1, waited_seconds=0.0)
+                continue
             except CallError as error:
                 failures.append(error)
-                wait = decide_wait(failures, waited, self._policy, call)
+                wait = decide_wait(failures, waited, policy, call)
                 if wait is None:
                     raise
             async with without_place():

@@ -10,7 +10,6 @@ from ..engine.ledger import Task
 from ..engine.plan import QuestionPlace, StatementPlace, TurnPlace
 from ..llm.choice import OFFLINE
 from ..llm.naming import parse_model_name
-from ..llm_client import LLMClient
 from ..mediator import Mediator
 from ..minds.base import Mind
 from ..minds.llm.mind import LLMMind
@@ -95,10 +94,10 @@ def expect_own(
 def find_taken(minds: Iterable[Mind | None]) -> frozenset[str]:
     """Return the settings of language models that hold for minds which a script gave; None stands for no such mind.
 
-    Whatever is asked through this package has a price, and a client of this package keeps to the budget of the run.
+    Whatever is asked through this package has a price, and a model that it asks is held to the budget of the run.
     """
     given = [mind for mind in minds if mind is not None and not isinstance(mind, OfflineMind)]
-    keeps_budget = any(isinstance(mind, LLMClient) for mind in given)
+    keeps_budget = any(isinstance(mind, LLMMind) for mind in given)
     return frozenset(("prices", *(SPENT if keeps_budget else ()))) if given else frozenset()
 
 

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from ..failures import CallError
 from ..logged import Logged
 from ..model import Call, Model, ModelReply, ModelRequest
+from ..money.budgeted import Budgeted, Counted
 from ..wrapper import Wrapper
 from .digests import Fingerprint, fingerprint
 from .entry import JournalEntry
@@ -107,5 +108,5 @@ class NoCalls:
 
 
 def as_journaled(model: Model) -> Model:
-    """Return the model measured and with the journal of the run in front of it, both once."""
-    return model if getattr(model, "keeps_journal", False) else Journaled(Logged(model))
+    """Return the model measured, held to the budget of the run, and with its journal in front of it, each once."""
+    return model if getattr(model, "keeps_journal", False) else Journaled(Budgeted(Counted(Logged(model))))

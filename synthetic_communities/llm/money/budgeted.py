@@ -1,6 +1,7 @@
 """Keeping to what a run may spend: no try goes out once that is reached."""
 
-from dataclasses import replace
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 
 from ...errors import ConfigurationError
 from ..failures import CallError
@@ -11,6 +12,29 @@ from .prices import price_problem
 
 CHARACTERS_PER_TOKEN = 4
 """What is taken for a token where a server does not count: a rough guess, for limits and for nothing else."""
+
+
+@dataclass(slots=True, eq=False)
+class _Counting:
+    """A try that counts as one that went out.
+
+    Attributes:
+        budget: where it is counted.
+        is_over: whether it has ended, or is handed on: the call it was handed on to ends it then.
+    """
+
+    budget: Budget
+    is_over: bool = False
+
+
+_counting: ContextVar[_Counting | None] = ContextVar("synthetic_communities_counting", default=None)
+"""The try within which a call is made: a script's own model may hand it on to one of this package."""
+
+
+def _find_counted(budget: Budget) -> _Counting | None:
+    """Return the try that is under way here and counted in this budget; None: there is none."""
+    counting = _counting.get()
+    return counting if counting is not None and counting.budget is budget and not counting.is_over else None
 
 
 class Budgeted(Wrapper):
@@ -32,7 +56,8 @@ class Budgeted(Wrapper):
         budget = current_budget.get()
         if budget is None:
             return await self.inner.reply(request, call)
-        if budget.stopped is None:
+        # One that was handed on has gone out, and the run is not over before it has ended.
+        if budget.stopped is None or _find_counted(budget) is not None:
             try:
                 return await self.inner.reply(request, call)
             except NotSentError:
@@ -41,7 +66,10 @@ class Budgeted(Wrapper):
 
 
 class Counted(Wrapper):
-    """Counts every try that goes out, and what it takes; inside `Limited`, as a try that waits there is none yet."""
+    """Counts every try that goes out, and what it takes; inside `Limited`, as a try that waits there is none yet.
+
+    A try that a script's own model hands on to one that is counted too is counted once, as what that one takes.
+    """
 
     async def reply(self, request: ModelRequest, call: Call) -> ModelReply:
         """Return the reply.
@@ -57,9 +85,13 @@ class Counted(Wrapper):
             return await self.inner.reply(request, call)
         if budget.counts_money and budget.prices.of(self.name) is None:
             raise ConfigurationError([price_problem("max_cost_usd", self.name)])
-        if not budget.begin():
+        outer, counting = _find_counted(budget), _Counting(budget)
+        if outer is not None:
+            outer.is_over = True
+        elif not budget.begin():
             raise NotSentError
         usage: Usage | None = None
+        token = _counting.set(counting)
         try:
             reply = await self.inner.reply(request, call)
             usage = complete_usage(reply.usage, request, reply)
@@ -67,10 +99,14 @@ class Counted(Wrapper):
             usage = error.usage
             raise
         finally:
-            self._end(budget, usage)
+            _counting.reset(token)
+            self._end(counting, usage)
         return reply
 
-    def _end(self, budget: Budget, usage: Usage | None) -> None:
+    def _end(self, counting: _Counting, usage: Usage | None) -> None:
+        if counting.is_over:
+            return
+        counting.is_over, budget = True, counting.budget
         if usage is None:
             budget.end()
             return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..failures import CallError, ModelUnavailableError
 from ..json_shapes import count, dig
+from ..naming import ANTHROPIC_EFFORTS
 from ..wire.http_failures import read_failure
 from ..wire.reaching import reach
 from ..wire.server import Server
@@ -14,8 +15,6 @@ from .opening import OPENING_SECONDS
 
 if TYPE_CHECKING:
     import anthropic
-
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def parse_abilities(body: Any) -> Abilities:
     """Return what the parsed description of a model says."""
     abilities = dig(body, "capabilities")
     types, effort = dig(abilities, "thinking", "types"), dig(abilities, "effort")
-    known = (name for name in _EFFORTS if dig(effort, name, "supported") is True)
+    known = (name for name in ANTHROPIC_EFFORTS if dig(effort, name, "supported") is True)
     return Abilities(
         takes_schema=dig(abilities, "structured_outputs", "supported") is not False,
         thinking_can_be_off=dig(types, "disabled", "supported") is True,

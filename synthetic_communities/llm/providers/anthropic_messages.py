@@ -98,6 +98,7 @@ class AnthropicMessages:
 
         Raises:
             CallError: there is none.
+            OptionRefused: likewise; asked again, the server is not sent a schema.
             ModelUnavailableError: no call can succeed.
             ConfigurationError: a temperature was given.
         """
@@ -111,7 +112,7 @@ class AnthropicMessages:
             return self._read(answer, sends_schema="format" in arguments.get("output_config", {}))
         except OptionRefused as refused:
             self._leave_schema_out(refused)
-            return await self.reply(request, call)
+            raise
 
     def _write(self, request: ModelRequest) -> dict[str, Any]:
         wanted, abilities = request.reply_format, self._abilities or Abilities()

@@ -90,16 +90,17 @@ class HttpChat(ABC, Generic[F]):
 
         Raises:
             CallError: there is none.
+            OptionRefused: likewise; asked again, the server is not sent that option.
             ModelUnavailableError: no call can succeed.
         """
-        while True:  # ends, because every further pass has one option less to refuse
-            features = self._features
-            asking = self._connections.current.post(self.path, self._write(request, features))
-            answer = await reach(self.server, asking)
-            try:
-                return self._read(answer, request, features)
-            except OptionRefused as refused:
-                self._leave_out(refused, features)
+        features = self._features
+        asking = self._connections.current.post(self.path, self._write(request, features))
+        answer = await reach(self.server, asking)
+        try:
+            return self._read(answer, request, features)
+        except OptionRefused as refused:
+            self._leave_out(refused, features)
+            raise
 
     def _read(self, answer: HttpAnswer, request: ModelRequest, features: F) -> ModelReply:
         if answer.is_success:

@@ -29,7 +29,7 @@ _OPTION_WORDS = {
     "chat_template_kwargs": r"chat_template",
     "max_tokens": r"max_completion_tokens",
     "seed": r"\bseed\b",
-    "output_config": r"output_config|output_?format|schema",
+    "output_config": r"output_config(?!\.effort)|output_?format|schema",
     "format": r"\bformat\b|grammar|schema",
     "think": r"\bthink",
 }
@@ -48,7 +48,7 @@ class Filtered:
 
 
 class OptionRefused(CallError):
-    """The server refuses an option of the request that can be left out; a plain failure to whoever does not leave it.
+    """The server refuses an option of the request that can be left out, and is left out when it is asked again.
 
     Attributes:
         option: which.

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ....llm.caching.manner import find_manner
 from ..caching import Block, CacheTerms
 from ..problem import Problem
 from ..prompt import Prompt, Reply
@@ -38,6 +39,12 @@ _TERMS: Mapping[Dialect, CacheTerms] = {
     # A server of one's own, as vLLM is: pages of 16 tokens, kept until there is no room for them.
     "llamacpp": CacheTerms(16, step_tokens=16, seconds=math.inf),
 }
+
+
+def _find_terms(dialect: Dialect, model: str) -> CacheTerms | None:
+    """Return how beginnings are kept; None where they are not, as of some models that OpenRouter passes on."""
+    is_passed_on = dialect == "openai" and "/" in model  # names of OpenRouter's begin with who made the model
+    return None if is_passed_on and find_manner(f"openrouter:{model}") == "none" else _TERMS[dialect]
 
 
 class OpenAIDoor:
@@ -81,7 +88,7 @@ class OpenAIDoor:
             beginning=json.dumps(
                 [body["model"], body.get("reasoning_effort"), body.get("response_format")], sort_keys=True
             ),
-            terms=_TERMS[self.dialect],
+            terms=_find_terms(self.dialect, body["model"]),
         )
 
     def too_long(self, tokens: int, limit: int) -> Problem:
