@@ -170,7 +170,7 @@ def _command_lines() -> Iterator[bytes]:
 
 def test_what_is_left_can_be_read(tmp_path: Path) -> None:
     with BadServer(repeat_in_a_reply) as server:
-        engine = GameEngine.from_config(write_config(tmp_path, server, "openai"))
+        engine = GameEngine.from_config(write_config(tmp_path, server, "openai", max_failures=1))
         engine.initialize_simulation_output(tmp_path)
         engine.run()
     assert engine.simulation_dir is not None
