@@ -48,6 +48,7 @@ def test_so_is_one_in_a_group(group: str, name: str, meant: str) -> None:
     [
         {"mood": 0.5, "age_group": "30-39", "party": "none", "tv_hours": 3, "_susceptability": 0.5, "trait": {"a": 1}},
         {"op": 0.5, "s": 0.1},
+        {"trust": {"police": 0.3}, "social": {"clubs": 0.2}, "turnout": {"2021": 1}},  # no share is a mapping
         {"tv": "ARD", "turnout": "yes", "open": True},  # no numbers that could stand in a group
         {"susceptability": 0.2, "susceptibility": 0.3},  # a column beside the one that is gone by
         {"media_diet": {"podcasts": 0.5, "tv": 0.1, "TV": 0.2}},

@@ -75,8 +75,10 @@ def _find_meant(name: str, value: object, *, are_offline: bool) -> str | None:
     """Return the attribute that is gone by and was meant by this one; None: this is one of its own."""
     if not are_offline:
         return _find_alike(name, (_PRIORS,))
+    if isinstance(value, Mapping):
+        return _find_alike(name, tuple(GROUPS))
     if not _is_share(value):
-        return _find_alike(name, (*_SHARES, *GROUPS), is_begun=isinstance(value, Mapping))
+        return _find_alike(name, (*_SHARES, *GROUPS), is_begun=False)
     found = _find_alike(name, tuple(_PATHS))
     return _PATHS[found] if found else None
 
