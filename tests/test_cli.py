@@ -401,6 +401,12 @@ def test_wrong_usage(place: Path, arguments: tuple[str, ...]) -> None:
     assert refused(*arguments)[0].startswith("Usage: synthetic-communities")
 
 
+def test_a_configuration_where_a_command_belongs_is_told_how_to_be_run(place: Path) -> None:
+    *_, last = refused("my town.yaml", "--epochs", "1")
+
+    assert last == "Error: my town.yaml is no command; to run it: synthetic-communities run 'my town.yaml' --epochs 1"
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

@@ -27,6 +27,9 @@ NAME_VARIABLE = "SYNTHETIC_COMMUNITIES_COMMAND"
 DEFAULT_COMMAND = "run"
 """What is run where no command is typed."""
 
+CONFIGURATIONS = (".yaml", ".yml")
+"""How names of configurations end."""
+
 _UNBROKEN = "\N{NON-BREAKING HYPHEN}"
 
 MOST_ERRORS = 10
@@ -86,6 +89,19 @@ class Program(click.Group):
             rest = typed[: typed.index(name)] + typed[typed.index(name) + 1 :] if name in typed else typed
             told = f"{error.option_name} is an option of {name}: {ctx.command_path} {name} {shlex.join(rest)}"
             raise click.UsageError(told, ctx) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed.
+
+        Raises:
+            click.UsageError: there is none of that name; where it names a configuration, the message says how to run it.
+        """
+        if args[0] not in self.commands and args[0].casefold().endswith(CONFIGURATIONS):
+            told = f"{args[0]} is no command; to run it: {ctx.command_path} {DEFAULT_COMMAND} {shlex.join(args)}"
+            raise click.UsageError(told, ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
