@@ -433,6 +433,7 @@ class TestCommand:
         first, *_ = runs = Replicates(folder)
         lines = result.stdout.splitlines()
         assert lines[0] == "Norrhaven: 3 replicates of 4 people, 1 epoch, seed 42; 3 of 3 runs complete."
+        assert lines[1] == "Everybody thought with the offline mind."
         assert lines[-2:] == [
             f"The runs: {folder}",
             f"  one of them: synthetic-communities show {first.path}",

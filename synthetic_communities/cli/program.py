@@ -96,7 +96,7 @@ class Program(click.Group):
         """Find the command that was typed.
 
         Raises:
-            click.UsageError: there is none of that name; where it names a configuration, the message says how to run it.
+            click.UsageError: there is none of that name; of a configuration the message says how to run it.
         """
         if args[0] not in self.commands and args[0].casefold().endswith(CONFIGURATIONS):
             told = f"{args[0]} is no command; to run it: {ctx.command_path} {DEFAULT_COMMAND} {shlex.join(args)}"

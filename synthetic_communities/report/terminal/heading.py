@@ -62,6 +62,14 @@ def name_minds(record: Record) -> str:
     return " and ".join(clean_text(mind) for mind in minds)
 
 
+def describe_minds(record: Record) -> str:
+    """Return who thought with what, as the beginning of a sentence."""
+    people, candidates = _name_mind(record.mind), _name_mind(record.candidate_mind)
+    if record.mind == record.candidate_mind:
+        return f"Everybody thought with {people}"
+    return f"People thought with {people}, candidates and mediator with {candidates}"
+
+
 def _spell_minds(record: Record, width: int, command: str) -> list[str]:
     because = clean_text(record.mind_because)
     if record.mind == record.candidate_mind == OFFLINE:
@@ -70,11 +78,8 @@ def _spell_minds(record: Record, width: int, command: str) -> list[str]:
         told = choose_fitting([*advised, because], width - len(BECAUSE)) if advised else because
         said = "Offline mind: no model was asked, nothing was spent; its words are templates."
         return [said, *_spell_reason(told, width)]
-    people, candidates = _name_mind(record.mind), _name_mind(record.candidate_mind)
-    if record.mind == record.candidate_mind:
-        return [f"Everybody thought with {people},", *_spell_reason(because, width)]
-    thought = f"People thought with {people}, candidates and mediator with {candidates},"
-    if record.candidate_mind_because in ("", record.mind_because):
+    thought = f"{describe_minds(record)},"
+    if record.mind == record.candidate_mind or record.candidate_mind_because in ("", record.mind_because):
         return [thought, *_spell_reason(because, width)]
     others = fit_text(f"candidates and mediator because {record.candidate_mind_because}", width - 2)
     return [thought, BECAUSE + fit_text(because, width - len(BECAUSE) - 1) + ";", f"  {others}"]

@@ -7,7 +7,7 @@ from ..numbers.intervals import FEWEST
 from ..record import OFFLINE, Record
 from ..replicate_lines import is_complete
 from ..text import align_row, count_of, fit_text, measure_width
-from .heading import join_name, name_minds
+from .heading import describe_minds, join_name
 
 COLUMNS = (9, 18, 10, 10)
 HEADS = ("mean", "95 % interval", "lowest", "highest")
@@ -51,7 +51,7 @@ def _heading(record: Record, rows: Sequence[Mapping[str, Any]], width: int) -> l
     made_of = f"{count_of(len(record.people), 'people')}, {count_of(record.epochs, 'epochs')}, seed {record.seed}"
     which = f"{complete:,} of {count_of(len(rows), 'runs')} complete"
     facts = f"{count_of(len(rows), 'replicates')} of {made_of}; {which}."
-    return [join_name(record.name, facts, width), fit_text(f"People thought with {name_minds(record)}.", width)]
+    return [join_name(record.name, facts, width), fit_text(f"{describe_minds(record)}.", width)]
 
 
 def _name(spread: Mapping[str, Any], record: Record) -> tuple[str, str] | None:
