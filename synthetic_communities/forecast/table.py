@@ -37,7 +37,7 @@ def describe_calls(asked: CallsForecast) -> Iterator[str]:
     """Yield what the price of calls rests on."""
     if asked.unpriced:
         unpriced, similar = ", ".join(asked.unpriced), describe_similar(asked.unpriced)
-        yield f"The price of {unpriced} is not known; it can be stated under prices:.{similar}"
+        yield f"The price of {unpriced} is not known; the setting prices states it.{similar}"
     tokens = asked.tokens
     read, written = tokens.cache_read_tokens.high, tokens.cache_write_tokens.high
     if read:
