@@ -114,7 +114,7 @@ def test_check_says_it_and_run_warns_of_it(tmp_path: Path, monkeypatch: pytest.M
     misspelled = "susceptability (1 person; did you mean susceptibility?)"
     head = "Attributes of people that look misspelled, and that nothing goes by:"
     assert f"{head}\n  {misspelled}\n\n" in told
-    assert "Not known of so many people, and therefore\n  taken as 0.5: susceptibility (1)\n\n" in told
+    assert "Not known of as many people as stand in brackets:\n  taken as 0.5: susceptibility (1)\n\n" in told
     assert (data["misspelled"], data["unknown"]) == ([misspelled], ["taken as 0.5: susceptibility (1)"])
     assert run.stderr == f"Warning: {head} {misspelled}\n"
     assert run.exit_code == 0

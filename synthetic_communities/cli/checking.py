@@ -39,7 +39,7 @@ def describe_run(engine: GameEngine, forecast: Forecast) -> str:
     asked, runs, told_by_calls = forecast.asked, _name_runs(forecast), is_told_by_calls(forecast)
     blocks = [
         headed(f"{MISSPELLED}:", wrap(find_misspelled(engine))),
-        headed("Not known of so many people, and therefore", wrap(find_unknown(engine))),
+        headed("Not known of as many people as stand in brackets:", wrap(find_unknown(engine))),
         headed("Not known, and therefore drawn:", wrap(find_gaps(engine))),
         headed(f"{runs} will make these acts:", indent(forecast_lines(forecast)) if not told_by_calls else ()),
         headed(f"{runs} will ask models:", indent(calls_lines(asked)) if asked else ()),
