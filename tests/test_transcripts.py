@@ -287,7 +287,7 @@ class TestFailures:
     def test_tries_that_went_the_same_way_are_told_together_and_their_error_above_all(
         self, run: SimulationResult, tmp_path: Path
     ) -> None:
-        path, refused = copy_run(run, tmp_path), "Cannot connect to host here:1"
+        path, refused = copy_run(run, tmp_path), "timeout: Cannot connect to host here:1"
         gone = {"outcome": "connection", "model": None, "reply": None, "error": refused}
         tries = [call("e1/post/p1", tries=number, **gone) for number in range(1, 7)]
         lost = call("e1/belief/social/p0", **{**gone, "error": "reset"})
@@ -296,7 +296,7 @@ class TestFailures:
 
         lines = str(load_run(path).failed_acts()).splitlines()
 
-        assert lines[1] == f"  3 failed (timeout): {refused} (2 of them)"
+        assert lines[1] == "  3 failed (timeout): Cannot connect to host here:1 (2 of them)"
         start = lines.index("e1/post/p1: post failed (timeout)")
         assert lines[start + 1 : lines.index("", start)] == [
             "  Asked, tries 1 to 6: connection",

@@ -210,12 +210,15 @@ def _summarize(acts: Sequence[FailedAct]) -> Iterator[Item]:
         because = ", as another act came to nothing" if status == "skipped" else f" ({reason})" if reason else ""
         alike = [act for act in acts if act.status == status and act.reason == reason and act.calls]
         errors = Counter(error for act in alike if (error := act.calls[-1].error) is not None)
-        yield Item(f"{number:,} {status}{because}{_spell_errors(errors)}")
+        yield Item(f"{number:,} {status}{because}{_spell_errors(errors, reason)}")
 
 
-def _spell_errors(errors: Counter[str]) -> str:
-    """Return the commonest error after a colon, and how often it came if there are others; empty: there is none."""
+def _spell_errors(errors: Counter[str], reason: str) -> str:
+    """Return the commonest error after a colon, without the reason that stands before it; empty: there is none.
+
+    How often it came is said if there are others.
+    """
     if not errors:
         return ""
     error, number = errors.most_common(1)[0]
-    return f": {clean_text(error)}" + (f" ({number:,} of them)" if len(errors) > 1 else "")
+    return f": {clean_text(error.removeprefix(f'{reason}: '))}" + (f" ({number:,} of them)" if len(errors) > 1 else "")
