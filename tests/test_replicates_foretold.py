@@ -280,6 +280,13 @@ class TestGoneOnWith:
             call("resume", path, "--max-calls", "999", status=1)
         return told[0]
 
+    def test_looked_at_later_they_want_a_larger_limit(self, town: Path, tmp_path: Path) -> None:
+        folder = self.lay_out(town, tmp_path, "--replicates", "2")[0].parent
+
+        shown = call("show", folder).stdout
+
+        assert shown.endswith(f"\nTo go on, with a larger limit:  program resume {folder}\n")
+
     def test_each_with_its_own_people(self, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         people = [{"id": f"p{number}", "story": "She sells fish. " * number**2} for number in range(2 * PEOPLE)]
         (town.parent / "people.jsonl").write_text("\n".join(map(json.dumps, people)), encoding="utf-8")

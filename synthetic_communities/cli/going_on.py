@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 CORRECTED = "Correct the configuration and begin another run."
 """What is said in place of how to go on, where going on would end in the same way."""
 
+WAY = "To go on: "
+"""What stands before the command."""
+
 WAYS = {"stopped": "To go on, with a larger limit: ", None: "To go on, if it was killed: "}
-"""How a run ended to what stands before the command, where there is more to say than `To go on`."""
+"""How a run ended to what stands before the command, where there is more to say than `WAY`."""
 
 
 def describe_going_on(path: Path, command: str, *, change: str = "", wants_correction: bool = False) -> str:
@@ -42,7 +45,7 @@ def advise_later(path: Path, record: Record, command: str) -> list[str]:
     with suppress(SyntheticCommunitiesError, OSError):
         refuse_not_kept(path)
         if not load_inputs(path).is_replay:
-            way = WAYS.get(record.status, "To go on: ")
+            way = WAYS.get(record.status, WAY)
             return ["", f"{way} {command} resume {shlex.quote(str(path))}"]
     return []
 
@@ -50,5 +53,9 @@ def advise_later(path: Path, record: Record, command: str) -> list[str]:
 def advise_later_together(folder: Path, records: Sequence[Record], command: str) -> str:
     """Return how to go on with several runs that are looked at later, on a line; empty if all are complete."""
     partial = [record for record in records if record.status != "complete"]
-    wants_correction = any(record.wants_correction for record in partial)
-    return f"{describe_going_on(folder, command, wants_correction=wants_correction)}\n" if partial else ""
+    if not partial:
+        return ""
+    if any(record.wants_correction for record in partial):
+        return f"{CORRECTED}\n"
+    was_stopped = any(record.status == "stopped" for record in partial)
+    return f"{WAYS['stopped'] if was_stopped else WAY} {command} resume {shlex.quote(str(folder))}\n"
