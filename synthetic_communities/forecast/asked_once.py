@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -94,8 +95,8 @@ class AskedOnce:
         assert self._gave_up is not None
         act = self._gave_up(view)
         if tries:
-            cost = measure_cost(tries, self._notes.prices).cost_usd
-            act = replace(act, ending="failed", tries=len(tries), cost_usd=cost)
+            seconds, cost = math.fsum(each.seconds for each in tries), measure_cost(tries, self._notes.prices).cost_usd
+            act = replace(act, ending="failed", tries=len(tries), seconds=seconds, cost_usd=cost)
         self._notes.note(act)
         return NotAsked(act.reason)
 
@@ -111,7 +112,9 @@ class AskedOnce:
         except ModelUnavailableError as error:
             if not self._notes.acts:
                 raise
-            self._notes.note(_act(view, self.name, Failed(str(error)), clock() - began, effort=request.effort))
+            tries = self._notes.entries[heard:]
+            took = {"tries": len(tries), "cost_usd": measure_cost(tries, self._notes.prices).cost_usd}
+            self._notes.note(_act(view, self.name, Failed(str(error)), clock() - began, effort=request.effort, **took))
             self._give_up("no call can succeed")
             return Failed("model unavailable", str(error))
         tries = self._notes.entries[heard:]
