@@ -415,7 +415,7 @@ class TestFromPython:
         assert bool(result.foretold) == is_kept
 
     def test_runs_that_are_not_alike_are_foretold_as_each_is(self, town: Path) -> None:
-        config = Config.from_yaml(town)
+        config = Config.from_yaml(town).changed(post_probability=0.05)  # so few react to anything
         others = [{**each, "description": "By the water. " * 200} for each in config.candidates or ()]
         engines = [GameEngine.from_config(each) for each in (config, config.changed(candidates=others))]
         together = forecast_together(engines, shares_opening=False)
@@ -423,6 +423,7 @@ class TestFromPython:
         assert together is not None
         assert together.asked is not None
         assert together.asked.tokens.prompt_tokens.low == pytest.approx(sum(alone), rel=0.01)
+        assert together.calls == round(together.asked.calls.high) < together.acts
 
     def test_where_nobody_is_asked_no_plan_is_drawn_up(self) -> None:
         offline = GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1))
