@@ -209,6 +209,11 @@ class TestFile:
         with Recorded(tmp_path / "j") as recorded, pytest.raises(RecordError, match="j cannot be read"):
             list(recorded.list_answers())
 
+    def test_a_journal_of_which_nothing_is_written_yet_holds_no_answers(self, tmp_path: Path) -> None:
+        (tmp_path / "j").touch()
+        with Recorded(tmp_path / "j", is_shared=True) as recorded:
+            assert list(recorded.list_answers()) == []
+
     @pytest.mark.parametrize("usage", [None, Usage(input_tokens=3)])
     def test_a_failure_is_read_back_as_it_was(self, tmp_path: Path, usage: Usage | None) -> None:
         request = make_request()

@@ -198,8 +198,10 @@ class Recorded:
             RecordError: that cannot be read.
         """
         asked = f"SELECT key, attempt, request, source, settings, {', '.join(TOKENS)} FROM calls"
+        if not len(self):
+            return  # where nothing was written yet there are no tables either
         try:
-            models = self._read_models() if len(self) else {}
+            models = self._read_models()
             for key, attempt, request, source, settings, *tokens in self._connection.execute(
                 f"{asked} WHERE id IN (SELECT id FROM places) ORDER BY id"
             ):
