@@ -45,6 +45,7 @@ _SLACK_SECONDS = 0.001
 
 _SAME = "SELECT id FROM places WHERE key = ? AND attempt = ? AND request = ? AND used = 0 ORDER BY id LIMIT 1"
 _SAME_NEWEST = _SAME.replace("ORDER BY id", "ORDER BY id DESC")
+_REPLIED = "SELECT 1 FROM calls WHERE settings = ? AND source = 'call' AND failure IS NULL LIMIT 1"
 _ALIKE = "SELECT id FROM places WHERE request = ? AND attempt = ? AND used = 0 ORDER BY key, id LIMIT 1"
 
 
@@ -190,6 +191,20 @@ class Recorded:
             yield models[settings], _read_usage(tokens)
         (failed,) = self._connection.execute("SELECT count(*) FROM failed_tries").fetchone()
         yield from repeat(("", Usage()), failed)
+
+    def has_reply_of(self, model: str) -> bool:
+        """Say whether a call of this model, made for this run, got a reply.
+
+        Raises:
+            RecordError: that cannot be read.
+        """
+        if not len(self):
+            return False
+        try:
+            settings = [digest for digest, name in self._read_models().items() if name == model]
+        except sqlite3.Error as error:
+            raise RecordError(describe(self.path, error)) from error
+        return any(self._one(_REPLIED, digest) for digest in settings)
 
     def list_answers(self) -> Iterator[Answered]:
         """Yield what each entry says of what it took, in the order in which they were written.
