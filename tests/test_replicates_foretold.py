@@ -425,6 +425,17 @@ class TestFromPython:
         assert together.asked.tokens.prompt_tokens.low == pytest.approx(sum(alone), rel=0.01)
         assert together.calls == round(together.asked.calls.high) < together.acts
 
+    def test_an_opening_that_is_shared_takes_of_the_account_once(self, town: Path) -> None:
+        elsewhere = "http://127.0.0.1:9/v1"  # an account keeps its limits, and that of the server has none
+        config = Config.from_yaml(town).changed(requests_per_minute=10, base_url=elsewhere)
+        engines = [GameEngine.from_config(config) for _ in range(3)]
+        whole, shared = (forecast_together(engines, shares_opening=shares) for shares in (False, True))
+        assert whole is not None
+        assert shared is not None
+        assert whole.minutes is not None
+        assert shared.minutes is not None
+        assert shared.minutes.high / whole.minutes.high == pytest.approx((shared.calls or 0) / (whole.calls or 1), 0.02)
+
     def test_where_nobody_is_asked_no_plan_is_drawn_up(self) -> None:
         offline = GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1))
         assert forecast_together([offline, offline], shares_opening=True) is None
