@@ -242,6 +242,6 @@ def forecast_together(engines: Sequence[Foreseeing], *, shares_opening: bool) ->
     forecast = add_runs(ahead, shares_opening=shares_opening)
     if not forecast.calls:
         return forecast
-    return replace(
-        forecast, asked=run_sync(foretelling.foretell(lambda run: owners[id(run)]._company(run), ahead, forecast))
+    return with_calls(
+        forecast, run_sync(foretelling.foretell(lambda run: owners[id(run)]._company(run), ahead, forecast))
     )

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from synthetic_communities.errors import RecordError
-from synthetic_communities.llm.failures import CallError, ModelUnavailableError
+from synthetic_communities.llm.failures import CallError, ModelUnavailableError, WrongSettingsError
+from synthetic_communities.llm.first_replies import FirstReplies
 from synthetic_communities.llm.journal import file, rows, writer
 from synthetic_communities.llm.journal.digests import digest_text, fingerprint
 from synthetic_communities.llm.journal.entry import FailedTry, JournalEntry
@@ -208,6 +209,11 @@ class TestFile:
             connection.execute("UPDATE calls SET settings = x'00'")
         with Recorded(tmp_path / "j") as recorded, pytest.raises(RecordError, match="j cannot be read"):
             list(recorded.list_answers())
+
+    def test_a_journal_of_which_nothing_is_written_yet_holds_no_answers(self, tmp_path: Path) -> None:
+        (tmp_path / "j").touch()
+        with Recorded(tmp_path / "j", is_shared=True) as recorded:
+            assert list(recorded.list_answers()) == []
 
     @pytest.mark.parametrize("usage", [None, Usage(input_tokens=3)])
     def test_a_failure_is_read_back_as_it_was(self, tmp_path: Path, usage: Usage | None) -> None:
@@ -758,6 +764,35 @@ class TestJournaled:
         assert ask(journal, Journaled(silent), *calls) == said == ["timeout", "no", "c"]
         assert (journal.answered, journal.made, silent.calls) == (3, 0, [])
         assert count_calls(tmp_path / "j") == 3, "nothing is recorded twice"
+
+    @pytest.mark.parametrize(
+        ("recorded", "source", "refused", "stopped"),
+        [
+            (make_reply(), "call", CallError("bad request", status=400), None),
+            (make_reply(), "call", WrongSettingsError("no such model"), ModelUnavailableError),
+            (make_reply(), "cache", CallError("bad request", status=400), WrongSettingsError),
+            (CallError("timeout"), "call", WrongSettingsError("no such model"), WrongSettingsError),
+        ],
+        ids=["one refused", "not found", "replies of another run", "no replies"],
+    )
+    def test_settings_that_served_a_run_before_it_was_broken_off_are_not_called_wrong(
+        self, recorded: Any, source: Any, refused: Exception, stopped: type[Exception] | None, tmp_path: Path
+    ) -> None:
+        before = make_request("before")
+        keep(tmp_path / "j", (before, make_entry(before, recorded, source=source)))
+        journal = Journal(None, Recorded(tmp_path / "j"))
+        model = FirstReplies(ScriptedModel([refused], name=MODEL))
+        if stopped is None:
+            assert ask(journal, Journaled(model), (make_request(), Call("e1/y"))) == ["bad request"]
+            return
+        with pytest.raises(stopped) as failed:
+            ask(journal, Journaled(model), (make_request(), Call("e1/y")))
+        assert failed.type is stopped
+
+    def test_another_model_that_replied_says_nothing_of_this_one(self, tmp_path: Path) -> None:
+        keep_replies(tmp_path / "j", "a")
+        with Recorded(tmp_path / "j") as recorded:
+            assert [recorded.has_reply_of(name) for name in (MODEL, "other:model")] == [True, False]
 
     def test_a_reply_is_on_the_disk_before_it_is_handed_on(self, tmp_path: Path) -> None:
         async def main() -> int:

@@ -182,6 +182,20 @@ class TestAsking:
         assert (len(model.calls), probe.is_sound, probe.is_limited) == (4, False, False)
         assert "failed (the credit is used up): statements. " in str(probe)
 
+    def test_what_went_before_is_priced_where_no_call_can_succeed(self) -> None:
+        decide = other_where({"statement": ModelUnavailableError("the credit is used up")})
+
+        def count(request: ModelRequest, call: Call) -> Reply:
+            reply = decide(request, call)
+            usage = Usage(input_tokens=1_000_000, output_tokens=500_000)
+            return dataclasses.replace(reply, usage=usage) if isinstance(reply, ModelReply) else reply
+
+        prices = {"openai:mine": {"input": 1, "output": 4}}
+        config = Config.bundled(population_size=6).changed(prices=prices)
+        probe = GameEngine.from_config(config, LLMMind(ScriptedModel(count, name="openai:mine"))).probe()
+        assert (probe.acts[3].tries, probe.acts[3].cost_usd) == (1, 0)
+        assert probe.cost_usd == 9
+
     def test_a_server_at_fault_is_not_asked_for_ever(self) -> None:
         engine, model = make_engine(lambda *_: CallError("overloaded", is_transient=True, status=529))
         told: list[ProbedAct] = []
@@ -224,6 +238,7 @@ class TestAsking:
         cut_short = limited.acts[1]
         assert (cut_short.ending, cut_short.limit, cut_short.tries) == ("failed", "max_calls", 1)
         assert (cut_short.reason, limited.is_limited) == ("the budget of 2 calls was reached", True)
+        assert cut_short.seconds > 0
         assert {act.ending for act in limited.acts[2:]} == {"not_asked"}
 
     def test_settings_that_are_wrong_are_refused_before_anything_is_asked(self) -> None:

@@ -422,7 +422,7 @@ class TestFromPython:
         assert bool(result.foretold) == is_kept
 
     def test_runs_that_are_not_alike_are_foretold_as_each_is(self, town: Path) -> None:
-        config = Config.from_yaml(town)
+        config = Config.from_yaml(town).changed(post_probability=0.05)  # so few react to anything
         others = [{**each, "description": "By the water. " * 200} for each in config.candidates or ()]
         engines = [GameEngine.from_config(each) for each in (config, config.changed(candidates=others))]
         together = forecast_together(engines, shares_opening=False)
@@ -430,6 +430,18 @@ class TestFromPython:
         assert together is not None
         assert together.asked is not None
         assert together.asked.tokens.prompt_tokens.low == pytest.approx(sum(alone), rel=0.01)
+        assert together.calls == round(together.asked.calls.high) < together.acts
+
+    def test_an_opening_that_is_shared_takes_of_the_account_once(self, town: Path) -> None:
+        elsewhere = "http://127.0.0.1:9/v1"  # an account keeps its limits, and that of the server has none
+        config = Config.from_yaml(town).changed(requests_per_minute=10, base_url=elsewhere)
+        engines = [GameEngine.from_config(config) for _ in range(3)]
+        whole, shared = (forecast_together(engines, shares_opening=shares) for shares in (False, True))
+        assert whole is not None
+        assert shared is not None
+        assert whole.minutes is not None
+        assert shared.minutes is not None
+        assert shared.minutes.high / whole.minutes.high == pytest.approx((shared.calls or 0) / (whole.calls or 1), 0.02)
 
     def test_where_nobody_is_asked_no_plan_is_drawn_up(self) -> None:
         offline = GameEngine.from_config(Config.bundled(population_size=2, num_epochs=1))

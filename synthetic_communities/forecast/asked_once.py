@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -94,8 +95,8 @@ class AskedOnce:
         assert self._gave_up is not None
         act = self._gave_up(view)
         if tries:
-            cost = measure_cost(tries, self._notes.prices).cost_usd
-            act = replace(act, ending="failed", tries=len(tries), cost_usd=cost)
+            seconds = math.fsum(each.seconds for each in tries)
+            act = replace(act, ending="failed", seconds=seconds, **self._count(tries))
         self._notes.note(act)
         return NotAsked(act.reason)
 
@@ -111,19 +112,22 @@ class AskedOnce:
         except ModelUnavailableError as error:
             if not self._notes.acts:
                 raise
-            self._notes.note(_act(view, self.name, Failed(str(error)), clock() - began, effort=request.effort))
+            took = {"effort": request.effort, **self._count(self._notes.entries[heard:])}
+            self._notes.note(_act(view, self.name, Failed(str(error)), clock() - began, **took))
             self._give_up("no call can succeed")
             return Failed("model unavailable", str(error))
         tries = self._notes.entries[heard:]
         took = {
             # What was waited, and what other tries took, is no property of the reply.
             "seconds": tries[-1].seconds if tries and isinstance(result, ModelReply) else clock() - began,
-            "tries": len(tries),
-            "cost_usd": measure_cost(tries, self._notes.prices).cost_usd,
+            **self._count(tries),
             "usage": result.usage or Usage(),
             "effort": request.effort,
         }
         return self._note_result(view, request, result, took)
+
+    def _count(self, tries: Sequence[CallEntry]) -> dict[str, Any]:
+        return {"tries": len(tries), "cost_usd": measure_cost(tries, self._notes.prices).cost_usd}
 
     def _note_result(
         self, view: View, request: ModelRequest, result: ModelReply | CallError, took: dict[str, Any]

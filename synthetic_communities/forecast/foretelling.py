@@ -82,7 +82,10 @@ async def _rehearse_all(
     parts: Sequence[tuple[Company, Course]], forecast: Forecast, end: End, *, people: int
 ) -> Rehearsed:
     limit, times = forecast.max_concurrent, forecast.replicates
-    measured = [await rehearse(*part, limit, end, people=people, side_by_side=times) for part in parts]
+    shares = forecast.shares_opening
+    measured = [
+        await rehearse(*part, limit, end, people=people, side_by_side=times, shares_opening=shares) for part in parts
+    ]
     return Rehearsed(end, measured)
 
 

@@ -138,7 +138,14 @@ class Measured:
 
 
 async def rehearse(
-    company: Company, course: Course, limit: int, end: End, *, people: int, side_by_side: int = 1
+    company: Company,
+    course: Course,
+    limit: int,
+    end: End,
+    *,
+    people: int,
+    side_by_side: int = 1,
+    shares_opening: bool = False,
 ) -> Measured:
     """Return what was measured when this company did all that there is to do, and nothing of it was kept.
 
@@ -149,6 +156,7 @@ async def rehearse(
         end: the end of all that is assumed.
         people: how many there will be in the run; those who take part may be a sample.
         side_by_side: how many runs like this one will share the limit.
+        shares_opening: whether the opening is asked once for all of these.
     """
     measured = Measured(end)
     stage = set_understudies(company, measured.stand_in)
@@ -156,7 +164,14 @@ async def rehearse(
     config = company.config
     account = Account(config.requests_per_minute, config.tokens_per_minute, share=share / limit)
     measured.rehearsal = Rehearsal(
-        stage, course, limit=limit, share=share, account=account, seconds=end.seconds, people=people
+        stage,
+        course,
+        limit=limit,
+        share=share,
+        account=account,
+        opening_share=1 / side_by_side if shares_opening else 1.0,
+        seconds=end.seconds,
+        people=people,
     )
     measured.follow_caches(measured.rehearsal.places / share * end.pace)
     await measured.rehearsal.carry_out()

@@ -28,6 +28,7 @@ from ..simulation.stage import Stage, build_plan
 from ..social_media import as_feed_post
 from ..waiting import shared_by
 from .account import Account
+from .ahead import OPENING
 
 NoteCall = Callable[[str, ModelRequest, Call, str], None]
 
@@ -64,6 +65,7 @@ class Rehearsal:
         limit: how many acts may be under way at once in the run.
         share: how many of them are for those on the stage, on average; of less than one they have one.
         account: what may be asked a minute.
+        opening_share: what part of the opening is asked for those on the stage: replicates may ask it once for all.
         seconds: step to how long an act takes that makes a call.
         people: how many there will be in the run, of whom those on the stage may be a sample.
         now: how far its clock is, in seconds.
@@ -78,6 +80,7 @@ class Rehearsal:
     limit: int = field(kw_only=True)
     share: float = field(kw_only=True)
     account: Account = field(kw_only=True)
+    opening_share: float = field(default=1.0, kw_only=True)
     seconds: Callable[[str], float] = field(kw_only=True)
     people: int = field(kw_only=True)
     now: float = field(default=0.0, init=False)
@@ -147,13 +150,18 @@ class Rehearsal:
     async def _perform(self, task: Task, acts: Acts) -> tuple[Outcome[Any], float]:
         """Return what comes of an act, and when it ends."""
         before, self._waited = self._calls_made, 0.0
-        self._weight = 1.0 if find_actor(task)[0] is Persona or not self.people else self._sampled
+        self._weight = self._weigh(task)
         outcome = await acts.perform(task)
         self.acts[task.step] += 1
         seconds = (self._calls_made - before) * self.seconds(task.step)
         self.work += seconds
         self._follow_chain(task, seconds)
         return outcome, self.now + self._waited + seconds
+
+    def _weigh(self, task: Task) -> float:
+        """Return what part of a call of the account each call of a task is."""
+        part = self.opening_share if task.step in OPENING else 1.0
+        return part if find_actor(task)[0] is Persona or not self.people else part * self._sampled
 
     @property
     def _sampled(self) -> float:

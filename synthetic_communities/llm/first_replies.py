@@ -6,6 +6,7 @@ import threading
 
 from ..waiting import without_place
 from .failures import CallError, ModelUnavailableError, NotReachedError, WrongSettingsError
+from .journal.journal import current_journal
 from .model import Call, Model, ModelReply, ModelRequest
 from .wrapper import Wrapper
 
@@ -23,7 +24,7 @@ class FirstReplies(Wrapper):
     A model, a temperature or an address that the server does not take fails every request; a single prompt that it does
     not take fails one. So a refusal that comes before the first reply waits until a reply comes, and then is that
     call's failure alone; or until nothing is under way any more, and then no call can succeed. If it is not known
-    within some seconds, it is that call's failure too.
+    within some seconds, it is that call's failure too. A reply that a run got before it was broken off is one, too.
 
     A server to which no connection came about, in all tries of a call, is waited for likewise. If it is not known
     within those seconds, nobody is there: a call has gone through all its tries, and none has had any answer. One
@@ -58,7 +59,7 @@ class FirstReplies(Wrapper):
             raise
         except WrongSettingsError as error:
             self._end(has_replied=False)
-            if self._has_replied:  # so they were not wrong, and may help again
+            if self._has_served():  # so they were not wrong, and may help again
                 raise ModelUnavailableError(str(error)) from error
             raise
         except BaseException:
@@ -73,10 +74,17 @@ class FirstReplies(Wrapper):
             return await self._nobody_is_there()
         if error.kind != "timeout":  # which may have been spent on connecting
             self._note_reached()
-        if error.kind == "bad request" and not self._has_replied:
+        if error.kind == "bad request" and not self._has_served():
             return await self._none_succeeds(unless_known=False)
         self._end(has_replied=False)
         return False
+
+    def _has_served(self) -> bool:
+        """Say whether a request has succeeded, here or in the run that is gone on with."""
+        if not self._has_replied:
+            journal = current_journal.get()
+            self._has_replied = journal is not None and journal.has_reply_of(self.name)
+        return self._has_replied
 
     @property
     def _is_gone(self) -> bool:

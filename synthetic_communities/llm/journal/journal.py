@@ -93,6 +93,10 @@ class Journal:
         """Return model and tokens of every call this run has paid for before; a try without a reply has none."""
         return list(self._own.list_paid()) if self._own is not None else []
 
+    def has_reply_of(self, model: str) -> bool:
+        """Say whether this run had a reply of a model before it was broken off."""
+        return self._own is not None and self._own.has_reply_of(model)
+
     def as_shared(self, call: Call, asked: Fingerprint) -> Question | None:
         """Return as what a call is known to the replicates that make it once for all of them; None: they do not."""
         if self._shared is None or not is_shared(call):

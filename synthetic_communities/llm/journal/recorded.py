@@ -45,6 +45,7 @@ _SLACK_SECONDS = 0.001
 
 _SAME = "SELECT id FROM places WHERE key = ? AND attempt = ? AND request = ? AND used = 0 ORDER BY id LIMIT 1"
 _SAME_NEWEST = _SAME.replace("ORDER BY id", "ORDER BY id DESC")
+_REPLIED = "SELECT 1 FROM calls WHERE settings = ? AND source = 'call' AND failure IS NULL LIMIT 1"
 _ALIKE = "SELECT id FROM places WHERE request = ? AND attempt = ? AND used = 0 ORDER BY key, id LIMIT 1"
 
 
@@ -191,6 +192,20 @@ class Recorded:
         (failed,) = self._connection.execute("SELECT count(*) FROM failed_tries").fetchone()
         yield from repeat(("", Usage()), failed)
 
+    def has_reply_of(self, model: str) -> bool:
+        """Say whether a call of this model, made for this run, got a reply.
+
+        Raises:
+            RecordError: that cannot be read.
+        """
+        if not len(self):
+            return False
+        try:
+            settings = [digest for digest, name in self._read_models().items() if name == model]
+        except sqlite3.Error as error:
+            raise RecordError(describe(self.path, error)) from error
+        return any(self._one(_REPLIED, digest) for digest in settings)
+
     def list_answers(self) -> Iterator[Answered]:
         """Yield what each entry says of what it took, in the order in which they were written.
 
@@ -198,8 +213,10 @@ class Recorded:
             RecordError: that cannot be read.
         """
         asked = f"SELECT key, attempt, request, source, settings, {', '.join(TOKENS)} FROM calls"
+        if not len(self):
+            return  # where nothing was written yet there are no tables either
         try:
-            models = self._read_models() if len(self) else {}
+            models = self._read_models()
             for key, attempt, request, source, settings, *tokens in self._connection.execute(
                 f"{asked} WHERE id IN (SELECT id FROM places) ORDER BY id"
             ):
