@@ -163,12 +163,12 @@ def test_why_candidates_think_with_theirs_is_said_where_it_is_another_reason() -
 
 def test_how_to_name_a_model_is_said_where_nobody_named_one() -> None:
     named = "run --model ollama:qwen3:8b"
-    assert head()[1] == f"  because no model was named; yours: {named}"
+    assert head()[1] == f"  because no model was named; name one: {named}"
     for width, command, told in (
         (100, "synthetic-communities", f"to have one think: synthetic-communities {named}"),
-        (80, "scripts/run", f"yours: scripts/run {named}"),
-        (80, "a\x1bb", f"yours: {named}"),
-        (80, "x" * 50, f"yours: {named}"),
+        (80, "scripts/run", f"name one: scripts/run {named}"),
+        (80, "a\x1bb", f"name one: {named}"),
+        (80, "x" * 50, f"name one: {named}"),
     ):
         lines = build_tables(write_record(), width, command=command).splitlines()
         assert lines[1] == f"  because no model was named; {told}"
@@ -251,7 +251,7 @@ def test_a_run_that_has_only_begun_shows_what_it_is_made_of() -> None:
 
     assert build_tables(record).splitlines() == [
         "Offline mind: no model was asked, nothing was spent; its words are templates.",
-        "  because no model was named; yours: run --model ollama:qwen3:8b",
+        "  because no model was named; name one: run --model ollama:qwen3:8b",
         "Partial (still running, or killed): 0 of 2 epochs ended, no ballot was held.",
         "Norrhaven: 3 people, 2 candidates, 1 topic, 2 epochs, seed 7.",
         "How many acts there were is not recorded: that is written when a run ends.",

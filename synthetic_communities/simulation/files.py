@@ -126,10 +126,7 @@ def write_usage(
     """
     usage = {
         "format_version": FORMAT_VERSION,
-        "status": status,
-        "stopped": stopped,
-        "failed": None if failed is None else spell_error(failed),
-        "wants_correction": isinstance(failed, (WrongSettingsError, ConfigurationError)),
+        **_ending(status, stopped, failed),
         **times,
         "limits": {name: getattr(stage.config, name) for name in LIMITS} | {"max_concurrent": limit},
         "peak_in_flight": watcher.peak_in_flight,
@@ -144,6 +141,16 @@ def write_usage(
         },
     }
     write_json(path / USAGE, usage)
+
+
+def _ending(status: str, stopped: str | None, failed: BaseException | None) -> dict[str, Any]:
+    """Return how a run ended: an error that settings have to be corrected for is marked as such."""
+    return {
+        "status": status,
+        "stopped": stopped,
+        "failed": None if failed is None else spell_error(failed),
+        "wants_correction": isinstance(failed, (WrongSettingsError, ConfigurationError)),
+    }
 
 
 def write_forecast(path: Path, asked: Mapping[str, Any]) -> None:

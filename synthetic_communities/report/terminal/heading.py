@@ -14,7 +14,7 @@ NO_MODEL = "no model was named"
 NAMED = "run --model ollama:qwen3:8b"
 """What names one."""
 
-MODELS = (f"to have one think: {{command}} {NAMED}", f"yours: {{command}} {NAMED}", f"yours: {NAMED}")
+MODELS = (f"to have one think: {{command}} {NAMED}", f"name one: {{command}} {NAMED}", f"name one: {NAMED}")
 """What to type to name one, at length and in short; where there is no room, the program's own name is left out."""
 
 BECAUSE = "  because "
