@@ -135,12 +135,16 @@ def write_usage(
         **_calls(calls, Prices(stage.config.prices or {}), began_at),
         "journal": measure_journal(journal),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
-        "acts": {
-            step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
-            for step, usage in sorted(watcher.by_step.items())
-        },
+        "acts": _acts(watcher),
     }
     write_json(path / USAGE, usage)
+
+
+def _acts(watcher: Watcher) -> dict[str, Any]:
+    return {
+        step: {"statuses": dict(sorted(usage.statuses.items())), "seconds": usage.seconds}
+        for step, usage in sorted(watcher.by_step.items())
+    }
 
 
 def _ending(status: str, stopped: str | None, failed: BaseException | None) -> dict[str, Any]:
