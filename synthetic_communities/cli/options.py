@@ -63,7 +63,10 @@ LIMIT_OPTIONS = (
         help="When to stop: 90m, 2h30m, or seconds.",
     ),
     click.option(
-        "--max-failures", metavar="SHARE", type=float, help="Share of a step's acts that may come to nothing; 1: any."
+        "--max-failures",
+        metavar="SHARE",
+        type=float,
+        help="Share of a step's acts, or of all, that may come to nothing; 1: any.",
     ),
 )
 """Options for what ends a run before its time: of `run`, and of `resume`."""

@@ -181,7 +181,7 @@ def spell_foretold(expense: Expense) -> str:
     money = [] if expense.cost_usd is None else [_spell_span(expense.cost_usd)]
     time = [] if expense.minutes is None else [spell_minutes_words(expense.minutes.low, expense.minutes.high)]
     together = [] if expense.runs == 1 else [f"all {expense.runs:,} runs taken together"]
-    uncached = "" if expense.cost_usd is None else _spell_uncached(expense).replace(", ", "; ", 1)
+    uncached = "" if expense.cost_usd is None else _spell_uncached(expense, "; ")
     return f"Foretold: {', '.join([*money, _count(expense), *time, *together])}{uncached}."
 
 
@@ -227,10 +227,10 @@ def _spell_span(cost: Span) -> str:
     return spell_usd_range(cost.low, cost.high)
 
 
-def _spell_uncached(expense: Expense) -> str:
+def _spell_uncached(expense: Expense, between: str = ", ") -> str:
     if expense.uncached_usd is None:
         return ""
-    return f", up to {spell_usd(expense.uncached_usd, is_most=True)} if nothing is read from a cache"
+    return f"{between}up to {spell_usd(expense.uncached_usd, is_most=True)} if nothing is read from a cache"
 
 
 def _unpriced(expense: Expense) -> str:

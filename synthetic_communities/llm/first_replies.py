@@ -127,11 +127,10 @@ class FirstReplies(Wrapper):
                     self._held.remove(held)
 
     def _end(self, *, has_replied: bool) -> None:
-        if has_replied:
-            self._note_reached()
         with self._lock:
             self._under_way -= 1
-            self._has_replied = self._has_replied or has_replied
+            if has_replied:
+                self._has_replied, self._is_reached, self._unreached = True, True, 0
             is_known = has_replied or self._under_way == 0
         if is_known:
             self._release(none_succeeds=not has_replied)

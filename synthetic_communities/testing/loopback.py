@@ -26,8 +26,8 @@ _START_SECONDS = 60.0
 _ASK_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 
-# The server stands on nothing else in the package, and to import all that takes as long again as to start: so in its
-# process the package holds nothing by itself, and its parts are found where they lie.
+# The server needs next to nothing else of the package, whose own imports take as long again as the server to start: so
+# in its process the package imports nothing by itself, and its parts are found where they lie.
 _START = """
 import sys, types
 package = types.ModuleType("synthetic_communities")
